@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * crash.c - rule crash: the process died of a signal. What, where, what the thread had done just
+ * before, what it held, and who waited for that.
+ */
+#include <signal.h>
+
+#include "analyses/analysis.h"
+#include "base/units.h"
+#include "read/events.h"
+
+#define NEAR_NULL 65536u
+#define LAST_SHOWN 5u
+
+/* What the address of a SIGSEGV or SIGBUS looks like; NULL = nothing special. */
+static const char *address_kind(struct analysis *a, const struct fr_crash *c)
+{
+	const struct recording *rec = a->m->rec;
+	long t = fr_recording_thread_by_tid(rec, c->tid, a->m->end_ns);
+	const struct fr_thread_rec *r = t < 0 ? NULL : &rec->threads[t].r;
+
+	if (c->fault_addr == c->pc)
+		return "the instruction itself: a call through a bad pointer";
+	if (c->fault_addr < NEAR_NULL)
+		return "near null: a member of a NULL pointer";
+	if (r && r->stack_lo && c->fault_addr < r->stack_lo + 4096 &&
+	    c->fault_addr + (1u << 20) >= r->stack_lo)
+		return "just below the thread's stack: stack overflow";
+	if (fr_recording_module(rec, c->fault_addr, 0))
+		return "inside a loaded module, perhaps read-only";
+	return NULL;
+}
+
+/* What the signal says by itself; NULL = look at the address. */
+static const char *code_text(const struct fr_crash *c)
+{
+	if (c->signo == SIGABRT)
+		return "abort() was called, or an assertion failed";
+	if (c->code <= 0)
+		return NULL;
+	switch (c->signo) {
+	case SIGFPE:
+		return c->code == FPE_INTDIV ? "integer division by zero" : "arithmetic error";
+	case SIGILL:
+		return "an instruction that the CPU does not know";
+	case SIGTRAP:
+		return "a breakpoint or trap instruction";
+	case SIGSYS:
+		return "a system call that a filter forbids";
+	case SIGSEGV:
+	case SIGBUS:
+		return c->code == SI_KERNEL ? "an address that is none: a damaged pointer" : NULL;
+	}
+	return NULL;
+}
+
+static const char *sentence(struct analysis *a, const struct fr_crash *c, const char *who)
+{
+	struct names *n = a->names;
+	const char *text = code_text(c);
+	char sig[FR_UNITS_LEN];
+
+	fr_units_signal(sig, c->signo);
+	if (text)
+		return fr_name_fmt(n, "%s died of %s: %s", who, sig, text);
+	if (c->code <= 0 && c->sender_pid && c->sender_pid != a->m->rec->hdr.pid)
+		return fr_name_fmt(n, "%s died of %s sent by process %u", who, sig, c->sender_pid);
+	if (c->code <= 0 || (c->signo != SIGSEGV && c->signo != SIGBUS))
+		return fr_name_fmt(n, "%s died of %s", who, sig);
+	text = address_kind(a, c);
+	return fr_name_fmt(n, "%s died of %s at address 0x%llx%s%s%s", who, sig,
+			   (unsigned long long)c->fault_addr, text ? " (" : "", text ? text : "",
+			   text ? ")" : "");
+}
+
+static void tell_held(struct analysis *a, struct finding *f, uint32_t thread)
+{
+	const struct thread *t = &a->m->threads[thread];
+	struct names *n = a->names;
+	uint32_t i, k;
+
+	for (i = 0; i < t->n_held; i++) {
+		unsigned int waiters = 0;
+
+		for (k = 0; k < a->m->n_threads; k++) {
+			const struct span *s = fr_open_lock_wait(a, k);
+
+			waiters += s && s->object == t->held[i].lock;
+		}
+		fr_finding_line(
+			f,
+			fr_name_fmt(n, "it held %s %s%s", fr_name_lock_kind(a->m, t->held[i].lock),
+				    fr_name_lock(n, t->held[i].lock),
+				    waiters ? fr_name_fmt(n, "; %u threads waited for it", waiters)
+					    : ""),
+			fr_name_site(n, t->held[i].stack));
+	}
+}
+
+static void tell_last(struct analysis *a, struct finding *f, uint32_t thread)
+{
+	const struct thread *t = &a->m->threads[thread];
+	const struct model *m = a->m;
+	uint64_t shown = t->n_last < LAST_SHOWN ? t->n_last : LAST_SHOWN, i;
+
+	for (i = 0; i < shown; i++) {
+		const struct last_event *e = &t->last[(t->n_last - 1 - i) % MODEL_LAST];
+		const struct fr_event_rec *row = fr_event_schema(m->rec, e->kind);
+
+		fr_finding_event(f, e->id);
+		fr_finding_line(
+			f,
+			fr_name_fmt(
+				a->names, "%s before: E%llu %.24s",
+				fr_name_ns(a->names, m->end_ns > e->t_ns ? m->end_ns - e->t_ns : 0),
+				(unsigned long long)e->id, row ? row->name : "?"),
+			fr_name_site(a->names, e->stack));
+	}
+}
+
+enum rule_result fr_rule_crash(struct analysis *a)
+{
+	const struct fr_crash *c = &a->m->rec->crash;
+	struct finding *f;
+	const char *who;
+	long t;
+
+	if (!c->signo)
+		return RULE_OK;
+	t = fr_recording_thread_by_tid(a->m->rec, c->tid, a->m->end_ns);
+	who = t < 0 ? fr_name_fmt(a->names, "thread %u", c->tid)
+		    : fr_name_thread(a->names, (uint32_t)t);
+	f = fr_finding_new(a);
+	f->score = 100;
+	f->rank = UINT64_MAX;
+	f->show_stacks = true;
+	f->title = sentence(a, c, who);
+	f->site = fr_name_site(a->names, c->stack);
+	f->why = "the signal had no handler that went on: the process ended here, with the status "
+		 "and the core "
+		 "it would have had without the recorder";
+	f->next = "fr threads shows where all other threads stood; fr decode -t the thread, what "
+		  "it did before";
+	fr_finding_stack(f, fr_name_fmt(a->names, "%s was here", who), c->stack);
+	if (t >= 0) {
+		fr_finding_thread(f, (uint32_t)t);
+		tell_held(a, f, (uint32_t)t);
+		tell_last(a, f, (uint32_t)t);
+	}
+	return RULE_FOUND;
+}

@@ -1,0 +1,358 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * names.c - words for objects. Names of locks and classes are looked up once and kept.
+ */
+#include "analyses/names.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/sbuf.h"
+#include "base/sockaddr.h"
+#include "base/units.h"
+
+struct names {
+	const struct model *m;
+	struct symbols *sy;
+	struct arena arena;
+	const char **lock_symbol; /* by lock; "" = looked up, has none */
+	const char **lock_class; /* by lock, NULL = not asked yet */
+	const char **classes; /* distinct ones */
+	size_t n_classes;
+	size_t cap_classes;
+	const char *exe; /* base name */
+};
+
+/* Files whose code is never the place to look at: beginnings of their names. */
+static const char *const plumbing[] = {
+	"libc.so",  "libc-",     "libpthread", "ld-linux", "ld-",
+	"libfr.so", "libstdc++", "libgcc_s",   "[vdso]",   "libm.so",
+};
+
+static const char *base_name(const char *path)
+{
+	const char *slash = path ? strrchr(path, '/') : NULL;
+
+	return slash ? slash + 1 : path;
+}
+
+struct names *fr_names_open(const struct model *m, struct symbols *sy)
+{
+	struct names *n = fr_mem_alloc(sizeof(*n));
+
+	n->m = m;
+	n->sy = sy;
+	n->lock_symbol = fr_mem_alloc((m->n_locks + 1) * sizeof(*n->lock_symbol));
+	n->lock_class = fr_mem_alloc((m->n_locks + 1) * sizeof(*n->lock_class));
+	n->exe = base_name(m->rec->hdr.exe);
+	return n;
+}
+
+void fr_names_close(struct names *n)
+{
+	if (!n)
+		return;
+	fr_arena_free(&n->arena);
+	free(n->lock_symbol);
+	free(n->lock_class);
+	free(n->classes);
+	free(n);
+}
+
+struct symbols *fr_names_symbols(struct names *n)
+{
+	return n->sy;
+}
+
+static const char *keep(struct names *n, struct sbuf *b)
+{
+	const char *s = fr_arena_strdup(&n->arena, fr_sbuf_cstr(b));
+
+	fr_sbuf_free(b);
+	return s;
+}
+
+const char *fr_name_fmt(struct names *n, const char *fmt, ...)
+{
+	va_list ap;
+	char *s = NULL;
+	const char *kept;
+
+	va_start(ap, fmt);
+	if (vasprintf(&s, fmt, ap) < 0)
+		s = NULL;
+	va_end(ap);
+	kept = s ? fr_arena_strdup(&n->arena, s) : "?";
+	free(s);
+	return kept;
+}
+
+const char *fr_name_ns(struct names *n, uint64_t ns)
+{
+	char buf[FR_UNITS_LEN];
+
+	return fr_arena_strdup(&n->arena, fr_units_ns(buf, ns));
+}
+
+const char *fr_name_thread(struct names *n, uint32_t thread)
+{
+	const struct thread *t;
+	struct sbuf b = {0};
+
+	if (thread == MODEL_NONE || thread >= n->m->n_threads)
+		return "an unknown thread";
+	t = &n->m->threads[thread];
+	fr_sbuf_fmt(&b, "T%u", t->serial);
+	if (t->rec->name[0]) {
+		fr_sbuf_char(&b, ' ');
+		fr_sbuf_text(&b, t->rec->name, strlen(t->rec->name));
+	}
+	return keep(n, &b);
+}
+
+const char *fr_name_thread_tid(struct names *n, uint32_t thread)
+{
+	if (thread == MODEL_NONE || thread >= n->m->n_threads)
+		return fr_name_thread(n, thread);
+	return fr_name_fmt(n, "%s (tid %u)", fr_name_thread(n, thread), n->m->threads[thread].tid);
+}
+
+/* ---- locks -------------------------------------------------------------------------------- */
+
+const char *fr_name_lock_symbol(struct names *n, uint32_t lock)
+{
+	const char *s;
+	struct sbuf b = {0};
+
+	if (!n->lock_symbol[lock]) {
+		s = fr_symbols_data(n->sy, n->m->locks[lock].addr);
+		if (s)
+			fr_sbuf_text(&b, s, strlen(s));
+		n->lock_symbol[lock] = keep(n, &b);
+	}
+	return n->lock_symbol[lock][0] ? n->lock_symbol[lock] : NULL;
+}
+
+const char *fr_name_lock(struct names *n, uint32_t lock)
+{
+	const struct lock *l;
+	const char *symbol;
+
+	if (lock == MODEL_NONE)
+		return "an unknown lock";
+	l = &n->m->locks[lock];
+	symbol = fr_name_lock_symbol(n, lock);
+	if (symbol)
+		return symbol;
+	return fr_name_fmt(n, "L%u (0x%llx)", l->handle, (unsigned long long)l->addr);
+}
+
+static const char *sync_kind(uint8_t kind)
+{
+	switch (kind) {
+	case SPAN_SEM:
+		return "semaphore";
+	case SPAN_BARRIER:
+		return "barrier";
+	case SPAN_ONCE:
+		return "once";
+	}
+	return "condition";
+}
+
+const char *fr_name_lock_kind(const struct model *m, uint32_t lock)
+{
+	if (lock == MODEL_NONE)
+		return "lock";
+	if (m->locks[lock].is_cond)
+		return sync_kind(m->locks[lock].sync);
+	switch (m->locks[lock].kind) {
+	case FR_HELD_RDLOCK:
+	case FR_HELD_WRLOCK:
+		return "rwlock";
+	case FR_HELD_SPIN:
+		return "spinlock";
+	}
+	return "mutex";
+}
+
+/* The symbol without what tells instances apart: array indices and offsets. */
+static const char *class_text(struct names *n, const char *symbol)
+{
+	struct sbuf b = {0};
+	bool inside = false;
+
+	for (; *symbol; symbol++) {
+		if (*symbol == ']' || *symbol == '+')
+			inside = false;
+		if (*symbol == '+')
+			break;
+		if (!inside)
+			fr_sbuf_char(&b, *symbol);
+		if (*symbol == '[')
+			inside = true;
+	}
+	return keep(n, &b);
+}
+
+static const char *intern_class(struct names *n, const char *text)
+{
+	size_t i;
+
+	for (i = 0; i < n->n_classes; i++) {
+		if (!strcmp(n->classes[i], text))
+			return n->classes[i];
+	}
+	n->classes =
+		fr_mem_grow(n->classes, &n->cap_classes, n->n_classes + 1, sizeof(*n->classes));
+	n->classes[n->n_classes++] = text;
+	return text;
+}
+
+const char *fr_name_class(struct names *n, uint32_t lock)
+{
+	const char *symbol;
+
+	if (n->lock_class[lock])
+		return n->lock_class[lock];
+	symbol = fr_name_lock_symbol(n, lock);
+	n->lock_class[lock] =
+		intern_class(n, symbol ? class_text(n, symbol) : fr_name_lock_kind(n->m, lock));
+	return n->lock_class[lock];
+}
+
+/* ---- waits -------------------------------------------------------------------------------- */
+
+const char *fr_name_peer(struct names *n, uint32_t sock)
+{
+	const struct sock *s;
+	struct sbuf b = {0};
+
+	if (sock == MODEL_NONE)
+		return NULL;
+	s = &n->m->socks[sock];
+	fr_sockaddr_text(&b, s->peer, s->peer_len);
+	if (!b.n) {
+		fr_sbuf_free(&b);
+		return NULL;
+	}
+	return keep(n, &b);
+}
+
+static const char *preposition(unsigned int kind)
+{
+	switch (kind) {
+	case SPAN_RECV:
+		return "from";
+	case SPAN_SEND:
+	case SPAN_CONNECT:
+	case SPAN_CONNECTING:
+		return "to";
+	case SPAN_TLS:
+		return "with";
+	}
+	return "on";
+}
+
+const char *fr_name_wait(struct names *n, const struct span *s)
+{
+	const char *peer = fr_span_is_sock(s) ? fr_name_peer(n, s->object) : NULL;
+	struct sbuf b = {0};
+
+	fr_sbuf_text(&b, fr_span_call(n->m, s), strlen(fr_span_call(n->m, s)));
+	fr_sbuf_str(&b, "()");
+	if (s->object == MODEL_NONE)
+		return keep(n, &b);
+	if (s->kind == SPAN_JOIN)
+		fr_sbuf_fmt(&b, " of %s", fr_name_thread(n, s->object));
+	else if (peer)
+		fr_sbuf_fmt(&b, " %s %s", preposition(s->kind), peer);
+	else if (fr_span_is_sock(s))
+		fr_sbuf_fmt(&b, " on fd %d", n->m->socks[s->object].fd);
+	else
+		fr_sbuf_fmt(&b, " on %s", fr_name_lock(n, s->object));
+	return keep(n, &b);
+}
+
+/* ---- places ------------------------------------------------------------------------------- */
+
+bool fr_frame_is_own(struct names *n, const struct frame *f)
+{
+	size_t i;
+
+	if (!f->mod)
+		return false;
+	if (n->exe && !strcmp(f->mod, n->exe))
+		return true;
+	for (i = 0; i < sizeof(plumbing) / sizeof(plumbing[0]); i++) {
+		if (!strncmp(f->mod, plumbing[i], strlen(plumbing[i])))
+			return false;
+	}
+	return true;
+}
+
+const char *fr_name_frame(struct names *n, const struct frame *f)
+{
+	struct sbuf b = {0};
+
+	if (f->fn) {
+		fr_sbuf_text(&b, f->fn, strlen(f->fn));
+		fr_sbuf_char(&b, ' ');
+	}
+	if (f->fn && f->file && f->line) {
+		fr_sbuf_text(&b, base_name(f->file), strlen(base_name(f->file)));
+		fr_sbuf_fmt(&b, ":%u", f->line);
+	} else if (f->mod) {
+		fr_sbuf_text(&b, f->mod, strlen(f->mod));
+		fr_sbuf_fmt(&b, "+0x%llx", (unsigned long long)f->off);
+	} else {
+		fr_sbuf_fmt(&b, "0x%llx", (unsigned long long)f->off);
+	}
+	return keep(n, &b);
+}
+
+static size_t own_frame(struct names *n, const struct frame *f, size_t count)
+{
+	size_t i;
+
+	for (i = 0; i < count; i++) {
+		if (n->exe && f[i].mod && f[i].fn && !strcmp(f[i].mod, n->exe))
+			return i;
+	}
+	for (i = 0; i < count; i++) {
+		if (fr_frame_is_own(n, &f[i]))
+			return i;
+	}
+	return 0;
+}
+
+const char *fr_name_site(struct names *n, uint32_t stack)
+{
+	const struct frame *f;
+	size_t count = stack ? fr_symbols_stack(n->sy, stack, &f) : 0;
+
+	return count ? fr_name_frame(n, &f[own_frame(n, f, count)]) : NULL;
+}
+
+static bool same_function(const struct frame *a, const struct frame *b)
+{
+	return a->fn && b->fn && !strcmp(a->fn, b->fn) && a->mod && b->mod &&
+	       !strcmp(a->mod, b->mod);
+}
+
+const char *fr_name_common_site(struct names *n, uint32_t stack, uint32_t other)
+{
+	const struct frame *f, *g;
+	size_t nf = stack ? fr_symbols_stack(n->sy, stack, &f) : 0;
+	size_t ng = other ? fr_symbols_stack(n->sy, other, &g) : 0;
+	size_t k = 0;
+
+	while (k < nf && k < ng && same_function(&f[nf - 1 - k], &g[ng - 1 - k]))
+		k++;
+	if (!k || !fr_frame_is_own(n, &f[nf - k]))
+		return fr_name_site(n, stack);
+	return fr_name_frame(n, &f[nf - k]);
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * names.h - how threads, locks, peers and places in the program are called in sentences.
+ *
+ * Everything returned is safe for a terminal and lives as long as the struct names.
+ */
+#ifndef FR_NAMES_H
+#define FR_NAMES_H
+
+#include "model/model.h"
+#include "symbols/symbols.h"
+
+struct names;
+
+struct names *fr_names_open(const struct model *m, struct symbols *sy);
+void fr_names_close(struct names *n);
+struct symbols *fr_names_symbols(struct names *n);
+
+const char *fr_name_fmt(struct names *n, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+const char *fr_name_ns(struct names *n, uint64_t ns); /* "115 ms" */
+const char *fr_name_thread(struct names *n, uint32_t thread); /* "T7 reporter" */
+const char *fr_name_thread_tid(struct names *n, uint32_t thread); /* "T7 reporter (tid 4711)" */
+const char *fr_name_lock(struct names *n, uint32_t lock); /* "buckets[42].mu", "L3 (0x5567a0)" */
+const char *fr_name_lock_kind(const struct model *m, uint32_t lock); /* "mutex", "rwlock" */
+/* The variable the lock is, NULL = unknown. */
+const char *fr_name_lock_symbol(struct names *n, uint32_t lock);
+/* Locks of one kind: "buckets[].mu"; equal classes are equal pointers. */
+const char *fr_name_class(struct names *n, uint32_t lock);
+const char *fr_name_peer(struct names *n, uint32_t sock); /* "10.0.0.5:80", NULL = unknown */
+/* "recv() from 127.0.0.1:8091", "pthread_cond_wait() on queue.ready". */
+const char *fr_name_wait(struct names *n, const struct span *s);
+
+/* "sendReport server.c:88": the first frame of the program's own code; NULL = no stack. */
+const char *fr_name_site(struct names *n, uint32_t stack);
+/*
+ * The same for the innermost function that both stacks have in common, at its place in STACK: the
+ * function that took the lock and made the call. Falls back to fr_name_site(STACK).
+ */
+const char *fr_name_common_site(struct names *n, uint32_t stack, uint32_t other);
+/* One frame: "sendReport server.c:88", "malloc libc.so.6", "libfoo.so+0x1234". */
+const char *fr_name_frame(struct names *n, const struct frame *f);
+/* Whether the frame is the program's own code, not libc and the like. */
+bool fr_frame_is_own(struct names *n, const struct frame *f);
+
+#endif

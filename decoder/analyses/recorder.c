@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * recorder.c - rule recorder: what is missing from the recording itself, and what to do about it.
+ *
+ * Losing is allowed, hiding is not. Overwritten history is no loss: the report's header states the
+ * window. Runs last: missing symbols matter where a finding's stacks need them.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "analyses/analysis.h"
+#include "base/mem.h"
+#include "base/sbuf.h"
+#include "base/units.h"
+
+struct drop_row {
+	const char *name;
+	const char *help;
+};
+
+#define DROP(id, NAME, name, help) [id] = {name, help},
+static const struct drop_row drop_rows[] = {
+#include "preload/drops.def"
+};
+#undef DROP
+
+/* Drops of whole events matter by their share; less than this is told, but nothing to act on. */
+#define SHARE 100
+
+static enum severity drop_severity(const struct recording *rec, size_t drop)
+{
+	return rec->drops[drop] * SHARE > rec->n_events ? SEVERITY_WARN : SEVERITY_INFO;
+}
+
+struct tale {
+	struct analysis *a;
+	struct finding *f; /* NULL until there is something to say */
+};
+
+static void say(struct tale *t, enum severity severity, const char *text)
+{
+	if (!t->f) {
+		t->f = fr_finding_new(t->a);
+		t->f->severity = SEVERITY_INFO;
+	}
+	if (severity > t->f->severity)
+		t->f->severity = severity;
+	fr_finding_line(t->f, text, NULL);
+}
+
+static void tell_drops(struct tale *t)
+{
+	const struct recording *rec = t->a->m->rec;
+	char buf[FR_UNITS_LEN];
+	size_t i;
+
+	for (i = 0; i < rec->n_drops && i < 64; i++) {
+		const struct drop_row *row =
+			i < sizeof(drop_rows) / sizeof(drop_rows[0]) ? &drop_rows[i] : NULL;
+
+		if (!rec->drops[i])
+			continue;
+		fr_units_count(buf, rec->drops[i]);
+		if (row && row->name)
+			say(t, drop_severity(rec, i),
+			    fr_name_fmt(t->a->names, "%s %s: %s", buf, row->name, row->help));
+		else
+			say(t, SEVERITY_WARN,
+			    fr_name_fmt(t->a->names,
+					"%s drops of kind %zu, which this fr does not know", buf,
+					i));
+	}
+}
+
+static void tell_header(struct tale *t)
+{
+	const struct recording *rec = t->a->m->rec;
+	struct names *n = t->a->names;
+
+	if (rec->n_torn)
+		say(t, SEVERITY_WARN,
+		    fr_name_fmt(n, "%llu chunks or events could not be read",
+				(unsigned long long)rec->n_torn));
+	if (rec->hdr.unwind_kind != FR_UNWIND_LIBUNWIND)
+		say(t, SEVERITY_WARN,
+		    rec->hdr.unwind_kind == FR_UNWIND_FP
+			    ? "stacks were followed by frame pointers only: code built without "
+			      "them is missing"
+			    : "stacks have one frame only: neither libunwind nor frame pointers "
+			      "could be used");
+	if (rec->hdr.stack_differ)
+		say(t, SEVERITY_WARN,
+		    fr_name_fmt(n,
+				"%llu of %llu stacks differed when unwound a second time: please "
+				"report this",
+				(unsigned long long)rec->hdr.stack_differ,
+				(unsigned long long)rec->hdr.stack_tests));
+	if (rec->hdr.region_kind == FR_REGION_MEMFD)
+		say(t, SEVERITY_INFO,
+		    "no usable directory for the region: it was in anonymous memory and would "
+		    "not have survived a kill; set FR_DIR");
+}
+
+/* Lines "FR_NAME=value" state settings in force; the others are refusals and limits. */
+static void tell_notes(struct tale *t)
+{
+	const struct section_view *v = &t->a->m->rec->sec[FR_SEC_NOTES];
+	const char *at = (const char *)v->data, *end = at ? at + v->size : NULL;
+
+	while (at && at < end) {
+		const char *nl = memchr(at, '\n', (size_t)(end - at));
+		size_t n = (size_t)((nl ? nl : end) - at);
+		struct sbuf b = {0};
+
+		if (n && at[0] && (n < 3 || memcmp(at, "FR_", 3))) {
+			fr_sbuf_text(&b, at, n);
+			say(t, memmem(at, n, "refused", 7) ? SEVERITY_WARN : SEVERITY_INFO,
+			    fr_name_fmt(t->a->names, "%s", fr_sbuf_cstr(&b)));
+			fr_sbuf_free(&b);
+		}
+		at += n + 1;
+	}
+}
+
+static void tell_window(struct tale *t)
+{
+	const struct model *m = t->a->m;
+	uint64_t overwritten = 0, late = 0;
+	struct names *n = t->a->names;
+	size_t i;
+
+	for (i = 0; i < m->n_threads; i++)
+		overwritten += m->threads[i].rec->overwritten;
+	for (i = 0; i < m->n_locks; i++)
+		late += m->locks[i].life_late;
+	if (overwritten && m->end_ns - m->start_ns < m->rec->hdr.min_age_ns)
+		say(t, SEVERITY_INFO,
+		    fr_name_fmt(
+			    n, "the window is %s, shorter than FR_MIN_AGE (%s): raise FR_MAX_BYTES",
+			    fr_name_ns(n, m->end_ns - m->start_ns),
+			    fr_name_ns(n, m->rec->hdr.min_age_ns)));
+	if (late)
+		say(t, SEVERITY_INFO,
+		    fr_name_fmt(n,
+				"%llu contended lock calls were seen only after the wait: their "
+				"time is unknown",
+				(unsigned long long)late));
+}
+
+/* Modules on the stacks of findings whose names could not be found, once each. */
+static void tell_symbols(struct tale *t)
+{
+	const struct recording *rec = t->a->m->rec;
+	bool *seen = fr_mem_alloc(rec->n_modules + 1);
+	const struct rec_module *mod;
+	struct module_symbols ms;
+	struct sbuf b = {0};
+	const uint64_t *pcs;
+	size_t i, k, p, n;
+
+	for (i = 0; i < t->a->n; i++) {
+		const struct finding *f = t->a->findings[i];
+
+		for (k = 0; k < f->n_stacks; k++) {
+			n = fr_recording_stack(rec, f->stacks[k].stack, &pcs, NULL);
+			for (p = 0; p < n; p++) {
+				mod = fr_recording_module(rec, pcs[p], 0);
+				if (mod)
+					seen[mod - rec->modules] = true;
+			}
+		}
+	}
+	for (i = 0; i < rec->n_modules; i++) {
+		mod = &rec->modules[i];
+		if (!seen[i] || !mod->path[0] || mod->path[0] == '[')
+			continue;
+		fr_symbols_module(fr_names_symbols(t->a->names), mod, &ms);
+		if (ms.best != FRAME_NONE || !ms.problem)
+			continue;
+		fr_sbuf_reset(&b);
+		fr_sbuf_text(&b, mod->path, strlen(mod->path));
+		say(t, SEVERITY_INFO,
+		    fr_name_fmt(t->a->names, "no symbols for %s: %s", fr_sbuf_cstr(&b),
+				ms.problem));
+	}
+	fr_sbuf_free(&b);
+	free(seen);
+}
+
+enum rule_result fr_rule_recorder(struct analysis *a)
+{
+	struct tale t = {.a = a};
+
+	tell_header(&t);
+	tell_drops(&t);
+	tell_notes(&t);
+	tell_window(&t);
+	tell_symbols(&t);
+	if (!t.f)
+		return RULE_OK;
+	t.f->title = t.f->severity == SEVERITY_WARN ? "the recording is not complete"
+						    : "notes on the recording";
+	t.f->score = t.f->severity == SEVERITY_WARN ? 25 : 5;
+	t.f->why =
+		"what is not recorded cannot be found: read the other findings with this in mind";
+	t.f->next = "fr info shows settings, drops and the window of each thread";
+	return RULE_FOUND;
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * sbuf.h - a growable string, and the ways in which foreign bytes may enter one.
+ *
+ * Everything that comes from a recording or from the host's files is foreign: thread names, paths,
+ * peers, symbol names, log texts. It goes to a terminal through fr_sbuf_text() only, and to JSON
+ * through fr_sbuf_json() or, for libjansson, through fr_sbuf_utf8().
+ */
+#ifndef FR_BASE_SBUF_H
+#define FR_BASE_SBUF_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct sbuf {
+	char *s; /* NUL-terminated once something was added; use fr_sbuf_cstr() */
+	size_t n;
+	size_t cap;
+}; /* {0} is an empty string */
+
+void fr_sbuf_add(struct sbuf *b, const void *bytes, size_t n);
+void fr_sbuf_str(struct sbuf *b, const char *s);
+void fr_sbuf_char(struct sbuf *b, char c);
+void fr_sbuf_pad(struct sbuf *b, char c, size_t n);
+void fr_sbuf_fmt(struct sbuf *b, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3), nonnull(2)));
+void fr_sbuf_u64(struct sbuf *b, uint64_t v);
+void fr_sbuf_i64(struct sbuf *b, int64_t v);
+void fr_sbuf_hex(struct sbuf *b, uint64_t v); /* 0x1f */
+
+/*
+ * Foreign bytes for a terminal: printable UTF-8 stays; control characters, ESC, DEL, C1, direction
+ * marks, backslash and whatever is not UTF-8 become \n, \t, \\ or \xNN.
+ */
+void fr_sbuf_text(struct sbuf *b, const void *bytes, size_t n);
+
+/* Foreign bytes as a JSON string with its quotes; what is not UTF-8 becomes U+FFFD. */
+void fr_sbuf_json(struct sbuf *b, const void *bytes, size_t n);
+
+/* Foreign bytes as valid UTF-8 without NUL (both become U+FFFD), control characters kept. */
+void fr_sbuf_utf8(struct sbuf *b, const void *bytes, size_t n);
+
+const char *fr_sbuf_cstr(const struct sbuf *b); /* "" if empty */
+void fr_sbuf_reset(struct sbuf *b); /* empty, memory kept */
+void fr_sbuf_free(struct sbuf *b);
+
+#endif

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * units.c - numbers as people read them: three digits, a unit, never a false precision.
+ */
+#include "base/units.h"
+
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+struct unit {
+	uint64_t size;
+	const char *name;
+};
+
+static const struct unit times[] = {
+	{1000000000ull, "s"}, {1000000ull, "ms"}, {1000ull, "us"}, {1, "ns"}};
+static const struct unit sizes[] = {{1ull << 40, "TiB"},
+				    {1ull << 30, "GiB"},
+				    {1ull << 20, "MiB"},
+				    {1ull << 10, "KiB"},
+				    {1, "B"}};
+
+/* Three significant digits, no trailing zeros behind the point. */
+static const char *scaled(char *buf, uint64_t v, const struct unit *u)
+{
+	uint64_t whole, milli;
+	char frac[8];
+	size_t len;
+
+	while (v < u->size && u->size > 1)
+		u++;
+	whole = v / u->size;
+	milli = (v % u->size) * 1000 / u->size;
+	len = whole >= 100 || u->size == 1 ? 0 : whole >= 10 ? 1 : 2;
+	snprintf(frac, sizeof(frac), "%03u", (unsigned int)milli);
+	while (len && frac[len - 1] == '0')
+		len--;
+	frac[len] = 0;
+	snprintf(buf, FR_UNITS_LEN, "%" PRIu64 "%s%s %s", whole, len ? "." : "", frac, u->name);
+	return buf;
+}
+
+const char *fr_units_ns(char buf[FR_UNITS_LEN], uint64_t ns)
+{
+	uint64_t s = ns / 1000000000;
+
+	if (s < 600)
+		return scaled(buf, ns, times);
+	if (s < 7200)
+		snprintf(buf, FR_UNITS_LEN, "%" PRIu64 " min %" PRIu64 " s", s / 60, s % 60);
+	else
+		snprintf(buf, FR_UNITS_LEN, "%" PRIu64 " h %" PRIu64 " min", s / 3600, s / 60 % 60);
+	return buf;
+}
+
+const char *fr_units_bytes(char buf[FR_UNITS_LEN], uint64_t bytes)
+{
+	return scaled(buf, bytes, sizes);
+}
+
+const char *fr_units_count(char buf[FR_UNITS_LEN], uint64_t n)
+{
+	char plain[24];
+	size_t len = (size_t)snprintf(plain, sizeof(plain), "%" PRIu64, n);
+	size_t at = 0;
+
+	for (size_t i = 0; i < len; i++) {
+		if (i && (len - i) % 3 == 0)
+			buf[at++] = ' ';
+		buf[at++] = plain[i];
+	}
+	buf[at] = 0;
+	return buf;
+}
+
+/* Digits of V before END, at least MIN of them; where they begin. printf() is too slow here. */
+static char *digits(char *end, uint64_t v, int min)
+{
+	for (; v || min > 0; v /= 10, min--)
+		*--end = (char)('0' + v % 10);
+	return end;
+}
+
+/* Called once a line by `fr events`. */
+const char *fr_units_rel(char buf[FR_UNITS_LEN], int64_t ns)
+{
+	uint64_t v = ns < 0 ? 0 - (uint64_t)ns : (uint64_t)ns;
+	char *p = buf + FR_UNITS_LEN;
+
+	*--p = 0;
+	*--p = 's';
+	p = digits(p, v % 1000000000 / 1000, 6);
+	*--p = '.';
+	p = digits(p, v / 1000000000, 1);
+	*--p = ns < 0 ? '-' : '+';
+	return p;
+}
+
+const char *fr_units_percent(char buf[FR_UNITS_LEN], uint64_t part, uint64_t whole)
+{
+	double p = whole ? 100.0 * (double)part / (double)whole : 0;
+
+	snprintf(buf, FR_UNITS_LEN, p >= 10 || p == 0 ? "%.0f %%" : "%.1f %%", p);
+	return buf;
+}
+
+const char *fr_units_date(char buf[FR_UNITS_LEN], uint64_t real_ns)
+{
+	time_t s = (time_t)(real_ns / 1000000000);
+	char day[24], zone[8];
+	struct tm tm;
+
+	if (!localtime_r(&s, &tm) || !strftime(day, sizeof(day), "%Y-%m-%d %H:%M:%S", &tm)) {
+		snprintf(buf, FR_UNITS_LEN, "unknown date");
+		return buf;
+	}
+	if (!strftime(zone, sizeof(zone), "%Z", &tm))
+		zone[0] = 0;
+	snprintf(buf, FR_UNITS_LEN, "%s.%03u %s", day, (unsigned int)(real_ns / 1000000 % 1000),
+		 zone);
+	return buf;
+}
+
+static const char *named(char *buf, const char *prefix, const char *name, uint64_t number)
+{
+	if (name)
+		snprintf(buf, FR_UNITS_LEN, "%s%s", prefix, name);
+	else
+		snprintf(buf, FR_UNITS_LEN, "%" PRIu64, number);
+	return buf;
+}
+
+const char *fr_units_errno(char buf[FR_UNITS_LEN], uint64_t err)
+{
+	return named(buf, "", err && err < 4096 ? strerrorname_np((int)err) : NULL, err);
+}
+
+const char *fr_units_signal(char buf[FR_UNITS_LEN], uint64_t signo)
+{
+	return named(buf, "SIG", signo && signo < 4096 ? sigabbrev_np((int)signo) : NULL, signo);
+}

@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * event_print.c - events as text and JSON. One row per type of argument says how it looks in both.
+ */
+#include "exporters/event_print.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/sockaddr.h"
+#include "base/units.h"
+
+/* What a printer of one argument is given. */
+struct arg {
+	struct event_print *p;
+	const struct event *e;
+	uint64_t v;
+};
+
+static void put_u64(struct sbuf *b, const struct arg *a)
+{
+	fr_sbuf_u64(b, a->v);
+}
+
+static void put_i64(struct sbuf *b, const struct arg *a)
+{
+	fr_sbuf_i64(b, (int64_t)a->v);
+}
+
+static void put_hex(struct sbuf *b, const struct arg *a)
+{
+	fr_sbuf_hex(b, a->v);
+}
+
+static void put_hex_json(struct sbuf *b, const struct arg *a)
+{
+	fr_sbuf_char(b, '"');
+	fr_sbuf_hex(b, a->v);
+	fr_sbuf_char(b, '"');
+}
+
+static void put_ns(struct sbuf *b, const struct arg *a)
+{
+	char buf[FR_UNITS_LEN];
+
+	fr_sbuf_str(b, fr_units_ns(buf, a->v));
+}
+
+static void put_errno(struct sbuf *b, const struct arg *a)
+{
+	char buf[FR_UNITS_LEN];
+
+	fr_sbuf_str(b, fr_units_errno(buf, a->v));
+}
+
+static void put_signal(struct sbuf *b, const struct arg *a)
+{
+	char buf[FR_UNITS_LEN];
+
+	fr_sbuf_str(b, fr_units_signal(buf, a->v));
+}
+
+static void put_tid(struct sbuf *b, const struct arg *a)
+{
+	long i = fr_recording_thread_by_tid(a->p->rec, (uint32_t)a->v, a->e->t_ns);
+
+	if (i < 0)
+		fr_sbuf_fmt(b, "tid %" PRIu64, a->v);
+	else
+		fr_sbuf_fmt(b, "T%u", a->p->rec->threads[i].r.serial);
+}
+
+static const char *call_name(const struct arg *a)
+{
+	return fr_recording_call(a->p->rec, a->v <= UINT32_MAX ? (uint32_t)a->v : UINT32_MAX);
+}
+
+static void put_call(struct sbuf *b, const struct arg *a)
+{
+	const char *name = call_name(a);
+
+	fr_sbuf_text(b, name, strlen(name));
+}
+
+static void put_call_json(struct sbuf *b, const struct arg *a)
+{
+	const char *name = call_name(a);
+
+	fr_sbuf_json(b, name, strlen(name));
+}
+
+static void put_str(struct sbuf *b, const struct arg *a)
+{
+	fr_sbuf_char(b, '"');
+	fr_sbuf_text(b, a->e->blob, a->v);
+	fr_sbuf_char(b, '"');
+}
+
+static void put_str_json(struct sbuf *b, const struct arg *a)
+{
+	fr_sbuf_json(b, a->e->blob, a->v);
+}
+
+static void put_sock(struct sbuf *b, const struct arg *a)
+{
+	fr_sockaddr_text(b, a->e->blob, a->v);
+}
+
+static void put_sock_json(struct sbuf *b, const struct arg *a)
+{
+	struct sbuf peer = {0};
+
+	fr_sockaddr_text(&peer, a->e->blob, a->v);
+	fr_sbuf_json(b, fr_sbuf_cstr(&peer), peer.n);
+	fr_sbuf_free(&peer);
+}
+
+/* key="value" */
+static void put_label(struct sbuf *b, const struct label *l)
+{
+	fr_sbuf_text(b, l->key, l->n_key);
+	fr_sbuf_str(b, "=\"");
+	fr_sbuf_text(b, l->value, l->n_value);
+	fr_sbuf_char(b, '"');
+}
+
+static void put_label_json(struct sbuf *b, const struct label *l)
+{
+	fr_sbuf_json(b, l->key, l->n_key);
+	fr_sbuf_char(b, ':');
+	fr_sbuf_json(b, l->value, l->n_value);
+}
+
+static void put_pair(struct sbuf *b, const struct arg *a)
+{
+	struct label l = fr_label_split(a->e->blob, a->v);
+
+	put_label(b, &l);
+}
+
+static void put_pair_json(struct sbuf *b, const struct arg *a)
+{
+	struct label l = fr_label_split(a->e->blob, a->v);
+
+	fr_sbuf_char(b, '{');
+	put_label_json(b, &l);
+	fr_sbuf_char(b, '}');
+}
+
+static void put_stack(struct sbuf *b, const struct arg *a)
+{
+	fr_sbuf_char(b, '[');
+	fr_sbuf_str(b, fr_stacks_line(a->p->stacks, (uint32_t)a->v));
+	fr_sbuf_char(b, ']');
+}
+
+static void put_stack_json(struct sbuf *b, const struct arg *a)
+{
+	fr_sbuf_str(b, fr_stacks_json(a->p->stacks, (uint32_t)a->v));
+}
+
+/* zero: what 0 means. NOTHING is not worth a word in text; ABSENT is left out of JSON as well. */
+enum zero {
+	ZERO_VALUE,
+	ZERO_NOTHING,
+	ZERO_ABSENT,
+};
+
+static const struct {
+	void (*text)(struct sbuf *b, const struct arg *a);
+	void (*json)(struct sbuf *b, const struct arg *a);
+	const char *suffix; /* of the JSON key */
+	enum zero zero;
+} types[] = {
+	[FR_ARG_NONE] = {put_u64, put_u64, "", ZERO_VALUE},
+	[FR_ARG_UINT] = {put_u64, put_u64, "", ZERO_VALUE},
+	[FR_ARG_INT] = {put_i64, put_i64, "", ZERO_VALUE},
+	[FR_ARG_OBJ] = {put_hex, put_hex_json, "", ZERO_VALUE},
+	[FR_ARG_PTR] = {put_hex, put_hex_json, "", ZERO_VALUE},
+	[FR_ARG_ADDR] = {put_hex, put_hex_json, "", ZERO_VALUE},
+	[FR_ARG_NS] = {put_ns, put_u64, "_ns", ZERO_NOTHING},
+	[FR_ARG_SIZE] = {put_u64, put_u64, "", ZERO_VALUE},
+	[FR_ARG_FD] = {put_i64, put_i64, "", ZERO_VALUE},
+	[FR_ARG_ERR] = {put_errno, put_u64, "", ZERO_NOTHING},
+	[FR_ARG_TID] = {put_tid, put_u64, "", ZERO_NOTHING},
+	[FR_ARG_CALL] = {put_call, put_call_json, "", ZERO_ABSENT},
+	[FR_ARG_STR] = {put_str, put_str_json, "", ZERO_VALUE},
+	[FR_ARG_SOCK] = {put_sock, put_sock_json, "", ZERO_NOTHING},
+	[FR_ARG_SIG] = {put_signal, put_u64, "", ZERO_VALUE},
+	[FR_ARG_STACK] = {put_stack, put_stack_json, "", ZERO_NOTHING},
+	[FR_ARG_PAIR] = {put_pair, put_pair_json, "", ZERO_VALUE},
+};
+
+static void pad_to(struct sbuf *b, size_t start, size_t width)
+{
+	if (b->n < start + width)
+		fr_sbuf_pad(b, ' ', start + width - b->n);
+}
+
+/* "E931        -1.203456s  T7 " */
+static void head(struct event_print *p, struct sbuf *b, const struct event *e, uint32_t serial)
+{
+	char buf[FR_UNITS_LEN];
+	const char *rel = fr_units_rel(buf, (int64_t)(e->t_ns - p->rec->end_ns));
+	size_t start = b->n, len = strlen(rel);
+
+	fr_sbuf_char(b, 'E');
+	fr_sbuf_u64(b, e->id);
+	pad_to(b, start, len < 14 ? 23 - len : 9);
+	fr_sbuf_add(b, rel, len);
+	fr_sbuf_str(b, "  T");
+	fr_sbuf_u64(b, serial);
+	fr_sbuf_char(b, ' ');
+}
+
+/* What the program says the thread works for: "  {request="r-17"}" */
+static void labels(struct event_print *p, struct sbuf *b, const struct event *e)
+{
+	const struct label *l;
+	size_t n = fr_labels_of(p->labels, e->thread, &l);
+
+	for (size_t i = 0; i < n; i++) {
+		fr_sbuf_str(b, i ? " " : "  {");
+		put_label(b, &l[i]);
+	}
+	if (n)
+		fr_sbuf_char(b, '}');
+}
+
+static void labels_json(struct event_print *p, struct sbuf *b, const struct event *e)
+{
+	const struct label *l;
+	size_t n = fr_labels_of(p->labels, e->thread, &l);
+
+	for (size_t i = 0; i < n; i++) {
+		fr_sbuf_str(b, i ? "," : ",\"labels\":{");
+		put_label_json(b, &l[i]);
+	}
+	if (n)
+		fr_sbuf_char(b, '}');
+}
+
+void fr_event_text(struct event_print *p, struct sbuf *b, const struct event *e)
+{
+	const struct fr_event_rec *row = fr_event_schema(p->rec, e->kind);
+	const struct rec_thread *th = &p->rec->threads[e->thread];
+
+	head(p, b, e, th->r.serial);
+	fr_sbuf_text(b, th->name, strlen(th->name));
+	fr_sbuf_str(b, "  ");
+	fr_sbuf_text(b, row->name, strlen(row->name));
+	for (unsigned int i = 0; i < e->n_args; i++) {
+		struct arg a = {.p = p, .e = e, .v = e->arg[i]};
+
+		if (!a.v && types[row->type[i]].zero != ZERO_VALUE)
+			continue;
+		fr_sbuf_char(b, ' ');
+		fr_sbuf_text(b, row->arg[i], strnlen(row->arg[i], sizeof(row->arg[i])));
+		fr_sbuf_char(b, '=');
+		types[row->type[i]].text(b, &a);
+	}
+	labels(p, b, e);
+}
+
+void fr_event_json(struct event_print *p, struct sbuf *b, const struct event *e)
+{
+	const struct fr_event_rec *row = fr_event_schema(p->rec, e->kind);
+	const struct rec_thread *th = &p->rec->threads[e->thread];
+
+	fr_sbuf_str(b, "{\"id\":\"E");
+	fr_sbuf_u64(b, e->id);
+	fr_sbuf_str(b, "\",\"t_ns\":");
+	fr_sbuf_u64(b, e->t_ns);
+	fr_sbuf_str(b, ",\"tid\":");
+	fr_sbuf_u64(b, th->r.tid);
+	fr_sbuf_str(b, ",\"thread\":\"T");
+	fr_sbuf_u64(b, th->r.serial);
+	fr_sbuf_str(b, "\",\"event\":");
+	fr_sbuf_json(b, row->name, strlen(row->name));
+	for (unsigned int i = 0; i < e->n_args; i++) {
+		struct arg a = {.p = p, .e = e, .v = e->arg[i]};
+
+		if (!a.v && types[row->type[i]].zero == ZERO_ABSENT)
+			continue;
+		fr_sbuf_char(b, ',');
+		fr_sbuf_json(b, row->arg[i], strnlen(row->arg[i], sizeof(row->arg[i])));
+		if (*types[row->type[i]].suffix) { /* inside the quotes */
+			b->n--;
+			fr_sbuf_str(b, types[row->type[i]].suffix);
+			fr_sbuf_char(b, '"');
+		}
+		fr_sbuf_char(b, ':');
+		types[row->type[i]].json(b, &a);
+	}
+	labels_json(p, b, e);
+	fr_sbuf_str(b, ",\"stack\":");
+	fr_sbuf_str(b, fr_stacks_json(p->stacks, e->stack));
+	fr_sbuf_char(b, '}');
+}
+
+void fr_event_print_open(struct event_print *p, struct call *c)
+{
+	p->rec = c->rec;
+	p->sy = fr_symbols_open(c->rec, c->diag);
+	p->stacks = fr_stacks_open(c->rec, p->sy);
+	p->labels = fr_labels_open(c->rec);
+}
+
+void fr_event_print_close(struct event_print *p)
+{
+	fr_labels_close(p->labels);
+	fr_stacks_close(p->stacks);
+	fr_symbols_close(p->sy);
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * json.c - shared shapes of the JSON contract.
+ */
+#include "exporters/json.h"
+
+#include <string.h>
+
+#include "base/sbuf.h"
+
+json_t *fr_json_text(const char *s)
+{
+	struct sbuf b = {0};
+	json_t *v;
+
+	if (!s)
+		return json_null();
+	fr_sbuf_utf8(&b, s, strlen(s));
+	v = json_string(fr_sbuf_cstr(&b));
+	fr_sbuf_free(&b);
+	return v ? v : json_string("?");
+}
+
+json_t *fr_json_addr(uint64_t addr)
+{
+	char buf[24];
+
+	snprintf(buf, sizeof(buf), "0x%llx", (unsigned long long)addr);
+	return json_string(buf);
+}
+
+json_t *fr_json_stack(struct stacks *st, uint32_t id)
+{
+	json_t *v = json_loads(fr_stacks_json(st, id), 0, NULL);
+
+	return v ? v : json_array();
+}
+
+void fr_json_print(json_t *v, FILE *out)
+{
+	json_dumpf(v, out, JSON_INDENT(1));
+	fputc('\n', out);
+	json_decref(v);
+}

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * list.c - fr list: the recordings there are. Regions of FR_DIR or /dev/shm/fr-<uid>, snapshots of
+ * the current directory; with operands, both kinds in these directories instead.
+ */
+#include <inttypes.h>
+#include <jansson.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/table.h"
+#include "base/units.h"
+#include "exporters/exporters.h"
+#include "exporters/json.h"
+#include "exporters/words.h"
+#include "read/regions.h"
+
+struct found {
+	struct region_info *all;
+	size_t n;
+	size_t cap;
+};
+
+static void add(struct found *f, const char *dir, const char *suffix)
+{
+	struct region_info *some;
+	size_t n = fr_regions_scan(dir, suffix, &some);
+
+	if (n)
+		f->all = fr_mem_grow(f->all, &f->cap, f->n + n, sizeof(*f->all));
+	for (size_t i = 0; i < n; i++)
+		f->all[f->n++] = some[i];
+	free(some); /* the paths now belong to f */
+}
+
+static void search(struct call *c, struct found *f)
+{
+	char dir[PATH_MAX];
+
+	for (int i = 1; i < c->argc; i++) {
+		add(f, c->argv[i], ".frr");
+		add(f, c->argv[i], ".frd");
+	}
+	if (c->argc > 1)
+		return;
+	fr_regions_dir(dir, sizeof(dir));
+	add(f, dir, ".frr");
+	if (strcmp(dir, "."))
+		add(f, dir, ".frd");
+	add(f, ".", ".frd");
+}
+
+static const char *why(const struct region_info *r, char buf[FR_UNITS_LEN + 20])
+{
+	char sig[FR_UNITS_LEN];
+	uint32_t signo = r->trigger.kind ? r->trigger.signo : r->crash.signo;
+
+	if (r->problem)
+		return r->problem;
+	if (r->trigger.kind == FR_TRIGGER_NONE && !r->crash.signo)
+		return "";
+	snprintf(buf, FR_UNITS_LEN + 20, "%s%s%s",
+		 r->trigger.kind ? fr_word_trigger_kind(r->trigger.kind) : "crash",
+		 signo ? " " : "", signo ? fr_units_signal(sig, signo) : "");
+	return buf;
+}
+
+static void print_text(struct call *c, const struct found *f)
+{
+	struct table *t = fr_table_new(c->opt->color);
+	char buf[FR_UNITS_LEN + 20];
+
+	fr_table_column(t, "RECORDING", TABLE_LEFT);
+	fr_table_column(t, "KIND", TABLE_LEFT);
+	fr_table_column(t, "PID", TABLE_RIGHT);
+	fr_table_column(t, "PROCESS", TABLE_LEFT);
+	fr_table_column(t, "WHY", TABLE_LEFT);
+	fr_table_column(t, "TIME", TABLE_LEFT);
+	fr_table_column(t, "SIZE", TABLE_RIGHT);
+	for (size_t i = 0; i < f->n; i++) {
+		const struct region_info *r = &f->all[i];
+
+		fr_table_cell(t, r->path);
+		fr_table_cell(t, r->problem ? "-" : fr_word_source(r->source));
+		fr_table_cell_fmt(t, "%u", r->pid);
+		fr_table_cell(t, r->comm);
+		fr_table_cell(t, why(r, buf));
+		fr_table_cell(t, fr_units_date(buf, r->end_real_ns));
+		fr_table_cell_bytes(t, r->bytes);
+	}
+	if (f->n)
+		fr_table_print(t, c->out);
+	fr_table_free(t);
+}
+
+static void print_json(struct call *c, const struct found *f)
+{
+	json_t *a = json_array();
+
+	for (size_t i = 0; i < f->n; i++) {
+		const struct region_info *r = &f->all[i];
+		json_t *o = json_object();
+
+		json_object_set_new(o, "path", fr_json_text(r->path));
+		json_object_set_new(o, "kind", fr_json_text(fr_word_source(r->source)));
+		json_object_set_new(o, "pid", fr_json_u64(r->pid));
+		json_object_set_new(o, "comm", fr_json_text(r->comm));
+		json_object_set_new(o, "trigger",
+				    fr_json_text(fr_word_trigger_kind(r->trigger.kind)));
+		json_object_set_new(o, "signal", fr_json_u64(r->trigger.signo));
+		json_object_set_new(o, "crash_signal", fr_json_u64(r->crash.signo));
+		json_object_set_new(o, "start_real_ns", fr_json_u64(r->start_real_ns));
+		json_object_set_new(o, "end_real_ns", fr_json_u64(r->end_real_ns));
+		json_object_set_new(o, "bytes", fr_json_u64(r->bytes));
+		json_object_set_new(o, "problem", fr_json_text(r->problem));
+		json_array_append_new(a, o);
+	}
+	fr_json_print(a, c->out);
+}
+
+int fr_cmd_list(struct call *c)
+{
+	struct found f = {0};
+	char dir[PATH_MAX];
+
+	search(c, &f);
+	if (c->opt->json)
+		print_json(c, &f);
+	else
+		print_text(c, &f);
+	fr_regions_dir(dir, sizeof(dir));
+	if (!f.n && !c->opt->json)
+		diag_add(c->diag, DIAG_NOTE, "no recordings in %s", c->argc > 1 ? c->argv[1] : dir);
+	fr_regions_free(f.all, f.n);
+	return FR_EXIT_OK;
+}

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * stacks.c - stacks as text and JSON, cached by stack id.
+ */
+#include "exporters/stacks.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/mem.h"
+
+#define LINE_FRAMES 3u
+
+enum form { FORM_JSON, FORM_LINE, FORM_FULL, FORMS };
+
+struct stacks {
+	struct symbols *sy;
+	struct arena arena;
+	struct sbuf buf;
+	size_t n; /* ids there can be */
+	const char **cache[FORMS]; /* by id; made when first asked for */
+};
+
+static const char *base_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? slash + 1 : path;
+}
+
+static void json_string(struct sbuf *b, const char *key, const char *s)
+{
+	fr_sbuf_str(b, key);
+	if (s)
+		fr_sbuf_json(b, s, strlen(s));
+	else
+		fr_sbuf_str(b, "null");
+}
+
+void fr_frame_json(struct sbuf *b, const struct frame *f)
+{
+	json_string(b, "{\"fn\":", f->fn);
+	json_string(b, ",\"file\":", f->file);
+	fr_sbuf_str(b, ",\"line\":");
+	fr_sbuf_u64(b, f->line);
+	json_string(b, ",\"mod\":", f->mod);
+	fr_sbuf_str(b, ",\"off\":\"");
+	fr_sbuf_hex(b, f->off);
+	fr_sbuf_str(b, f->inl ? "\",\"inl\":true}" : "\",\"inl\":false}");
+}
+
+static void text(struct sbuf *b, const char *s)
+{
+	fr_sbuf_text(b, s, strlen(s));
+}
+
+static void place(struct sbuf *b, const struct frame *f)
+{
+	if (f->mod) {
+		text(b, f->mod);
+		fr_sbuf_char(b, '+');
+	}
+	fr_sbuf_hex(b, f->off);
+}
+
+void fr_frame_text(struct sbuf *b, const struct frame *f)
+{
+	if (!f->fn) {
+		place(b, f);
+		return;
+	}
+	text(b, f->fn);
+	if (f->file) {
+		fr_sbuf_char(b, ' ');
+		text(b, base_name(f->file));
+		if (f->line)
+			fr_sbuf_fmt(b, ":%u", f->line);
+	} else if (f->mod) {
+		fr_sbuf_char(b, ' ');
+		text(b, f->mod);
+	}
+}
+
+/* "    #3  main /src/server.c:88 (server+0x11f0)" */
+static void frame_full(struct sbuf *b, size_t i, const struct frame *f)
+{
+	fr_sbuf_fmt(b, "    #%-2zu ", i);
+	if (f->fn) {
+		text(b, f->fn);
+		fr_sbuf_char(b, ' ');
+	}
+	if (f->fn && f->file) {
+		text(b, f->file);
+		fr_sbuf_fmt(b, ":%u ", f->line);
+	}
+	if (f->inl) {
+		fr_sbuf_str(b, "(inlined)\n");
+		return;
+	}
+	fr_sbuf_str(b, f->fn ? "(" : "");
+	place(b, f);
+	fr_sbuf_str(b, f->fn ? ")\n" : "\n");
+}
+
+static void add_frame(struct sbuf *b, enum form form, size_t i, const struct frame *f)
+{
+	if (form == FORM_FULL) {
+		frame_full(b, i, f);
+		return;
+	}
+	if (i)
+		fr_sbuf_str(b, form == FORM_JSON ? "," : " < ");
+	if (form == FORM_JSON)
+		fr_frame_json(b, f);
+	else
+		fr_frame_text(b, f);
+}
+
+static const char *make(struct stacks *st, enum form form, uint32_t id)
+{
+	const struct frame *frames = NULL;
+	size_t n = id ? fr_symbols_stack(st->sy, id, &frames) : 0;
+
+	if (form == FORM_LINE && n > LINE_FRAMES)
+		n = LINE_FRAMES;
+	fr_sbuf_reset(&st->buf);
+	if (form == FORM_JSON)
+		fr_sbuf_char(&st->buf, '[');
+	for (size_t i = 0; i < n; i++)
+		add_frame(&st->buf, form, i, &frames[i]);
+	if (form == FORM_JSON)
+		fr_sbuf_char(&st->buf, ']');
+	return fr_arena_strndup(&st->arena, fr_sbuf_cstr(&st->buf), st->buf.n);
+}
+
+static const char *get(struct stacks *st, enum form form, uint32_t id)
+{
+	if (id >= st->n) /* not in the depot: as good as none */
+		id = 0;
+	if (!st->cache[form])
+		st->cache[form] = fr_mem_alloc(st->n * sizeof(*st->cache[form]));
+	if (!st->cache[form][id])
+		st->cache[form][id] = make(st, form, id);
+	return st->cache[form][id];
+}
+
+const char *fr_stacks_json(struct stacks *st, uint32_t id)
+{
+	return get(st, FORM_JSON, id);
+}
+
+const char *fr_stacks_line(struct stacks *st, uint32_t id)
+{
+	return get(st, FORM_LINE, id);
+}
+
+const char *fr_stacks_full(struct stacks *st, uint32_t id)
+{
+	return get(st, FORM_FULL, id);
+}
+
+struct stacks *fr_stacks_open(const struct recording *rec, struct symbols *sy)
+{
+	struct stacks *st = fr_mem_alloc(sizeof(*st));
+
+	st->sy = sy;
+	st->n = rec->sec[FR_SEC_DEPOT].size / 8 + 1;
+	return st;
+}
+
+void fr_stacks_close(struct stacks *st)
+{
+	if (!st)
+		return;
+	for (int i = 0; i < FORMS; i++)
+		free(st->cache[i]);
+	fr_arena_free(&st->arena);
+	fr_sbuf_free(&st->buf);
+	free(st);
+}

@@ -1,0 +1,342 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * threads.c - fr threads: where every thread stood, threads with the same stack and state together,
+ * with what each waits for, who holds that, what it holds itself and who created it.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "exporters/filter.h"
+#include "exporters/json.h"
+#include "exporters/view.h"
+
+#define MEMBERS_SHOWN 6
+
+/* Order of buckets: what an SRE wants to see first. */
+enum bucket_class {
+	BUCKET_CRASHED,
+	BUCKET_LOCK,
+	BUCKET_PEER,
+	BUCKET_OTHER,
+	BUCKET_RUNNING,
+	BUCKET_IDLE,
+	BUCKET_EXITED,
+};
+
+static const char *const state_names[] = {
+	[THREAD_RUNNING] = "running",
+	[THREAD_BLOCKED] = "blocked",
+	[THREAD_EXITED] = "exited",
+	[THREAD_CRASHED] = "crashed",
+};
+
+struct row {
+	enum bucket_class class;
+	uint8_t kind;
+	uint32_t stack;
+	uint64_t since_ns;
+	uint32_t thread;
+};
+
+static const struct span *open_span(const struct model *m, const struct thread *t)
+{
+	return t->open == MODEL_NONE ? NULL : &m->spans[t->open];
+}
+
+/* Where a thread stood: its wait, the crash, or the last thing it did that was recorded. */
+static uint32_t stack_of(const struct model *m, const struct thread *t)
+{
+	const struct span *s = open_span(m, t);
+
+	if (t->state == THREAD_CRASHED)
+		return m->rec->crash.stack;
+	return s ? s->stack : t->last_stack;
+}
+
+static enum bucket_class class_of(const struct model *m, const struct thread *t)
+{
+	const struct span *s = open_span(m, t);
+
+	if (t->state == THREAD_CRASHED)
+		return BUCKET_CRASHED;
+	if (t->state == THREAD_EXITED)
+		return BUCKET_EXITED;
+	if (!s)
+		return BUCKET_RUNNING;
+	if (fr_span_is_lock(s))
+		return BUCKET_LOCK;
+	switch (s->kind) {
+	case SPAN_ACCEPT:
+	case SPAN_POLL:
+	case SPAN_COND:
+	case SPAN_SEM:
+	case SPAN_JOIN:
+	case SPAN_SLEEP:
+	case SPAN_PROCESS:
+		return BUCKET_IDLE;
+	case SPAN_RECV:
+		if (s->object != MODEL_NONE && m->socks[s->object].role == SOCK_ACCEPTED)
+			return BUCKET_IDLE;
+		return BUCKET_PEER;
+	case SPAN_SEND:
+	case SPAN_CONNECT:
+	case SPAN_TLS:
+	case SPAN_DNS:
+		return BUCKET_PEER;
+	}
+	return BUCKET_OTHER;
+}
+
+/* ---- JSON --------------------------------------------------------------------------------- */
+
+static json_t *held_json(const struct view *v, const struct thread *t)
+{
+	json_t *list = json_array();
+	uint32_t i;
+
+	for (i = 0; i < t->n_held; i++) {
+		const struct held *h = &t->held[i];
+		json_t *o = json_object();
+
+		json_object_set_new(o, "addr", fr_json_addr(v->m->locks[h->lock].addr));
+		json_object_set_new(o, "since_ns",
+				    h->since_ns ? json_integer((json_int_t)h->since_ns)
+						: json_null());
+		json_object_set_new(o, "at_least", json_boolean(h->at_least));
+		json_object_set_new(o, "name",
+				    fr_json_text(fr_name_lock_symbol(v->names, h->lock)));
+		json_object_set_new(o, "stack", fr_json_stack(v->stacks, h->stack));
+		json_array_append_new(list, o);
+	}
+	return list;
+}
+
+static json_t *thread_json(const struct view *v, const struct thread *t)
+{
+	const struct span *s = open_span(v->m, t);
+	json_t *o = json_object();
+	char handle[16];
+
+	snprintf(handle, sizeof(handle), "T%u", t->serial);
+	json_object_set_new(o, "handle", json_string(handle));
+	json_object_set_new(o, "tid", json_integer(t->tid));
+	json_object_set_new(o, "name", fr_json_text(t->rec->name));
+	json_object_set_new(o, "state", json_string(state_names[t->state]));
+	json_object_set_new(o, "since_ns", s ? json_integer((json_int_t)s->start_ns) : json_null());
+	json_object_set_new(o, "on", s ? fr_view_on_json(v, s) : json_null());
+	json_object_set_new(o, "held", held_json(v, t));
+	json_object_set_new(o, "held_total", json_integer(t->held_total));
+	json_object_set_new(o, "stack", fr_json_stack(v->stacks, stack_of(v->m, t)));
+	json_object_set_new(o, "stack_of",
+			    json_string(s || t->state == THREAD_CRASHED ? "state" : "last event"));
+	json_object_set_new(o, "created_by", fr_json_stack(v->stacks, t->create_stack));
+	json_object_set_new(o, "creator_tid", json_integer(t->rec->r.creator_tid));
+	json_object_set_new(o, "alive", json_boolean(t->state != THREAD_EXITED));
+	json_object_set_new(o, "start_ns", json_integer((json_int_t)t->start_ns));
+	json_object_set_new(o, "end_ns",
+			    t->end_ns ? json_integer((json_int_t)t->end_ns) : json_null());
+	json_object_set_new(o, "events", json_integer((json_int_t)t->rec->r.events));
+	return o;
+}
+
+/* ---- text --------------------------------------------------------------------------------- */
+
+static int by_bucket(const void *a, const void *b)
+{
+	const struct row *x = a, *y = b;
+
+	if (x->class != y->class)
+		return x->class < y->class ? -1 : 1;
+	if (x->kind != y->kind)
+		return x->kind < y->kind ? -1 : 1;
+	if (x->stack != y->stack)
+		return x->stack < y->stack ? -1 : 1;
+	if (x->since_ns != y->since_ns)
+		return x->since_ns < y->since_ns ? -1 : 1;
+	return x->thread < y->thread ? -1 : x->thread > y->thread;
+}
+
+static const char *owner_text(const struct view *v, const struct span *s)
+{
+	uint32_t owner;
+
+	if (!fr_span_is_lock(s) || s->object == MODEL_NONE)
+		return "";
+	owner = v->m->locks[s->object].owner;
+	if (owner != MODEL_NONE)
+		return fr_name_fmt(v->names, ", held by %s", fr_name_thread(v->names, owner));
+	if (s->owner == MODEL_NONE)
+		return "";
+	return fr_name_fmt(v->names, ", held by %s when the wait began",
+			   fr_name_thread(v->names, s->owner));
+}
+
+static void held_text(const struct view *v, const struct thread *t)
+{
+	uint32_t i;
+
+	for (i = 0; i < t->n_held && (i < 4 || v->c->opt->all); i++) {
+		const struct held *h = &t->held[i];
+		const char *site = fr_name_site(v->names, h->stack);
+		const char *age = "";
+
+		if (h->since_ns && h->since_ns <= v->m->end_ns)
+			age = fr_name_fmt(v->names, " for %s%s", h->at_least ? "at least " : "",
+					  fr_name_ns(v->names, v->m->end_ns - h->since_ns));
+		fr_view_printf(v, "        holds %s %s%s%s%s\n", fr_name_lock_kind(v->m, h->lock),
+			       fr_name_lock(v->names, h->lock), age, site ? ", taken in " : "",
+			       site ? site : "");
+	}
+	if (i < t->held_total)
+		fr_view_printf(v, "        holds %u more locks\n", t->held_total - i);
+}
+
+static void member_text(const struct view *v, const struct row *r)
+{
+	const struct thread *t = &v->m->threads[r->thread];
+	const struct span *s = open_span(v->m, t);
+	const char *creator = fr_name_site(v->names, t->create_stack);
+
+	fr_view_printf(v, "    ");
+	fr_view_tint(v, TINT_BOLD, fr_name_thread(v->names, r->thread));
+	fr_view_printf(v, " (tid %u)", t->tid);
+	if (s)
+		fr_view_printf(v, " for %s in %s%s", fr_name_ns(v->names, fr_span_ns(s)),
+			       fr_name_wait(v->names, s), owner_text(v, s));
+	else if (t->state == THREAD_EXITED && t->end_ns && t->end_ns <= v->m->end_ns)
+		fr_view_printf(v, " ended %s before the end",
+			       fr_name_ns(v->names, v->m->end_ns - t->end_ns));
+	if (creator)
+		fr_view_printf(v, "; created in %s", creator);
+	fr_view_printf(v, "\n");
+	held_text(v, t);
+}
+
+static const char *bucket_title(const struct view *v, const struct row *rows, size_t n)
+{
+	const struct thread *t = &v->m->threads[rows[0].thread];
+	const struct span *s = open_span(v->m, t);
+	const char *threads = fr_name_fmt(v->names, "%zu thread%s", n, n == 1 ? "" : "s");
+
+	switch (rows[0].class) {
+	case BUCKET_CRASHED:
+		return fr_name_fmt(v->names, "%s: crashed here", threads);
+	case BUCKET_RUNNING:
+		return fr_name_fmt(v->names,
+				   "%s running or runnable (the stack is that of the last event)",
+				   threads);
+	case BUCKET_EXITED:
+		return fr_name_fmt(v->names, "%s ended", threads);
+	default:
+		return fr_name_fmt(
+			v->names, "%s blocked in %s()%s%s%s", threads, fr_span_call(v->m, s),
+			rows[0].class == BUCKET_IDLE ? ", idle" : "",
+			n > 1 ? ", longest " : " for ", fr_name_ns(v->names, fr_span_ns(s)));
+	}
+}
+
+static void bucket_text(const struct view *v, const struct row *rows, size_t n)
+{
+	static const enum tint tints[] = {
+		[BUCKET_CRASHED] = TINT_RED,   [BUCKET_LOCK] = TINT_YELLOW,
+		[BUCKET_PEER] = TINT_YELLOW,   [BUCKET_OTHER] = TINT_NONE,
+		[BUCKET_RUNNING] = TINT_GREEN, [BUCKET_IDLE] = TINT_DIM,
+		[BUCKET_EXITED] = TINT_DIM,
+	};
+	size_t i;
+
+	fr_view_tint(v, tints[rows[0].class], bucket_title(v, rows, n));
+	fr_view_printf(v, "\n");
+	for (i = 0; i < n && (i < MEMBERS_SHOWN || v->c->opt->all); i++)
+		member_text(v, &rows[i]);
+	if (i < n)
+		fr_view_printf(v, "    and %zu more (-a shows them)\n", n - i);
+	if (rows[0].stack)
+		fr_view_stack(v, 4, NULL, rows[0].stack);
+	fr_view_printf(v, "\n");
+}
+
+static bool same_bucket(const struct row *x, const struct row *y)
+{
+	return x->class == y->class && x->kind == y->kind && x->stack == y->stack;
+}
+
+static void threads_text(const struct view *v, struct row *rows, size_t n)
+{
+	size_t from, to, ended = 0;
+
+	if (n)
+		qsort(rows, n, sizeof(*rows), by_bucket);
+	for (from = 0; from < n; from = to) {
+		for (to = from + 1; to < n && same_bucket(&rows[from], &rows[to]); to++)
+			;
+		if (rows[from].class == BUCKET_EXITED && !v->c->opt->all && !v->c->opt->thread)
+			ended += to - from;
+		else
+			bucket_text(v, rows + from, to - from);
+	}
+	if (ended)
+		fr_view_printf(v, "%zu threads ended before (-a shows them)\n", ended);
+	if (!n)
+		fr_view_printf(v, "the recording has no threads\n");
+}
+
+static struct row make_row(const struct view *v, size_t i)
+{
+	const struct thread *t = &v->m->threads[i];
+	const struct span *s = open_span(v->m, t);
+
+	return (struct row){
+		.class = class_of(v->m, t),
+		.kind = s ? s->kind : 0,
+		.stack = stack_of(v->m, t),
+		.since_ns = s ? s->start_ns : t->start_ns,
+		.thread = (uint32_t)i,
+	};
+}
+
+static void prefetch(const struct view *v, const struct row *rows, size_t n)
+{
+	uint32_t *ids = fr_mem_alloc((2 * n + 1) * sizeof(*ids));
+	size_t i, k = 0;
+
+	for (i = 0; i < n; i++) {
+		ids[k++] = rows[i].stack;
+		ids[k++] = v->m->threads[rows[i].thread].create_stack;
+	}
+	fr_symbols_prefetch(v->sy, ids, k);
+	free(ids);
+}
+
+int fr_cmd_threads(struct call *c)
+{
+	struct filter *f = fr_filter_open(c->rec, c->opt, c->diag);
+	json_t *list = json_array();
+	struct row *rows;
+	struct view v;
+	size_t i, n = 0;
+
+	if (!f) {
+		json_decref(list);
+		return FR_EXIT_ERROR;
+	}
+	fr_view_open(&v, c);
+	rows = fr_mem_alloc((v.m->n_threads + 1) * sizeof(*rows));
+	for (i = 0; i < v.m->n_threads; i++) {
+		if (fr_filter_thread(f, i))
+			rows[n++] = make_row(&v, i);
+	}
+	prefetch(&v, rows, n);
+	for (i = 0; c->opt->json && i < n; i++)
+		json_array_append_new(list, thread_json(&v, &v.m->threads[rows[i].thread]));
+	if (c->opt->json)
+		fr_json_print(json_incref(list), c->out);
+	else
+		threads_text(&v, rows, n);
+	json_decref(list);
+	free(rows);
+	fr_view_close(&v);
+	fr_filter_close(f);
+	return FR_EXIT_OK;
+}

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * words.c - numbers of the format to words, one table per enumeration.
+ */
+#include "exporters/words.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/sbuf.h"
+#include "preload/events.h"
+
+#define LOOKUP(table, i) lookup(table, sizeof(table) / sizeof((table)[0]), i)
+
+static const char *lookup(const char *const *table, size_t n, uint32_t i)
+{
+	return i < n && table[i] ? table[i] : "unknown";
+}
+
+static const char *const sources[] = {
+	[RECORDING_FILE] = "snapshot", [RECORDING_LEFT] = "left", [RECORDING_LIVE] = "live"};
+static const char *const states[] = {
+	[FR_STATE_STARTING] = "starting", [FR_STATE_ALIVE] = "alive",
+	[FR_STATE_EXITED] = "exited",     [FR_STATE_CRASHED] = "crashed",
+	[FR_STATE_FROZEN] = "snapshot",
+};
+static const char *const clocks[] = {[FR_CLOCK_MONOTONIC] = "monotonic", [FR_CLOCK_TSC] = "tsc"};
+static const char *const regions[] = {[FR_REGION_FILE] = "file", [FR_REGION_MEMFD] = "memfd"};
+static const char *const unwinds[] = {
+	[FR_UNWIND_LIBUNWIND] = "libunwind",
+	[FR_UNWIND_FP] = "frame pointers",
+	[FR_UNWIND_CALLER] = "caller only",
+};
+static const char *const arches[] = {[62] = "x86-64", [183] = "aarch64"};
+static const char *const classes[] = {
+	[FR_CLASS_THREAD] = "thread",     [FR_CLASS_LOCK] = "lock", [FR_CLASS_NET] = "net",
+	[FR_CLASS_MEM] = "mem",           [FR_CLASS_IO] = "io",     [FR_CLASS_USER] = "user",
+	[FR_CLASS_RECORDER] = "recorder",
+};
+static const char *const levels[] = {
+	[FR_LEVEL_UNBORN] = "unset",    [FR_LEVEL_OFF] = "off",   [FR_LEVEL_SLOW] = "slow",
+	[FR_LEVEL_SAMPLED] = "sampled", [FR_LEVEL_FULL] = "full",
+};
+static const char *const fds[] = {
+	[FR_FD_CLOSED] = "closed",     [FR_FD_UNKNOWN] = "unknown", [FR_FD_SOCKET] = "socket",
+	[FR_FD_LISTENER] = "listener", [FR_FD_PIPE] = "pipe",       [FR_FD_EVENTFD] = "eventfd",
+	[FR_FD_EPOLL] = "epoll",       [FR_FD_FILE] = "file",       [FR_FD_OTHER] = "other",
+};
+static const char *const triggers[] = {
+	[FR_TRIGGER_NONE] = "none",   [FR_TRIGGER_SIGNAL] = "signal",
+	[FR_TRIGGER_CRASH] = "crash", [FR_TRIGGER_THRESHOLD] = "threshold",
+	[FR_TRIGGER_API] = "api",     [FR_TRIGGER_EXIT] = "exit",
+	[FR_TRIGGER_LIVE] = "live",
+};
+#define DROP(id, NAME, name, meaning) [id] = {name, meaning},
+static const struct {
+	const char *name;
+	const char *meaning;
+} drops[] = {
+#include "preload/drops.def"
+};
+#undef DROP
+#define N_DROPS (sizeof(drops) / sizeof(drops[0]))
+
+const char *fr_word_source(enum recording_source source)
+{
+	return LOOKUP(sources, (uint32_t)source);
+}
+
+const char *fr_word_state(uint32_t state)
+{
+	return LOOKUP(states, state);
+}
+
+const char *fr_word_clock(uint32_t clock_kind)
+{
+	return LOOKUP(clocks, clock_kind);
+}
+
+const char *fr_word_region(uint32_t region_kind)
+{
+	return LOOKUP(regions, region_kind);
+}
+
+const char *fr_word_unwind(uint32_t unwind_kind)
+{
+	return LOOKUP(unwinds, unwind_kind);
+}
+
+const char *fr_word_arch(uint32_t arch)
+{
+	return LOOKUP(arches, arch);
+}
+
+const char *fr_word_class(uint32_t klass)
+{
+	return LOOKUP(classes, klass);
+}
+
+const char *fr_word_level(uint32_t level)
+{
+	return LOOKUP(levels, level);
+}
+
+const char *fr_word_fd(uint32_t fd_kind)
+{
+	return LOOKUP(fds, fd_kind);
+}
+
+const char *fr_word_trigger_kind(uint32_t kind)
+{
+	return LOOKUP(triggers, kind);
+}
+
+const char *fr_word_trigger(const struct recording *rec)
+{
+	if (rec->trigger.kind == FR_TRIGGER_NONE && rec->source == RECORDING_LEFT)
+		return "left";
+	return fr_word_trigger_kind(rec->trigger.kind);
+}
+
+const char *fr_word_drop(uint32_t drop, char buf[24])
+{
+	if (drop < N_DROPS && drops[drop].name)
+		return drops[drop].name;
+	snprintf(buf, 24, "drop %u", drop);
+	return buf;
+}
+
+const char *fr_word_drop_meaning(uint32_t drop)
+{
+	return drop < N_DROPS && drops[drop].name ? drops[drop].meaning : "";
+}
+
+json_t *fr_json_bytes(const void *bytes, size_t n)
+{
+	struct sbuf b = {0};
+	json_t *j;
+
+	fr_sbuf_utf8(&b, bytes, n);
+	j = json_stringn(fr_sbuf_cstr(&b), b.n);
+	fr_sbuf_free(&b);
+	return j;
+}
+
+json_t *fr_json_u64(uint64_t v)
+{
+	if (v <= INT64_MAX)
+		return json_integer((json_int_t)v);
+	return json_sprintf("%llu", (unsigned long long)v);
+}

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * build.h - what the stages of making a model share. Private to decoder/model.
+ *
+ *   pass.c     the one pass: spans, raw holds, sockets, last events
+ *   sockets.c  lives of descriptors
+ *   states.c   tables of the recording: states and held locks at the end, lifetime totals
+ *   witness.c  holds that only a waiter saw
+ *   holds.c    from raw holds to holds with a start, a quality and what they inflicted
+ *   owners.c   who holds a lock at the end
+ *   totals.c   indices, totals, percentiles, order and handles of locks
+ *   blame.c    questions asked afterwards
+ */
+#ifndef FR_MODEL_BUILD_H
+#define FR_MODEL_BUILD_H
+
+#include "model/map.h"
+#include "model/model.h"
+#include "read/events.h"
+
+/* Clocks of two CPUs may differ by this much: an acquire may seem to precede its release. */
+#define CLOCK_SLACK_NS 1000u
+
+#define HOLDING_MAX 32u
+
+/* A lock a thread has, as the pass sees it. */
+struct holding {
+	uint64_t since_ns;
+	uint32_t lock;
+	uint32_t stack;
+	uint32_t depth; /* recursive mutexes */
+};
+
+struct holdings {
+	struct holding h[HOLDING_MAX];
+	uint32_t n;
+};
+
+/* What the pass knows of a lock while it runs. */
+struct lock_pass {
+	uint64_t signal_ns; /* conditions: the last signal or broadcast */
+	uint32_t signaller;
+	uint32_t last_taker; /* the thread that acquired it last, MODEL_NONE = unknown */
+};
+
+struct build {
+	struct model *m;
+	const struct recording *rec;
+	struct map lock_by_addr;
+	struct map thread_by_tid; /* MODEL_NONE = several threads had this tid */
+	struct map thread_by_handle; /* the latest thread with this pthread_t */
+	struct lock_pass *lp; /* beside m->locks */
+	struct holdings *holdings; /* by thread */
+	uint32_t *fd_now; /* socket by descriptor, MODEL_NONE = none */
+	size_t n_fds;
+	size_t cap_fds;
+	size_t cap_locks;
+	size_t cap_lp;
+	size_t cap_socks;
+	size_t cap_spans;
+	size_t cap_holds;
+	bool full; /* the recording has every lock call: holds are exact */
+};
+
+/* pass.c */
+void fr_build_pass(struct build *b);
+struct span *fr_build_span(struct build *b); /* a new one, all indices MODEL_NONE */
+struct hold *fr_build_hold(struct build *b);
+uint32_t fr_build_lock(struct build *b, uint64_t addr); /* MODEL_NONE: too many, or address 0 */
+uint32_t fr_build_tid(struct build *b, uint32_t tid, uint64_t ns);
+/* By pthread_t, which is used again: the thread that has it at this point of the stream. */
+uint32_t fr_build_handle(const struct build *b, uint64_t handle);
+void fr_build_handle_set(struct build *b, uint64_t handle, uint32_t thread);
+
+/* sockets.c */
+uint32_t fr_build_sock(struct build *b, int64_t fd); /* the present life of FD */
+void fr_build_net(struct build *b, const struct event *e);
+void fr_build_fd(struct build *b, const struct event *e); /* fd.* and io.*: see descriptors.c */
+void fr_build_fd_woken(struct build *b, struct span *s);
+uint32_t fr_build_sock_new(struct build *b, int64_t fd, uint64_t ns); /* ends the life before */
+void fr_build_sock_over(struct build *b, int64_t fd, uint64_t ns);
+void fr_build_sock_peer(struct build *b, struct sock *s, const uint8_t *bytes, uint64_t n);
+bool fr_build_fd_is_socket(const struct build *b, uint64_t fd); /* by the table, at the end */
+void fr_build_sock_end(struct build *b);
+
+/* states.c */
+void fr_build_threads(struct build *b); /* before the pass */
+void fr_build_states(struct build *b); /* after it */
+enum span_kind fr_build_call_kind(const struct build *b, uint64_t call); /* of a hook id */
+void fr_build_sync(struct build *b, uint32_t lock, enum span_kind kind); /* it is no lock */
+
+/* totals.c */
+void fr_build_index(struct build *b); /* sorts holds; lock_waits, thread_spans */
+void fr_build_totals(struct build *b); /* of waits */
+
+/* owners.c: until then lock.owner is who lists it */
+void fr_build_owners(struct build *b);
+
+/* holds.c: after these */
+void fr_build_holds(struct build *b);
+
+void fr_build_index_holds(struct build *b);
+
+/* witness.c */
+struct witnessed {
+	struct hold *holds;
+	size_t n;
+	size_t cap;
+};
+/* The call in which THREAD was blocked at NS and can neither have taken nor given back LOCK. */
+const struct span *fr_build_blocked(const struct model *m, uint32_t thread, uint32_t lock,
+				    uint64_t ns);
+void fr_build_witness(const struct model *m, const struct lock *l, struct witnessed *seen);
+
+/* totals.c again, last */
+void fr_build_order(struct build *b); /* handles; renumbers everything that points at locks */
+
+#endif

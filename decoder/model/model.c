@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * model.c - makes a model in its stages, and answers simple questions about it.
+ */
+#include "model/model.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "model/build.h"
+
+#define SPAN_KIND(NAME, name, call) [SPAN_##NAME] = name,
+static const char *const kind_names[SPAN_KINDS] = {
+#include "model/span_kinds.def"
+};
+#undef SPAN_KIND
+
+#define SPAN_KIND(NAME, name, call) [SPAN_##NAME] = call,
+static const char *const kind_calls[SPAN_KINDS] = {
+#include "model/span_kinds.def"
+};
+#undef SPAN_KIND
+
+const char *fr_span_kind_name(unsigned int kind)
+{
+	return kind < SPAN_KINDS && kind_names[kind] ? kind_names[kind] : "?";
+}
+
+bool fr_span_is_lock(const struct span *s)
+{
+	return s->kind == SPAN_LOCK || s->kind == SPAN_RDLOCK || s->kind == SPAN_WRLOCK ||
+	       s->kind == SPAN_SPIN;
+}
+
+bool fr_span_is_sync(const struct span *s)
+{
+	return s->kind == SPAN_COND || s->kind == SPAN_SEM || s->kind == SPAN_BARRIER ||
+	       s->kind == SPAN_ONCE;
+}
+
+bool fr_span_is_sock(const struct span *s)
+{
+	return (s->kind >= SPAN_CONNECT && s->kind <= SPAN_POLL) || s->kind == SPAN_FILELOCK ||
+	       s->kind == SPAN_FILE;
+}
+
+bool fr_span_is_async(const struct span *s)
+{
+	return s->kind == SPAN_CONNECTING;
+}
+
+const char *fr_span_call(const struct model *m, const struct span *s)
+{
+	const char *name = s->via ? fr_recording_call(m->rec, s->via) : "?";
+
+	return strcmp(name, "?") ? name : kind_calls[s->kind];
+}
+
+bool fr_span_is_timed(const struct model *m, const struct span *s)
+{
+	const char *name = fr_span_call(m, s);
+
+	return strstr(name, "timed") || strstr(name, "clock") || strstr(name, "try");
+}
+
+uint32_t fr_model_lock_at(const struct model *m, uint64_t addr)
+{
+	size_t i;
+
+	for (i = 0; i < m->n_locks; i++) {
+		if (m->locks[i].addr == addr)
+			return (uint32_t)i;
+	}
+	return MODEL_NONE;
+}
+
+const struct held *fr_model_held(const struct model *m, uint32_t thread, uint32_t lock)
+{
+	const struct thread *t = &m->threads[thread];
+	uint32_t i;
+
+	for (i = 0; i < t->n_held; i++) {
+		if (t->held[i].lock == lock)
+			return &t->held[i];
+	}
+	return NULL;
+}
+
+uint64_t fr_model_common(const struct model *m, uint64_t start_ns, uint64_t end_ns)
+{
+	if (start_ns < m->common_ns)
+		start_ns = m->common_ns;
+	return end_ns > start_ns ? end_ns - start_ns : 0;
+}
+
+static void free_build(struct build *b)
+{
+	fr_map_free(&b->lock_by_addr);
+	fr_map_free(&b->thread_by_tid);
+	fr_map_free(&b->thread_by_handle);
+	free(b->lp);
+	free(b->holdings);
+	free(b->fd_now);
+}
+
+struct model *fr_model_build(const struct recording *rec, struct diag *d)
+{
+	struct model *m = fr_mem_alloc(sizeof(*m));
+	struct build b = {.m = m, .rec = rec};
+	size_t i;
+
+	m->rec = rec;
+	m->start_ns = rec->start_ns;
+	m->end_ns = rec->end_ns;
+	m->common_ns = rec->common_start_ns;
+	m->dead = rec->source == RECORDING_LEFT;
+	b.full = rec->hdr.levels[FR_CLASS_LOCK] == FR_LEVEL_FULL;
+	for (i = 0; i < rec->n_threads; i++) {
+		if (rec->threads[i].overwritten)
+			m->sure_ns = m->common_ns;
+	}
+	fr_build_threads(&b);
+	fr_build_pass(&b);
+	fr_build_states(&b);
+	fr_build_sock_end(&b);
+	fr_build_index(&b);
+	fr_build_totals(&b);
+	fr_build_owners(&b);
+	fr_build_holds(&b);
+	fr_build_order(&b);
+	free_build(&b);
+	if (m->locks_left_out)
+		diag_add(d, DIAG_NOTE, "more than %u different locks: %llu lock events left out",
+			 MODEL_LOCKS_MAX, (unsigned long long)m->locks_left_out);
+	return m;
+}
+
+void fr_model_free(struct model *m)
+{
+	if (!m)
+		return;
+	fr_arena_free(&m->arena);
+	free(m->threads);
+	free(m->locks);
+	free(m->socks);
+	free(m->spans);
+	free(m->holds);
+	free(m->lock_waits);
+	free(m->thread_spans);
+	free(m);
+}

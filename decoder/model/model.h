@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * model.h - what happened, as objects: threads, locks, sockets, waits and holds.
+ *
+ * Made by one pass over the event stream and the tables of the recording, immutable afterwards.
+ * Objects point at each other by index; MODEL_NONE is "none or unknown". Times are nanoseconds of
+ * CLOCK_MONOTONIC. Nothing here knows symbols or text: analyses and exporters name things.
+ *
+ *   span   a thread waited, from start to end, for an object, with one stack
+ *   hold   a thread had a lock, and somebody waited for it meanwhile (others are only counted)
+ *
+ * What a recording at level lock=slow can tell: uncontended lock calls are not in it. A release
+ * while somebody waits always is. So between two releases, as long as somebody waits without a
+ * gap, one thread held the lock: that is how a hold's start is known, see model/holds.c.
+ */
+#ifndef FR_MODEL_H
+#define FR_MODEL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "read/recording.h"
+
+#define MODEL_NONE UINT32_MAX
+
+enum span_kind {
+	SPAN_NONE = 0,
+#define SPAN_KIND(NAME, name, verb) SPAN_##NAME,
+#include "model/span_kinds.def"
+#undef SPAN_KIND
+	SPAN_KINDS
+};
+
+enum span_flags {
+	SPAN_OPEN = 1, /* not over at the end of the recording: the thread's state */
+	SPAN_FAILED = 2, /* ended with an error: a timeout, a reset */
+};
+
+struct span {
+	uint64_t start_ns;
+	uint64_t end_ns; /* model.end_ns while open */
+	uint64_t event; /* event id, 0 = open */
+	uint32_t thread;
+	uint32_t object; /* lock (also conditions), socket or thread index, by kind */
+	uint32_t object2; /* condition waits: the mutex */
+	uint32_t owner; /* thread that held the lock when the wait began */
+	uint32_t waker; /* thread that ended the wait */
+	uint32_t stack;
+	uint16_t via; /* hook id of the call, 0 = the plain one */
+	uint8_t kind; /* enum span_kind */
+	uint8_t flags;
+};
+
+enum hold_start {
+	HOLD_UNKNOWN, /* the lock was held at end_ns; start_ns == end_ns */
+	HOLD_ABOUT, /* taken after start_ns by the thread that had just released it */
+	HOLD_AT_LEAST, /* held from start_ns on, perhaps earlier */
+	HOLD_EXACT,
+};
+
+struct hold {
+	uint64_t start_ns;
+	uint64_t end_ns; /* the release; model.end_ns while open */
+	uint64_t inflicted_ns; /* thread time others waited for it, by overlap */
+	uint64_t event; /* id of the release, 0 = open or by a condition wait */
+	uint32_t thread;
+	uint32_t lock;
+	uint32_t acq_stack; /* where it was taken, 0 = unknown */
+	uint32_t rel_stack; /* where it was given back, 0 = unknown */
+	uint8_t quality; /* enum hold_start */
+	bool open;
+	bool witnessed; /* known from a waiter only: perhaps held longer on both sides */
+};
+
+/*
+ * A lock, or a condition variable, semaphore, barrier, once. Locks that nobody waited for are here
+ * too, with waits == 0.
+ */
+struct lock {
+	uint64_t addr;
+	uint64_t wait_ns; /* sum, max and p99 over the kept waits, open ones up to the end */
+	uint64_t max_wait_ns;
+	uint64_t p99_wait_ns;
+	uint64_t common_wait_ns; /* the part inside the common window */
+	uint64_t handoff_ns; /* waiting that no known hold covers: wake-up, unknown holders */
+	uint64_t max_hold_ns; /* of holds whose start is known */
+	uint64_t holds;
+	uint64_t life_waits; /* since the process started, from the recorder's own table */
+	uint64_t life_wait_ns;
+	uint64_t life_max_wait_ns;
+	uint64_t life_late; /* contended, wait time unknown */
+	uint32_t waits;
+	uint32_t handle; /* L<handle>, from 1 by total wait */
+	uint32_t first_wait; /* into model.lock_waits: indices of its spans, by end */
+	uint32_t first_hold; /* into model.holds, by end */
+	uint32_t n_holds;
+	/*
+	 * The thread that certainly holds it at the end: its own list of held locks says so, or
+	 * an open wait saw it as the owner and no release has been recorded since.
+	 */
+	uint32_t owner;
+	uint32_t owner_stack; /* where it took it, 0 = unknown */
+	uint32_t first_stack; /* of the first contended acquisition ever */
+	uint8_t kind; /* enum fr_held_kind */
+	bool is_cond; /* no lock: a condition, or what sync says */
+	uint8_t sync; /* enum span_kind of the waits for it if is_cond, 0 = unknown */
+};
+
+enum sock_role {
+	SOCK_UNKNOWN,
+	SOCK_CONNECTED, /* this process connected it */
+	SOCK_ACCEPTED,
+	SOCK_LISTENER,
+};
+
+/* One life of a descriptor number: from socket, accept, pipe, open ... to close. Files too. */
+struct sock {
+	uint64_t start_ns; /* 0 = before the window */
+	uint64_t end_ns; /* 0 = open at the end */
+	const uint8_t *peer; /* struct sockaddr bytes, NULL = unknown */
+	uint64_t received;
+	uint64_t sent;
+	uint32_t peer_len;
+	uint32_t calls;
+	int32_t fd;
+	uint32_t listener; /* accepted ones: the socket it came from */
+	uint8_t role; /* enum sock_role */
+	uint8_t kind; /* enum fr_fd_kind where it is no socket, else 0 */
+	uint32_t other_end; /* pipes and socket pairs made in this process, else MODEL_NONE */
+	uint32_t writer; /* thread that last put something in for its readers, or MODEL_NONE */
+	uint64_t written_ns;
+};
+
+struct held {
+	uint64_t since_ns; /* 0 = unknown */
+	uint32_t lock;
+	uint32_t stack;
+	uint16_t kind; /* enum fr_held_kind */
+	bool at_least; /* since_ns is when the recorder looked first */
+};
+
+/* One of the last events of a thread. */
+struct last_event {
+	uint64_t id;
+	uint64_t t_ns;
+	uint64_t arg0;
+	uint32_t stack;
+	uint16_t kind;
+};
+#define MODEL_LAST 16u
+
+enum thread_state {
+	THREAD_RUNNING, /* or runnable: the hooks cannot tell */
+	THREAD_BLOCKED,
+	THREAD_EXITED,
+	THREAD_CRASHED,
+};
+
+struct thread {
+	const struct rec_thread *rec;
+	uint64_t start_ns; /* 0 = before the recorder or unknown */
+	uint64_t end_ns; /* 0 = alive */
+	uint64_t events; /* kept */
+	uint64_t wait_ns[SPAN_KINDS];
+	uint32_t serial; /* T<serial> */
+	uint32_t tid;
+	uint32_t creator;
+	uint32_t create_stack;
+	uint32_t open; /* its open span */
+	uint32_t first_span; /* into model.thread_spans, in time order */
+	uint32_t n_spans;
+	uint32_t n_held; /* listed in held */
+	uint32_t held_total; /* the recorder may have counted more than it lists */
+	uint32_t last_stack; /* stack of its last event, 0 = none */
+	struct held *held;
+	struct last_event
+		last[MODEL_LAST]; /* ring: the newest stands at (n_last - 1) % MODEL_LAST */
+	uint64_t n_last;
+	int64_t moved_fd; /* the socket it sent or received on last, at moved_ns */
+	uint64_t moved_ns;
+	uint8_t state; /* enum thread_state */
+};
+
+struct model {
+	const struct recording *rec;
+	struct thread *threads; /* the same indices as rec->threads */
+	size_t n_threads;
+	struct lock *locks; /* by handle: locks[0] is L1 */
+	size_t n_locks;
+	struct sock *socks;
+	size_t n_socks;
+	struct span *spans; /* by end; open ones last */
+	size_t n_spans;
+	struct hold *holds; /* by lock, then by end */
+	size_t n_holds;
+	uint32_t *lock_waits;
+	uint32_t *thread_spans;
+	uint64_t kinds[128]; /* events kept by kind */
+	uint64_t start_ns;
+	uint64_t end_ns;
+	uint64_t common_ns; /* start of the common window */
+	uint64_t sure_ns; /* from here on no event of any thread is missing; 0 = none at all */
+	uint64_t locks_left_out; /* lock events beyond MODEL_LOCKS_MAX different addresses */
+	bool dead; /* the process is gone and the region did not change while it was read */
+	struct arena arena;
+};
+#define MODEL_LOCKS_MAX (1u << 21)
+
+struct model *fr_model_build(const struct recording *rec, struct diag *d);
+void fr_model_free(struct model *m);
+
+const char *fr_span_kind_name(unsigned int kind); /* "recv": key of JSON and tables */
+bool fr_span_is_lock(const struct span *s); /* waits for a mutex, rwlock or spin lock */
+bool fr_span_is_sync(const struct span *s); /* for a condition, semaphore, barrier or once */
+bool fr_span_is_sock(const struct span *s); /* object is a descriptor */
+static inline uint64_t fr_span_ns(const struct span *s)
+{
+	return s->end_ns - s->start_ns;
+}
+/*
+ * A connect that went on while its thread did other things: no wait of the thread, and in none of
+ * its lists.
+ */
+bool fr_span_is_async(const struct span *s);
+/* "recv", "pthread_mutex_timedlock": the function the program called. */
+const char *fr_span_call(const struct model *m, const struct span *s);
+/* Whether the call gives up by itself: a timed or polling form. */
+bool fr_span_is_timed(const struct model *m, const struct span *s);
+
+/* Index of the lock at ADDR or MODEL_NONE: linear, for users' questions only. */
+uint32_t fr_model_lock_at(const struct model *m, uint64_t addr);
+
+/* The entry of LOCK in the list of held locks of THREAD, or NULL. */
+const struct held *fr_model_held(const struct model *m, uint32_t thread, uint32_t lock);
+
+/* Time inside the common window. */
+uint64_t fr_model_common(const struct model *m, uint64_t start_ns, uint64_t end_ns);
+
+/* The first wait for LOCK that ended after NS, as an offset to its first_wait. */
+uint32_t fr_lock_wait_after(const struct model *m, uint32_t lock, uint64_t ns);
+
+/* ---- blame: who made whom wait, by thread and stack, the worst first ---------------------- */
+
+struct blame {
+	uint64_t ns; /* holders: inflicted; waiters: waited */
+	uint64_t max_ns; /* longest hold or wait */
+	uint32_t n;
+	uint32_t thread;
+	uint32_t stack;
+	uint32_t worst; /* index of that hold or span */
+};
+/* The caller frees *OUT. */
+size_t fr_lock_holders(const struct model *m, uint32_t lock, struct blame **out);
+size_t fr_lock_waiters(const struct model *m, uint32_t lock, struct blame **out);
+
+#endif

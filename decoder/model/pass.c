@@ -1,0 +1,415 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * pass.c - the one pass over the event stream.
+ *
+ * Runs once per event of the whole recording, so it keeps only what waited: spans.def says which
+ * events are waits; locks are followed by address; everything else is counted by kind.
+ * Must not: allocate per event that did not wait, look at symbols.
+ */
+#include <string.h>
+
+#include "model/build.h"
+
+struct span_row {
+	uint8_t kind; /* 0 = this event is no wait */
+	int8_t object;
+	int8_t dur;
+	int8_t owner;
+	int8_t err;
+	int8_t via;
+	uint32_t min_ns;
+};
+
+#define SPAN(EVENT, KIND, object, dur, owner, err, via, min_ns)                                    \
+	[FR_EV_##EVENT] = {SPAN_##KIND, object, dur, owner, err, via, min_ns},
+static const struct span_row rows[128] = {
+#include "model/spans.def"
+};
+#undef SPAN
+
+struct span *fr_build_span(struct build *b)
+{
+	struct model *m = b->m;
+	struct span *s;
+
+	if (m->n_spans == b->cap_spans)
+		m->spans = fr_mem_grow(m->spans, &b->cap_spans, m->n_spans + 1, sizeof(*s));
+	s = &m->spans[m->n_spans++];
+	memset(s, 0, sizeof(*s));
+	s->thread = s->object = s->object2 = s->owner = s->waker = MODEL_NONE;
+	return s;
+}
+
+struct hold *fr_build_hold(struct build *b)
+{
+	struct model *m = b->m;
+	struct hold *h;
+
+	if (m->n_holds == b->cap_holds)
+		m->holds = fr_mem_grow(m->holds, &b->cap_holds, m->n_holds + 1, sizeof(*h));
+	h = &m->holds[m->n_holds++];
+	memset(h, 0, sizeof(*h));
+	return h;
+}
+
+static uint32_t new_lock(struct build *b, uint64_t addr)
+{
+	struct model *m = b->m;
+	struct lock *l;
+
+	m->locks = fr_mem_grow(m->locks, &b->cap_locks, m->n_locks + 1, sizeof(*m->locks));
+	b->lp = fr_mem_grow(b->lp, &b->cap_lp, m->n_locks + 1, sizeof(*b->lp));
+	l = &m->locks[m->n_locks];
+	memset(l, 0, sizeof(*l));
+	l->addr = addr;
+	l->owner = MODEL_NONE;
+	b->lp[m->n_locks] = (struct lock_pass){.signaller = MODEL_NONE, .last_taker = MODEL_NONE};
+	return (uint32_t)m->n_locks++;
+}
+
+uint32_t fr_build_lock(struct build *b, uint64_t addr)
+{
+	struct map_slot *s;
+	uint32_t *value;
+	bool is_new;
+
+	if (!addr)
+		return MODEL_NONE;
+	if (b->lock_by_addr.slots) {
+		s = fr_map_find(&b->lock_by_addr, addr);
+		if (s->key)
+			return s->value;
+	}
+	if (b->m->n_locks >= MODEL_LOCKS_MAX) {
+		b->m->locks_left_out++;
+		return MODEL_NONE;
+	}
+	value = fr_map_slot(&b->lock_by_addr, addr, &is_new);
+	*value = new_lock(b, addr);
+	return *value;
+}
+
+uint32_t fr_build_tid(struct build *b, uint32_t tid, uint64_t ns)
+{
+	struct map_slot *s;
+	long i;
+
+	if (!tid || !b->thread_by_tid.slots)
+		return MODEL_NONE;
+	s = fr_map_find(&b->thread_by_tid, tid);
+	if (!s->key)
+		return MODEL_NONE;
+	if (s->value != MODEL_NONE)
+		return s->value;
+	i = fr_recording_thread_by_tid(b->rec, tid, ns);
+	return i < 0 ? MODEL_NONE : (uint32_t)i;
+}
+
+static struct holding *holding_find(struct holdings *hs, uint32_t lock)
+{
+	uint32_t i;
+
+	for (i = hs->n; i-- > 0;) {
+		if (hs->h[i].lock == lock)
+			return &hs->h[i];
+	}
+	return NULL;
+}
+
+static void holding_drop(struct holdings *hs, struct holding *h)
+{
+	hs->n--;
+	memmove(h, h + 1, (size_t)(&hs->h[hs->n] - h) * sizeof(*h));
+}
+
+static void lock_taken(struct build *b, const struct event *e, uint32_t lock)
+{
+	struct holdings *hs = &b->holdings[e->thread];
+	struct holding *h = holding_find(hs, lock);
+
+	if (h && b->full && b->lp[lock].last_taker == e->thread) {
+		h->depth++;
+		return;
+	}
+	if (h)
+		holding_drop(hs, h);
+	if (hs->n == HOLDING_MAX)
+		holding_drop(hs, &hs->h[0]);
+	hs->h[hs->n++] = (struct holding){e->t_ns, lock, e->stack, 1};
+	b->lp[lock].last_taker = e->thread;
+}
+
+/* Counts an exact hold (level full only: see holds.c for the others). */
+static void hold_over(struct build *b, const struct holding *h, uint64_t end_ns)
+{
+	struct lock *l = &b->m->locks[h->lock];
+
+	l->holds++;
+	if (end_ns > h->since_ns && end_ns - h->since_ns > l->max_hold_ns)
+		l->max_hold_ns = end_ns - h->since_ns;
+}
+
+static void lock_given(struct build *b, const struct event *e, uint32_t lock)
+{
+	struct holdings *hs = &b->holdings[e->thread];
+	struct holding *h = holding_find(hs, lock);
+	struct hold *out;
+	bool exact;
+
+	if (h && h->depth > 1) {
+		h->depth--;
+		return;
+	}
+	exact = h && b->full && h->since_ns >= b->m->sure_ns;
+	if (exact)
+		hold_over(b, h, e->t_ns);
+	if (e->arg[1]) {
+		out = fr_build_hold(b);
+		out->thread = e->thread;
+		out->lock = lock;
+		out->end_ns = e->t_ns;
+		out->event = e->id;
+		out->rel_stack = e->stack;
+		out->start_ns = h ? h->since_ns : 0;
+		out->acq_stack = h ? h->stack : 0;
+		out->quality = exact ? HOLD_EXACT : HOLD_UNKNOWN;
+	}
+	if (h)
+		holding_drop(hs, h);
+}
+
+/* Whoever signalled, posted or came last while this thread waited. */
+static void sync_woken(struct build *b, struct span *s)
+{
+	const struct lock_pass *c = s->object == MODEL_NONE ? NULL : &b->lp[s->object];
+
+	fr_build_sync(b, s->object, s->kind);
+	if (c && c->signal_ns + CLOCK_SLACK_NS >= s->start_ns && c->signal_ns)
+		s->waker = c->signaller;
+}
+
+static void cond_retook(struct build *b, const struct event *e, struct span *s)
+{
+	struct holding *h;
+
+	s->object2 = fr_build_lock(b, e->arg[1]);
+	if (s->object2 == MODEL_NONE)
+		return;
+	h = holding_find(&b->holdings[e->thread], s->object2);
+	if (h && b->full) {
+		if (h->since_ns >= b->m->sure_ns)
+			hold_over(b, h, s->start_ns);
+		h->since_ns = e->t_ns;
+		h->stack = e->stack;
+	}
+}
+
+static void sync_signalled(struct build *b, const struct event *e, enum span_kind kind)
+{
+	uint32_t lock = fr_build_lock(b, e->arg[0]);
+
+	if (lock == MODEL_NONE)
+		return;
+	fr_build_sync(b, lock, kind);
+	b->lp[lock].signal_ns = e->t_ns;
+	b->lp[lock].signaller = e->thread;
+}
+
+/*
+ * The last thread came to a barrier when its own call began. The others' ends may stand before or
+ * after its event: these spans are there already, those see the signal.
+ */
+static void barrier_opened(struct build *b, const struct event *e)
+{
+	uint64_t came = e->t_ns - (e->arg[1] < e->t_ns ? e->arg[1] : e->t_ns);
+	uint32_t barrier = fr_build_lock(b, e->arg[0]);
+	size_t i;
+
+	if (barrier == MODEL_NONE)
+		return;
+	b->lp[barrier].signal_ns = came;
+	b->lp[barrier].signaller = e->thread;
+	for (i = b->m->n_spans; i-- > 0;) {
+		struct span *s = &b->m->spans[i];
+
+		if (s->end_ns + CLOCK_SLACK_NS < came)
+			break;
+		if (s->kind == SPAN_BARRIER && s->object == barrier)
+			s->waker = s->thread == e->thread ? MODEL_NONE : e->thread;
+	}
+}
+
+uint32_t fr_build_handle(const struct build *b, uint64_t handle)
+{
+	const struct map_slot *s;
+
+	if (!handle || !b->thread_by_handle.slots)
+		return MODEL_NONE;
+	s = fr_map_find(&b->thread_by_handle, handle);
+	return s->key ? s->value : MODEL_NONE;
+}
+
+void fr_build_handle_set(struct build *b, uint64_t handle, uint32_t thread)
+{
+	bool is_new;
+
+	if (handle)
+		*fr_map_slot(&b->thread_by_handle, handle, &is_new) = thread;
+}
+
+/* EOWNERDEAD gives the lock as well; EINPROGRESS is how a connect goes on. */
+static bool took(uint64_t err)
+{
+	return !err || err == 130 || err == 115;
+}
+
+/* A handshake whose descriptor OpenSSL does not know: the one its thread has just moved data on. */
+static int64_t tls_fd(const struct thread *t, const struct event *e, uint64_t start_ns)
+{
+	if ((int64_t)e->arg[0] >= 0)
+		return (int64_t)e->arg[0];
+	return t->moved_ns && t->moved_ns >= start_ns ? t->moved_fd : -1;
+}
+
+static void span_add(struct build *b, const struct event *e, const struct span_row *r)
+{
+	uint64_t dur = e->arg[r->dur];
+	struct span *s = fr_build_span(b);
+
+	s->kind = r->kind;
+	if (e->kind == FR_EV_THREAD_CANCELLED)
+		s->kind = (uint8_t)fr_build_call_kind(b, e->arg[r->via]);
+	s->thread = e->thread;
+	s->end_ns = e->t_ns;
+	s->start_ns = e->t_ns - (dur < e->t_ns ? dur : e->t_ns);
+	s->event = e->id;
+	s->stack = e->stack;
+	s->via = r->via < 0 ? 0 : (uint16_t)e->arg[r->via];
+	if (e->kind == FR_EV_THREAD_CANCELLED || (r->err >= 0 && !took(e->arg[r->err])))
+		s->flags |= SPAN_FAILED;
+	if (r->owner >= 0)
+		s->owner = fr_build_tid(b, (uint32_t)e->arg[r->owner], s->start_ns);
+	if (r->object < 0)
+		s->object = MODEL_NONE;
+	else if (e->kind == FR_EV_TLS_HANDSHAKE)
+		s->object = fr_build_sock(b, tls_fd(&b->m->threads[e->thread], e, s->start_ns));
+	else if (fr_span_is_sock(s))
+		s->object = fr_build_sock(b, (int64_t)e->arg[r->object]);
+	else if (s->kind == SPAN_JOIN)
+		s->object = s->waker = fr_build_handle(b, e->arg[r->object]);
+	else if (fr_span_is_lock(s) || fr_span_is_sync(s))
+		s->object = fr_build_lock(b, e->arg[r->object]);
+	if (fr_span_is_sync(s))
+		sync_woken(b, s);
+	if (e->kind == FR_EV_IO_READ)
+		fr_build_fd_woken(b, s);
+	if (e->kind == FR_EV_COND_WAIT)
+		cond_retook(b, e, s);
+	if (!fr_span_is_async(s))
+		b->m->threads[e->thread].wait_ns[s->kind] += dur;
+}
+
+static void remember(struct thread *t, const struct event *e)
+{
+	t->last[t->n_last++ % MODEL_LAST] =
+		(struct last_event){e->id, e->t_ns, e->arg[0], e->stack, e->kind};
+	t->events++;
+}
+
+static void lock_event(struct build *b, const struct event *e)
+{
+	uint32_t lock = fr_build_lock(b, e->arg[0]);
+
+	if (lock == MODEL_NONE)
+		return;
+	switch (e->kind) {
+	case FR_EV_MUTEX_LOCK:
+	case FR_EV_RWLOCK_RDLOCK:
+	case FR_EV_RWLOCK_WRLOCK:
+	case FR_EV_SPIN_LOCK:
+		if (took(e->arg[3]))
+			lock_taken(b, e, lock);
+		if (e->kind == FR_EV_RWLOCK_RDLOCK && b->m->locks[lock].kind == FR_HELD_MUTEX)
+			b->m->locks[lock].kind = FR_HELD_RDLOCK;
+		if (e->kind == FR_EV_RWLOCK_WRLOCK)
+			b->m->locks[lock].kind = FR_HELD_WRLOCK;
+		if (e->kind == FR_EV_SPIN_LOCK)
+			b->m->locks[lock].kind = FR_HELD_SPIN;
+		break;
+	default:
+		lock_given(b, e, lock);
+	}
+}
+
+static void see(struct build *b, const struct event *e)
+{
+	const struct span_row *r = &rows[e->kind & 127];
+
+	b->m->kinds[e->kind & 127]++;
+	remember(&b->m->threads[e->thread], e);
+	if (r->kind && e->arg[r->dur] >= r->min_ns)
+		span_add(b, e, r);
+	switch (e->kind) {
+	case FR_EV_THREAD_START:
+		fr_build_handle_set(b, e->arg[0], e->thread);
+		break;
+	case FR_EV_MUTEX_LOCK:
+	case FR_EV_MUTEX_UNLOCK:
+	case FR_EV_RWLOCK_RDLOCK:
+	case FR_EV_RWLOCK_WRLOCK:
+	case FR_EV_RWLOCK_UNLOCK:
+	case FR_EV_SPIN_LOCK:
+	case FR_EV_SPIN_UNLOCK:
+		lock_event(b, e);
+		break;
+	case FR_EV_COND_SIGNAL:
+	case FR_EV_COND_BROADCAST:
+		sync_signalled(b, e, SPAN_COND);
+		break;
+	case FR_EV_SEM_POST:
+		sync_signalled(b, e, SPAN_SEM);
+		break;
+	case FR_EV_BARRIER_WAIT:
+		if (e->arg[2])
+			barrier_opened(b, e);
+		break;
+	case FR_EV_NET_SEND:
+	case FR_EV_NET_RECV:
+		b->m->threads[e->thread].moved_fd = (int64_t)e->arg[0];
+		b->m->threads[e->thread].moved_ns = e->t_ns;
+		fr_build_net(b, e);
+		break;
+	case FR_EV_NET_SOCKET:
+	case FR_EV_NET_CONNECT:
+	case FR_EV_NET_CONNECTED:
+	case FR_EV_NET_LISTEN:
+	case FR_EV_NET_ACCEPT:
+	case FR_EV_NET_CLOSE:
+		fr_build_net(b, e);
+		break;
+	case FR_EV_FD_OPEN:
+	case FR_EV_FD_CLOSE:
+	case FR_EV_FD_DUP:
+	case FR_EV_FD_PAIR:
+	case FR_EV_FD_MAKE:
+	case FR_EV_FD_RECEIVED:
+	case FR_EV_IO_READ:
+	case FR_EV_IO_WRITE:
+		fr_build_fd(b, e);
+		break;
+	}
+}
+
+void fr_build_pass(struct build *b)
+{
+	struct stream *s = fr_stream_open(b->rec);
+	struct event e;
+
+	if (!s)
+		return;
+	while (fr_stream_next(s, &e)) {
+		if (e.thread < b->m->n_threads)
+			see(b, &e);
+	}
+	fr_stream_close(s);
+}

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * sockets.c - the lives of descriptors: who was at the other end of fd 7 at that moment.
+ *
+ * A life begins with socket, accept or the first event seen on a number; connect and accept bring
+ * the peer, close ends the life and brings the peer too. For what is open at the end the
+ * recording's table of descriptors knows the peer.
+ */
+#include <string.h>
+
+#include "model/build.h"
+
+/* A descriptor number beyond this is not believed: no kernel hands it out by default. */
+#define FD_MAX (1 << 20)
+#define PEER_MAX 128u
+
+static uint32_t new_sock(struct build *b, int64_t fd, uint64_t start_ns)
+{
+	struct model *m = b->m;
+	size_t i;
+
+	if (fd < 0 || fd > FD_MAX)
+		return MODEL_NONE;
+	if ((size_t)fd >= b->n_fds) {
+		b->fd_now = fr_mem_grow(b->fd_now, &b->cap_fds, (size_t)fd + 1, sizeof(*b->fd_now));
+		for (i = b->n_fds; i <= (size_t)fd; i++)
+			b->fd_now[i] = MODEL_NONE;
+		b->n_fds = (size_t)fd + 1;
+	}
+	m->socks = fr_mem_grow(m->socks, &b->cap_socks, m->n_socks + 1, sizeof(*m->socks));
+	m->socks[m->n_socks] = (struct sock){.start_ns = start_ns,
+					     .fd = (int32_t)fd,
+					     .listener = MODEL_NONE,
+					     .other_end = MODEL_NONE,
+					     .writer = MODEL_NONE};
+	b->fd_now[fd] = (uint32_t)m->n_socks;
+	return (uint32_t)m->n_socks++;
+}
+
+uint32_t fr_build_sock(struct build *b, int64_t fd)
+{
+	if (fd >= 0 && (size_t)fd < b->n_fds && b->fd_now[fd] != MODEL_NONE)
+		return b->fd_now[fd];
+	return new_sock(b, fd, 0);
+}
+
+void fr_build_sock_peer(struct build *b, struct sock *s, const uint8_t *bytes, uint64_t n)
+{
+	if (s->peer || !bytes || n < 2)
+		return;
+	n = n < PEER_MAX ? n : PEER_MAX;
+	s->peer = memcpy(fr_arena_alloc(&b->m->arena, n), bytes, n);
+	s->peer_len = (uint32_t)n;
+}
+
+void fr_build_sock_over(struct build *b, int64_t fd, uint64_t ns)
+{
+	if (fd < 0 || (size_t)fd >= b->n_fds || b->fd_now[fd] == MODEL_NONE)
+		return;
+	b->m->socks[b->fd_now[fd]].end_ns = ns;
+	b->fd_now[fd] = MODEL_NONE;
+}
+
+uint32_t fr_build_sock_new(struct build *b, int64_t fd, uint64_t ns)
+{
+	fr_build_sock_over(b, fd, ns);
+	return new_sock(b, fd, ns);
+}
+
+static void accepted(struct build *b, const struct event *e)
+{
+	uint32_t listener = fr_build_sock(b, (int64_t)e->arg[0]);
+	uint32_t i;
+
+	if (listener != MODEL_NONE)
+		b->m->socks[listener].role = SOCK_LISTENER;
+	if ((int64_t)e->arg[1] < 0)
+		return;
+	fr_build_sock_over(b, (int64_t)e->arg[1], e->t_ns);
+	i = new_sock(b, (int64_t)e->arg[1], e->t_ns);
+	if (i == MODEL_NONE)
+		return;
+	b->m->socks[i].role = SOCK_ACCEPTED;
+	b->m->socks[i].listener = listener;
+	fr_build_sock_peer(b, &b->m->socks[i], e->blob, e->arg[2]);
+}
+
+static void transferred(struct build *b, const struct event *e)
+{
+	uint32_t i = fr_build_sock(b, (int64_t)e->arg[0]);
+	struct sock *s = i == MODEL_NONE ? NULL : &b->m->socks[i];
+
+	if (!s)
+		return;
+	s->calls++;
+	if ((int64_t)e->arg[2] <= 0)
+		return;
+	if (e->kind == FR_EV_NET_RECV)
+		s->received += e->arg[2];
+	else
+		s->sent += e->arg[2];
+}
+
+void fr_build_net(struct build *b, const struct event *e)
+{
+	int64_t fd = (int64_t)e->arg[0];
+	uint32_t i;
+
+	switch (e->kind) {
+	case FR_EV_NET_SOCKET:
+		fr_build_sock_over(b, fd, e->t_ns);
+		new_sock(b, fd, e->t_ns);
+		break;
+	case FR_EV_NET_ACCEPT:
+		accepted(b, e);
+		break;
+	case FR_EV_NET_LISTEN:
+		i = fr_build_sock(b, fd);
+		if (i != MODEL_NONE && !e->arg[3])
+			b->m->socks[i].role = SOCK_LISTENER;
+		break;
+	case FR_EV_NET_CONNECT:
+	case FR_EV_NET_CONNECTED:
+		i = fr_build_sock(b, fd);
+		if (i != MODEL_NONE) {
+			b->m->socks[i].role = SOCK_CONNECTED;
+			fr_build_sock_peer(b, &b->m->socks[i], e->blob, e->arg[1]);
+		}
+		break;
+	case FR_EV_NET_CLOSE:
+		i = fr_build_sock(b, fd);
+		if (i != MODEL_NONE)
+			fr_build_sock_peer(b, &b->m->socks[i], e->blob, e->arg[2]);
+		fr_build_sock_over(b, fd, e->t_ns);
+		break;
+	default:
+		transferred(b, e);
+	}
+}
+
+/* Without a table nothing is known: then a receive is what its name says. */
+bool fr_build_fd_is_socket(const struct build *b, uint64_t fd)
+{
+	const struct section_view *v = &b->rec->sec[FR_SEC_FDS];
+	struct fr_fd_rec r;
+
+	if (!v->data || fd >= v->size / sizeof(r))
+		return true;
+	memcpy(&r, v->data + fd * sizeof(r), sizeof(r));
+	return r.x_kind <= FR_FD_LISTENER;
+}
+
+/* What is open at the end: peer and kind from the recording's table. */
+void fr_build_sock_end(struct build *b)
+{
+	const struct section_view *v = &b->rec->sec[FR_SEC_FDS];
+	struct fr_fd_rec r;
+	size_t fd;
+
+	for (fd = 0; v->data && fd < b->n_fds && (fd + 1) * sizeof(r) <= v->size; fd++) {
+		struct sock *s;
+
+		if (b->fd_now[fd] == MODEL_NONE)
+			continue;
+		s = &b->m->socks[b->fd_now[fd]];
+		memcpy(&r, v->data + fd * sizeof(r), sizeof(r));
+		if (r.x_kind == FR_FD_LISTENER && s->role == SOCK_UNKNOWN)
+			s->role = SOCK_LISTENER;
+		if (r.x_kind == FR_FD_SOCKET)
+			fr_build_sock_peer(b, s, r.peer,
+					   r.peer_len < sizeof(r.peer) ? r.peer_len
+								       : sizeof(r.peer));
+	}
+}

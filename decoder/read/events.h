@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * events.h - all chunks of a recording as one stream in time order.
+ *
+ * The order is by time; equal times keep each thread's own order. A stream can be opened as often
+ * as wanted and always gives the same events with the same ids: an event's id is its place in the
+ * merged stream, from 1, and is what the user sees as handle E<id>.
+ */
+#ifndef FR_READ_EVENTS_H
+#define FR_READ_EVENTS_H
+
+#include "preload/events.h"
+#include "read/recording.h"
+
+struct event {
+	uint64_t id;
+	uint64_t t_ns; /* CLOCK_MONOTONIC of the stamp; a call that waited began at t_ns - dur */
+	uint32_t thread; /* index into rec->threads */
+	uint32_t stack; /* stack id, 0 = none */
+	uint16_t kind; /* enum fr_event, or an id only the recording's schema knows */
+	uint8_t n_args; /* by the schema; missing ones are 0 */
+	uint8_t tier;
+	/*
+	 * By the schema row: INT and FD sign-extended (cast to int64_t), NS in nanoseconds,
+	 * STR and SOCK: length of the bytes at `blob`.
+	 */
+	uint64_t arg[FR_ARGS_MAX];
+	const uint8_t *blob; /* the bytes of the event's (only) STR or SOCK argument */
+};
+
+struct stream;
+struct stream *fr_stream_open(const struct recording *rec);
+bool fr_stream_next(struct stream *s, struct event *e);
+void fr_stream_close(struct stream *s);
+
+/* The schema row of an event kind as the recording states it; NULL = unknown kind. */
+const struct fr_event_rec *fr_event_schema(const struct recording *rec, unsigned int kind);
+
+#endif

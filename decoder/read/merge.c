@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * merge.c - all lanes as one stream in time order.
+ *
+ * A binary heap holds the next event's time of every lane but the current one; the current lane
+ * goes on while it is not later than the heap's top, which is the usual case, because threads run
+ * in bursts. Equal times: lower lane first, that is lower thread, rare tier before dense.
+ *
+ * Owns its cursors; reads the recording, which may serve many streams at once. Never holds more
+ * than one event.
+ */
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "read/decode.h"
+
+struct entry {
+	uint64_t t;
+	uint32_t lane;
+};
+
+struct stream {
+	const struct schema *schema;
+	const struct clock *clock;
+	const struct clock_segment *segment;
+	const struct clock_segment *last_segment;
+	uint64_t id;
+	uint32_t current; /* lane, valid if more */
+	bool more;
+	struct entry *heap;
+	size_t n;
+	struct lane_cursor *lanes;
+};
+
+static inline bool before(const struct entry *a, const struct entry *b)
+{
+	return a->t != b->t ? a->t < b->t : a->lane < b->lane;
+}
+
+static void sift_down(struct stream *s, size_t at)
+{
+	struct entry e = s->heap[at];
+
+	for (;;) {
+		size_t child = 2 * at + 1;
+
+		if (child >= s->n)
+			break;
+		if (child + 1 < s->n && before(&s->heap[child + 1], &s->heap[child]))
+			child++;
+		if (!before(&s->heap[child], &e))
+			break;
+		s->heap[at] = s->heap[child];
+		at = child;
+	}
+	s->heap[at] = e;
+}
+
+/* Takes the top lane as the current one; what comes into its place is the caller's business. */
+static void heap_pop(struct stream *s)
+{
+	s->more = s->n > 0;
+	if (!s->more)
+		return;
+	s->current = s->heap[0].lane;
+	s->heap[0] = s->heap[--s->n];
+	if (s->n)
+		sift_down(s, 0);
+}
+
+/* The current lane has moved on to time T: keep it, or exchange it for the top of the heap. */
+static inline void settle(struct stream *s, uint64_t t)
+{
+	struct entry e = {t, s->current};
+
+	if (!s->n || before(&e, &s->heap[0]))
+		return;
+	s->current = s->heap[0].lane;
+	s->heap[0] = e;
+	sift_down(s, 0);
+}
+
+struct stream *fr_stream_open(const struct recording *rec)
+{
+	const struct recording_impl *impl = rec->impl;
+	struct stream *s = fr_mem_alloc(sizeof(*s));
+
+	s->schema = &impl->schema;
+	s->clock = &impl->clock;
+	s->segment = impl->clock.segments;
+	s->last_segment = impl->clock.segments + impl->clock.n - 1;
+	s->lanes = fr_mem_alloc(impl->n_lanes * sizeof(*s->lanes));
+	s->heap = fr_mem_alloc(impl->n_lanes * sizeof(*s->heap));
+	for (size_t i = 0; i < impl->n_lanes; i++) {
+		struct lane_cursor *l = &s->lanes[i];
+
+		l->chunk = impl->lanes[i].chunks;
+		l->last_chunk = l->chunk + impl->lanes[i].n;
+		l->thread = l->chunk->thread;
+		l->tier = l->chunk->tier;
+		if (lane_peek(l))
+			s->heap[s->n++] = (struct entry){l->t, (uint32_t)i};
+	}
+	for (size_t i = s->n / 2; i-- > 0;)
+		sift_down(s, i);
+	heap_pop(s);
+	return s;
+}
+
+bool fr_stream_next(struct stream *s, struct event *e)
+{
+	struct lane_cursor *l = &s->lanes[s->current];
+
+	if (!s->more)
+		return false;
+	while (s->segment < s->last_segment && l->t >= s->segment[1].t0)
+		s->segment++;
+	e->id = ++s->id;
+	e->t_ns = fr_clock_ns(s->segment, l->t);
+	lane_take(l, s->schema, s->clock->mean, e);
+	if (lane_peek(l))
+		settle(s, l->t);
+	else
+		heap_pop(s);
+	return true;
+}
+
+void fr_stream_close(struct stream *s)
+{
+	if (!s)
+		return;
+	free(s->lanes);
+	free(s->heap);
+	free(s);
+}

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * regions.c - region and snapshot files: their directory, their names, what their heads say.
+ *
+ * Reads a page per file and no more. Must not: trust a name further than to find the process.
+ */
+#include "read/regions.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+
+void fr_regions_dir(char *buf, size_t size)
+{
+	const char *dir = getenv("FR_DIR");
+
+	if (dir && *dir)
+		snprintf(buf, size, "%s", dir);
+	else
+		snprintf(buf, size, "/dev/shm/fr-%u", (unsigned int)getuid());
+}
+
+static bool same_boot(const struct fr_header *hdr)
+{
+	char id[sizeof(hdr->boot_id)] = {0};
+	int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? 0 : read(fd, id, sizeof(id) - 1);
+
+	if (fd >= 0)
+		close(fd);
+	return n < 36 || !hdr->boot_id[0] || !strncmp(id, hdr->boot_id, 36);
+}
+
+enum recording_source fr_region_source(const char *path, const struct fr_header *hdr)
+{
+	enum process_maps maps;
+	struct stat st;
+
+	if (hdr->x_state == FR_STATE_FROZEN)
+		return RECORDING_FILE;
+	if (!same_boot(hdr) || stat(path, &st))
+		return RECORDING_LEFT;
+	maps = fr_process_maps(hdr->pid, st.st_dev, st.st_ino);
+	return maps == PROCESS_HAS_IT || (maps == PROCESS_HIDDEN && hdr->x_state == FR_STATE_ALIVE)
+		       ? RECORDING_LIVE
+		       : RECORDING_LEFT;
+}
+
+/* Copies the start of a small section of struct type into OUT. */
+static bool section_peek(int fd, const struct fr_header *hdr, uint32_t id, void *out, size_t size)
+{
+	for (uint32_t i = 0; i < hdr->section_count && i < FR_SECTIONS_MAX; i++) {
+		const struct fr_section *s = &hdr->sections[i];
+
+		if (s->id != id || s->x_used < size || s->offset > INT64_MAX)
+			continue;
+		if (pread(fd, out, size, (off_t)s->offset) == (ssize_t)size)
+			return true;
+		memset(out, 0, size);
+	}
+	return false;
+}
+
+static const char *head_problem(const struct fr_header *hdr, ssize_t n)
+{
+	if (n < (ssize_t)sizeof(*hdr))
+		return "too short";
+	if (memcmp(hdr->magic, FR_MAGIC, sizeof(hdr->magic)))
+		return "not a recording";
+	return hdr->version == FR_VERSION ? NULL : "another format version";
+}
+
+static uint64_t time_ns(const struct timespec *t)
+{
+	return (uint64_t)t->tv_sec * 1000000000 + (uint64_t)t->tv_nsec;
+}
+
+static void info_fill(struct region_info *info, int fd, const struct stat *st)
+{
+	struct fr_header hdr = {0};
+	ssize_t n = pread(fd, &hdr, sizeof(hdr), 0);
+
+	info->bytes = (uint64_t)st->st_blocks * 512;
+	info->end_real_ns = time_ns(&st->st_mtim);
+	info->source = RECORDING_LEFT;
+	info->problem = head_problem(&hdr, n);
+	if (info->problem)
+		return;
+	info->source = fr_region_source(info->path, &hdr);
+	info->pid = hdr.pid;
+	info->state = hdr.x_state;
+	info->start_real_ns = hdr.start_real_ns;
+	memcpy(info->comm, hdr.comm, sizeof(hdr.comm));
+	section_peek(fd, &hdr, FR_SEC_CRASH, &info->crash, sizeof(info->crash));
+	section_peek(fd, &hdr, FR_SEC_TRIGGER, &info->trigger, sizeof(info->trigger));
+	if (info->trigger.real_ns)
+		info->end_real_ns = info->trigger.real_ns;
+	info->trigger.reason[sizeof(info->trigger.reason) - 1] = 0;
+}
+
+static char *path_join(const char *dir, const char *name)
+{
+	char *path = NULL;
+
+	if (!strcmp(dir, "."))
+		return fr_mem_strndup(name, strlen(name));
+	return asprintf(&path, "%s/%s", dir, name) < 0 ? NULL : path;
+}
+
+static bool info_open(struct region_info *info, const char *dir, const char *name)
+{
+	struct stat st;
+	int fd;
+
+	info->path = path_join(dir, name);
+	if (!info->path)
+		return false;
+	fd = open(info->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW);
+	if (fd < 0 || fstat(fd, &st) || !S_ISREG(st.st_mode)) {
+		if (fd >= 0)
+			close(fd);
+		free(info->path);
+		return false;
+	}
+	info_fill(info, fd, &st);
+	close(fd);
+	return true;
+}
+
+static int by_end(const void *a, const void *b)
+{
+	const struct region_info *x = a, *y = b;
+
+	if (x->end_real_ns != y->end_real_ns)
+		return x->end_real_ns < y->end_real_ns ? -1 : 1;
+	return strcmp(x->path, y->path);
+}
+
+size_t fr_regions_scan(const char *dir, const char *suffix, struct region_info **out)
+{
+	struct region_info *regions = NULL;
+	size_t n = 0, cap = 0;
+	DIR *d = opendir(dir);
+	struct dirent *entry;
+
+	*out = NULL;
+	while (d && (entry = readdir(d)) != NULL) {
+		const char *dot = strrchr(entry->d_name, '.');
+		struct region_info info = {0};
+
+		if (!dot || strcmp(dot, suffix) || !info_open(&info, dir, entry->d_name))
+			continue;
+		regions = fr_mem_grow(regions, &cap, n + 1, sizeof(*regions));
+		regions[n++] = info;
+	}
+	if (d)
+		closedir(d);
+	if (n)
+		qsort(regions, n, sizeof(*regions), by_end);
+	*out = regions;
+	return n;
+}
+
+void fr_regions_free(struct region_info *regions, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		free(regions[i].path);
+	free(regions);
+}

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * regions.h - finding recordings without reading them: region files, live processes, snapshots.
+ *
+ * A region file (*.frr) carries its PID. The process lives if the process of that PID has just
+ * this file mapped; otherwise the region is left. A PID or a start time alone could be reused.
+ */
+#ifndef FR_READ_REGIONS_H
+#define FR_READ_REGIONS_H
+
+#include "read/recording.h"
+
+/* What the header and the trigger say; strings terminated, content untrusted. */
+struct region_info {
+	char *path;
+	enum recording_source source;
+	uint32_t pid;
+	uint32_t state; /* enum fr_state */
+	char comm[20];
+	uint64_t start_real_ns;
+	uint64_t end_real_ns; /* of the trigger, else when the file was last written */
+	uint64_t bytes; /* of memory or disk that it takes */
+	struct fr_trigger trigger; /* kind NONE = not a snapshot */
+	struct fr_crash crash; /* signo 0 = none */
+	const char *problem; /* NULL, or why it is not readable */
+};
+
+/* The directory of the region files: $FR_DIR, else /dev/shm/fr-<uid>. */
+void fr_regions_dir(char *buf, size_t size);
+
+/* Files in DIR whose name ends in SUFFIX (".frr", ".frd"), oldest first. */
+size_t fr_regions_scan(const char *dir, const char *suffix, struct region_info **out);
+void fr_regions_free(struct region_info *regions, size_t n);
+
+/* What PATH is, from its header and the processes there are. */
+enum recording_source fr_region_source(const char *path, const struct fr_header *hdr);
+
+enum process_maps {
+	PROCESS_GONE, /* or a zombie */
+	PROCESS_OTHER, /* lives, without this file */
+	PROCESS_HAS_IT,
+	PROCESS_HIDDEN, /* lives, but we may not look */
+};
+
+/* Whether the process of PID has the file of this device and inode mapped. */
+enum process_maps fr_process_maps(uint32_t pid, uint64_t dev, uint64_t ino);
+
+/*
+ * Finds the region of PID among the mappings of that process: a file's path, or "" with
+ * the range of a memfd in *START and *END. False = none.
+ */
+bool fr_process_region(uint32_t pid, char *path, size_t size, uint64_t *start, uint64_t *end);
+
+#endif

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * source.c - from what the user typed to readable bytes: a file, a region, a process's memory.
+ *
+ * Everything is read by pread() and never mapped: a file that shrinks while it is read is then a
+ * short read and not a SIGBUS.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "read/impl.h"
+#include "read/regions.h"
+
+size_t fr_source_read(const struct source *src, uint64_t off, void *buf, size_t n)
+{
+	size_t done = 0;
+
+	if (off > src->size)
+		return 0;
+	if (n > src->size - off)
+		n = (size_t)(src->size - off);
+	while (done < n) {
+		ssize_t r = pread(src->fd, (char *)buf + done, n - done,
+				  (off_t)(src->base + off + done));
+
+		if (r < 0 && errno == EINTR)
+			continue;
+		if (r <= 0)
+			break;
+		done += (size_t)r;
+	}
+	return done;
+}
+
+static bool open_file(struct source *src, const char *path, struct diag *d)
+{
+	struct stat st;
+
+	src->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	if (src->fd < 0) {
+		diag_add(d, DIAG_ERROR, "%s: cannot be opened: %s", path, strerror(errno));
+		return false;
+	}
+	if (fstat(src->fd, &st) || !S_ISREG(st.st_mode)) {
+		diag_add(d, DIAG_ERROR, "%s: not a regular file", path);
+		close(src->fd);
+		return false;
+	}
+	src->size = (uint64_t)st.st_size;
+	src->stored = (uint64_t)st.st_blocks * 512;
+	return true;
+}
+
+static bool open_memory(struct source *src, uint32_t pid, uint64_t start, uint64_t end,
+			struct diag *d)
+{
+	char path[40];
+
+	snprintf(path, sizeof(path), "/proc/%u/mem", pid);
+	src->fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (src->fd < 0) {
+		diag_add(d, DIAG_ERROR,
+			 "PID %u: its region is anonymous memory and %s cannot be opened: %s; "
+			 "try as root",
+			 pid, path, strerror(errno));
+		return false;
+	}
+	src->base = start;
+	src->size = src->stored = end - start;
+	src->kind = RECORDING_LIVE;
+	return true;
+}
+
+/* The region file of PID: that of the running process, else the youngest left one. */
+static char *region_of(uint32_t pid)
+{
+	struct region_info *regions;
+	char dir[PATH_MAX];
+	char *path = NULL;
+	bool live = false;
+	size_t n;
+
+	fr_regions_dir(dir, sizeof(dir));
+	n = fr_regions_scan(dir, ".frr", &regions);
+	for (size_t i = 0; i < n; i++) {
+		if (regions[i].problem || regions[i].pid != pid || live)
+			continue;
+		live = regions[i].source == RECORDING_LIVE;
+		free(path);
+		path = fr_mem_strndup(regions[i].path, strlen(regions[i].path));
+	}
+	fr_regions_free(regions, n);
+	return path;
+}
+
+static char *open_pid(struct source *src, uint32_t pid, struct diag *d)
+{
+	char path[PATH_MAX], inside[PATH_MAX + 32];
+	uint64_t start, end;
+	char *found = region_of(pid);
+
+	if (!found && fr_process_region(pid, path, sizeof(path), &start, &end)) {
+		if (!*path)
+			return open_memory(src, pid, start, end, d) ? fr_mem_strndup("memfd", 5)
+								    : NULL;
+		snprintf(inside, sizeof(inside), "/proc/%u/root%s", pid, path);
+		found = fr_mem_strndup(access(path, R_OK) ? inside : path, sizeof(inside));
+	}
+	if (!found) {
+		fr_regions_dir(path, sizeof(path));
+		diag_add(d, DIAG_ERROR,
+			 "PID %u: no recording: neither a region in %s nor a running process "
+			 "with the recorder loaded; see fr list",
+			 pid, path);
+		return NULL;
+	}
+	if (open_file(src, found, d))
+		return found;
+	free(found);
+	return NULL;
+}
+
+static bool is_pid(const char *spec, uint32_t *pid)
+{
+	char *end;
+	unsigned long v;
+
+	if (*spec < '0' || *spec > '9' || access(spec, F_OK) == 0)
+		return false;
+	v = strtoul(spec, &end, 10);
+	*pid = (uint32_t)v;
+	return !*end && v > 0 && v <= INT_MAX;
+}
+
+char *fr_source_open(struct source *src, const char *spec, struct diag *d)
+{
+	uint32_t pid;
+
+	*src = (struct source){.fd = -1, .kind = RECORDING_FILE};
+	if (is_pid(spec, &pid))
+		return open_pid(src, pid, d);
+	return open_file(src, spec, d) ? fr_mem_strndup(spec, strlen(spec)) : NULL;
+}

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * dwarf_skim.c - steps over the DIEs of a unit and shows those of one kind.
+ *
+ * Only the attributes that say where something is are read; the values of all other DIEs are
+ * stepped over, mostly by one addition, because the abbreviation gives their size.
+ */
+#include "symbols/dwarf_file.h"
+
+#define DEPTH_MAX 1024
+
+static bool is_shown(enum skim_what what, uint16_t tag)
+{
+	if (what == SKIM_DATA)
+		return tag == DW_TAG_variable;
+	return tag == DW_TAG_subprogram || tag == DW_TAG_inlined_subroutine;
+}
+
+static void skip_values(struct bytes *b, const struct unit *u, const struct abbrev_table *t,
+			const struct abbrev *a)
+{
+	struct form_value v;
+	uint16_t i;
+
+	if (a->fixed != UINT32_MAX) {
+		bytes_skip(b, a->fixed);
+		return;
+	}
+	for (i = 0; i < a->n && !b->bad; i++)
+		fr_form_read(b, u, t->specs[a->first + i].form, 0, &v);
+}
+
+static void take(struct skim_die *die, const struct attr_spec *s, const struct form_value *v)
+{
+	switch (s->at) {
+	case DW_AT_low_pc:
+		die->low_form = s->form;
+		die->low = v->u;
+		break;
+	case DW_AT_high_pc:
+		die->high_form = s->form;
+		die->high = v->u;
+		break;
+	case DW_AT_ranges:
+		die->ranges_form = s->form;
+		die->ranges = v->u;
+		break;
+	case DW_AT_location:
+		die->loc = v->block;
+		die->loc_size = v->block_size;
+		break;
+	}
+}
+
+static void read_values(struct bytes *b, const struct unit *u, const struct abbrev_table *t,
+			const struct abbrev *a, struct skim_die *die)
+{
+	uint16_t i;
+
+	for (i = 0; i < a->n && !b->bad; i++) {
+		const struct attr_spec *s = &t->specs[a->first + i];
+		struct form_value v;
+
+		fr_form_read(b, u, s->form, s->implicit, &v);
+		take(die, s, &v);
+	}
+}
+
+bool fr_skim(const struct unit *u, enum skim_what what, skim_fn fn, void *arg)
+{
+	const struct abbrev_table *t = fr_abbrev_table(u);
+	struct span info = u->home->sec.info;
+	struct bytes b = bytes_at(info, u->die);
+	uint32_t depth = 0;
+
+	if (!t || u->end > info.size || b.bad)
+		return false;
+	b.end = info.data + u->end;
+	while (bytes_left(&b)) {
+		struct skim_die die = {.off = (uint64_t)(b.p - info.data), .depth = depth};
+		uint64_t code = bytes_uleb(&b);
+		const struct abbrev *a = code ? fr_abbrev_find(t, code) : NULL;
+
+		if (!code) {
+			/* Padding after the unit's own DIE is allowed. */
+			if (depth && !--depth)
+				break;
+			continue;
+		}
+		if (!a || depth > DEPTH_MAX)
+			return false;
+		die.tag = a->tag;
+		if (!is_shown(what, a->tag)) {
+			skip_values(&b, u, t, a);
+		} else {
+			read_values(&b, u, t, a, &die);
+			if (b.bad || !fn(arg, &die))
+				break;
+		}
+		depth += a->children;
+	}
+	return !b.bad;
+}
+
+static void take_unit(struct unit *u, const struct attr_spec *s, uint64_t v)
+{
+	switch (s->at) {
+	case DW_AT_stmt_list:
+		u->has_lines = true;
+		u->lines = v;
+		break;
+	case DW_AT_addr_base:
+	case DW_AT_GNU_addr_base:
+		u->addr_base = v;
+		break;
+	case DW_AT_rnglists_base:
+		u->rnglists_base = v;
+		break;
+	case DW_AT_GNU_ranges_base:
+		u->ranges_base = v;
+		break;
+	case DW_AT_dwo_name:
+	case DW_AT_GNU_dwo_name:
+		u->has_dwo = true;
+		break;
+	}
+}
+
+/*
+ * Reads one abbreviation after the other until the one that is wanted, which is the first as a
+ * rule: making the whole table for each unit of a big file would cost more than the index itself.
+ */
+bool fr_skim_unit(struct unit *u, struct skim_die *die)
+{
+	struct bytes b = bytes_at(u->home->sec.info, u->die);
+	struct bytes ab = bytes_at(u->home->sec.abbrev, u->abbrev);
+	uint64_t code = bytes_uleb(&b), have;
+
+	memset(die, 0, sizeof(*die));
+	die->off = u->die;
+	while ((have = bytes_uleb(&ab)) && !ab.bad && !b.bad) {
+		uint64_t tag = bytes_uleb(&ab), at, form;
+
+		bytes_u8(&ab);
+		do {
+			struct attr_spec s = {0};
+			struct form_value v;
+
+			at = bytes_uleb(&ab);
+			form = bytes_uleb(&ab);
+			s = (struct attr_spec){(uint16_t)at, (uint16_t)form, 0};
+			if (form == DW_FORM_implicit_const)
+				s.implicit = bytes_sleb(&ab);
+			if (have != code || (!at && !form))
+				continue;
+			fr_form_read(&b, u, s.form, s.implicit, &v);
+			take(die, &s, &v);
+			take_unit(u, &s, v.u);
+		} while ((at || form) && !ab.bad && !b.bad);
+		if (have == code) {
+			u->tag = die->tag = (uint16_t)tag;
+			return !ab.bad && !b.bad;
+		}
+	}
+	return false;
+}

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * arch.h - what depends on the processor: the caller's registers at a hook, the time stamp
+ * counter, registers in a signal context. One branch per architecture, nothing else elsewhere.
+ */
+#ifndef FR_ARCH_H
+#define FR_ARCH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <ucontext.h>
+
+#define likely(x) __builtin_expect(!!(x), 1)
+#define unlikely(x) __builtin_expect(!!(x), 0)
+#define FR_ALWAYS_INLINE inline __attribute__((always_inline))
+#define FR_COLD __attribute__((noinline, cold))
+
+/* The point in the host from which a hook was called: what unwinding starts from. */
+struct fr_site {
+	uintptr_t pc; /* return address into the host */
+	uintptr_t sp; /* host's stack pointer after the return (the hook's CFA) */
+	uintptr_t fp; /* host's frame pointer register */
+};
+
+#define FR_PAGE 4096u
+
+#if defined(__x86_64__)
+
+#define FR_ELF_MACHINE 62u
+
+/* Only in the hook function itself: libfr is built with frame pointers. */
+#define FR_SITE()                                                                                  \
+	({                                                                                         \
+		uintptr_t *fa_ = __builtin_frame_address(0);                                       \
+		(struct fr_site){fa_[1], (uintptr_t)(fa_ + 2), fa_[0]};                            \
+	})
+
+static inline uint64_t fr_arch_tsc(void)
+{
+	return __builtin_ia32_rdtsc();
+}
+
+static inline void fr_arch_pause(void)
+{
+	__builtin_ia32_pause();
+}
+
+/* CPUID 0x80000007 EDX bit 8: the TSC runs at one rate in all power states. */
+static inline bool fr_arch_tsc_invariant(void)
+{
+	uint32_t a = 0x80000000u, b, c = 0, d;
+
+	__asm__ volatile("cpuid" : "+a"(a), "=b"(b), "+c"(c), "=d"(d));
+	if (a < 0x80000007u)
+		return false;
+	a = 0x80000007u;
+	c = 0;
+	__asm__ volatile("cpuid" : "+a"(a), "=b"(b), "+c"(c), "=d"(d));
+	return (d >> 8) & 1;
+}
+
+static inline struct fr_site fr_arch_ucontext_site(const ucontext_t *uc)
+{
+	const greg_t *g = uc->uc_mcontext.gregs;
+
+	return (struct fr_site){(uintptr_t)g[REG_RIP], (uintptr_t)g[REG_RSP],
+				(uintptr_t)g[REG_RBP]};
+}
+
+static inline unsigned int fr_arch_ucontext_regs(const ucontext_t *uc, uint64_t *regs)
+{
+	for (unsigned int i = 0; i < NGREG; i++)
+		regs[i] = (uint64_t)uc->uc_mcontext.gregs[i];
+	return NGREG;
+}
+
+#elif defined(__aarch64__)
+
+#define FR_ELF_MACHINE 183u
+
+#define FR_SITE()                                                                                  \
+	({                                                                                         \
+		uintptr_t *fa_ = __builtin_frame_address(0);                                       \
+		(struct fr_site){fa_[1], (uintptr_t)__builtin_dwarf_cfa(), fa_[0]};                \
+	})
+
+static inline uint64_t fr_arch_tsc(void)
+{
+	uint64_t v;
+
+	__asm__ volatile("mrs %0, cntvct_el0" : "=r"(v));
+	return v;
+}
+
+static inline void fr_arch_pause(void)
+{
+	__asm__ volatile("yield");
+}
+
+static inline bool fr_arch_tsc_invariant(void)
+{
+	return true; /* the generic timer is architected to be so */
+}
+
+static inline struct fr_site fr_arch_ucontext_site(const ucontext_t *uc)
+{
+	return (struct fr_site){uc->uc_mcontext.pc, uc->uc_mcontext.sp, uc->uc_mcontext.regs[29]};
+}
+
+static inline unsigned int fr_arch_ucontext_regs(const ucontext_t *uc, uint64_t *regs)
+{
+	for (unsigned int i = 0; i < 31; i++)
+		regs[i] = uc->uc_mcontext.regs[i];
+	return 31;
+}
+
+#endif
+
+#endif

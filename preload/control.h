@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * control.h - settings of the live process, changed through the region by `fr ctl`.
+ *
+ * Whoever may write the region's file may ask: the same user, or root. What is asked for is data
+ * from outside all the same: copied once, checked, then believed.
+ */
+#ifndef FR_CONTROL_H
+#define FR_CONTROL_H
+
+#include <stdbool.h>
+
+#include "arch.h"
+#include "region.h"
+
+struct fr_thread;
+
+extern uint64_t fr_control_seen; /* the last request that was looked at */
+
+static FR_ALWAYS_INLINE bool fr_control_asked(void)
+{
+	const struct fr_control *c = fr_region.control;
+
+	return c && __atomic_load_n(&c->x_request, __ATOMIC_RELAXED) != fr_control_seen;
+}
+
+/* Fills in the section of a new region. At birth. */
+void fr_control_init(void);
+
+/* Puts LEVELS (by enum fr_class) into force: header and gate. */
+void fr_control_levels(const uint8_t *levels);
+
+/* A hook of a sleeping process came by: the class's level, after waking up if that is asked for. */
+enum fr_level fr_control_wake(enum fr_class klass);
+
+/* Does what was asked for, or refuses it. T may be NULL: then nothing is recorded. */
+void fr_control_apply(struct fr_thread *t, uint64_t ticks);
+
+#endif

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * crash.c - what happens between a fatal signal and the death of the process.
+ *
+ * Context: signal handler, on an alternate stack where there is one; anything may be broken.
+ * Must not: return to the faulting code with the default action not restored; wait for ever.
+ */
+#include "crash.h"
+
+#include <ucontext.h>
+
+#include "ring.h"
+#include "signals.h"
+#include "snapshot.h"
+#include "sys.h"
+
+/* Locals only, on purpose: the record is complete before anything that could fail is tried. */
+static void fill_crash(const siginfo_t *si, const ucontext_t *uc)
+{
+	struct fr_crash *c = fr_region.crash;
+	struct fr_site s = fr_arch_ucontext_site(uc);
+
+	c->signo = (uint32_t)si->si_signo;
+	c->code = si->si_code;
+	c->tid = (uint32_t)fr_sys_gettid();
+	c->fault_addr = si->si_code > 0 ? (uint64_t)si->si_addr : 0;
+	c->sender_pid = si->si_code <= 0 ? (uint32_t)si->si_pid : 0;
+	c->ticks = fr_clock_ticks();
+	c->real_ns = fr_clock_ns(CLOCK_REALTIME);
+	c->pc = s.pc;
+	c->sp = s.sp;
+	c->fp = s.fp;
+	c->n_regs = fr_arch_ucontext_regs(uc, c->regs);
+	__atomic_store_n(&fr_region.hdr->x_state, FR_STATE_CRASHED, __ATOMIC_RELEASE);
+}
+
+/* The guard is taken by force: nobody will need this thread's recorder state again. */
+static void record_stack(const ucontext_t *uc)
+{
+	struct fr_crash *c = fr_region.crash;
+	struct fr_site s = fr_arch_ucontext_site(uc);
+	struct fr_thread *t = fr_self;
+	bool exact = c->signo != SIGTRAP; /* a breakpoint traps behind itself */
+
+	if (t == &fr_thread_none || t == &fr_thread_gone)
+		return;
+	if (t->busy) {
+		/* the recorder itself was at work: its encoder may be half way through an event */
+		c->stack = fr_stack_of_context(t, s, exact);
+		return;
+	}
+	t->busy = (uintptr_t)__builtin_frame_address(0);
+	c->stack = fr_stack_of_context(t, s, exact);
+	fr_put_cold(t, FR_EV_SIGNAL, FR_TIER_RARE, c->ticks, c->stack,
+		    FR_ARGS(c->signo, (uint64_t)(int64_t)c->code, c->fault_addr));
+	t->busy = 0;
+}
+
+/*
+ * Hardware faults come again by themselves when the handler returns, with the same registers.
+ * Others are queued again with their own siginfo and delivered on return; SIGTRAP and SIGSYS stand
+ * behind their instruction and would not come again.
+ */
+static void die(int sig, const siginfo_t *si)
+{
+	bool refaults = si->si_code > 0 && sig != SIGTRAP && sig != SIGSYS && sig != SIGABRT;
+
+	fr_signals_default(sig);
+	if (!refaults &&
+	    fr_sys4(SYS_rt_tgsigqueueinfo, fr_sys_getpid(), fr_sys_gettid(), sig, si) != 0)
+		fr_sys3(SYS_tgkill, fr_sys_getpid(), fr_sys_gettid(), sig);
+}
+
+void fr_crash_handler(int sig, siginfo_t *si, void *ucv)
+{
+	struct timespec ms = {0, 1000000};
+	int me = fr_sys_gettid();
+	int first = 0;
+
+	if (FR_LEVEL(FR_CLASS_RECORDER) == FR_LEVEL_UNBORN)
+		fr_birth(FR_CLASS_RECORDER);
+	if (!fr_region.hdr || FR_LEVEL(FR_CLASS_RECORDER) == FR_LEVEL_OFF) {
+		die(sig, si);
+		return;
+	}
+	if (!atomic_compare_exchange_strong(&fr_gate.crashing, &first, me)) {
+		/* another thread is dying: its death ends us too. We ourselves: a crash in the
+		 * crash */
+		for (int i = 0; i < 3000 && first != me; i++)
+			fr_sys2(SYS_nanosleep, &ms, 0);
+		die(sig, si);
+		return;
+	}
+	fill_crash(si, ucv);
+	record_stack(ucv);
+	if (fr_snapshot_now(FR_TRIGGER_CRASH, sig, fr_region.crash->sender_pid, NULL))
+		fr_region_unlink(); /* the snapshot says it all; without it the region stays */
+	die(sig, si);
+}

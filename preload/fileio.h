@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * fileio.h - reads, writes and the like on what is no socket: files, pipes, eventfds, devices.
+ *
+ * For the hooks of read and write, which stand in hooks_net.c, and those of hooks_file.c. With
+ * class io off it costs one test. Level slow keeps what was slow or failed, and every write that
+ * may have woken somebody: to a pipe or an eventfd.
+ */
+#ifndef FR_FILEIO_H
+#define FR_FILEIO_H
+
+#include "fds.h"
+#include "real.h"
+#include "wait.h"
+
+static inline bool fr_file_watched(int fd)
+{
+	enum fr_fd_kind kind;
+
+	if (fr_level(FR_CLASS_IO) == FR_LEVEL_OFF)
+		return false;
+	kind = fr_fd_kind(fd);
+	return kind != FR_FD_CLOSED && kind != FR_FD_SOCKET && kind != FR_FD_LISTENER;
+}
+
+size_t fr_file_vector_size(const struct iovec *iov, int n);
+
+void fr_file_record(const struct fr_wait *w, enum fr_event ev, int fd, size_t size, long rc,
+		    enum fr_hook via);
+
+/*
+ * SIZE is an expression, looked at after the call, where frc_ is its result: the kernel refuses
+ * some vectors of the host's without reading them, and then so must we.
+ */
+#define FR_FILE_CALL(ev, fd, size, fn, call)                                                       \
+	({                                                                                         \
+		struct fr_wait fw_;                                                                \
+		ssize_t frc_;                                                                      \
+                                                                                                   \
+		if (!fr_file_watched(fd)) {                                                        \
+			frc_ = call;                                                               \
+		} else {                                                                           \
+			fr_wait_begin(&fw_, FR_SITE(), FR_HOOK_##fn, (uint64_t)(int64_t)(fd), 0,   \
+				      0);                                                          \
+			do {                                                                       \
+				frc_ = call;                                                       \
+			} while (frc_ < 0 && fr_wait_our_eintr(&fw_));                             \
+			fr_file_record(&fw_, FR_EV_##ev, fd, size, frc_, FR_HOOK_##fn);            \
+		}                                                                                  \
+		frc_;                                                                              \
+	})
+
+#define FR_FILE_VECTOR(ev, fd, iov, n, fn, call)                                                   \
+	FR_FILE_CALL(ev, fd, frc_ < 0 ? 0 : fr_file_vector_size(iov, n), fn, call)
+
+#endif

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * hooks_exec.c - replacement functions: becoming another program.
+ *
+ * Recorded before the call, because there is no after; a second event says that it failed. The
+ * region loses its name before the call (parting.h) and gets it again after a failure. In a vfork
+ * child all this is the parent's: only the event is written. A forked child that has not recorded
+ * yet passes through: it has nothing to lose.
+ *
+ * Context: forked and vfork children, signal handlers. Must not: allocate, look at argv or envp
+ * (but for the l-forms, whose arguments are put on the stack as libc does it).
+ */
+#include <stdarg.h>
+
+#include "host.h"
+#include "parting.h"
+#include "real.h"
+#include "wait.h"
+
+struct exec {
+	const char *path;
+	enum fr_hook via;
+	bool parted;
+};
+
+static void record(enum fr_event ev, const struct exec *x, uint64_t err, struct fr_site s)
+{
+	struct fr_thread *t = fr_enter();
+	struct fr_blob path;
+	uint64_t args[FR_ARGS_MAX] = {0};
+
+	if (!t)
+		return;
+	path = fr_host_text(x->path);
+	args[0] = (uint64_t)&path;
+	args[1] = ev == FR_EV_PROCESS_EXEC ? x->via : err;
+	args[2] = x->via;
+	fr_put_cold(t, ev, FR_TIER_RARE, fr_clock_ticks(), fr_stack_get(t, s), args);
+	fr_leave(t);
+}
+
+/* FOUND: PATH is the file itself, not a name to be searched for. */
+static struct exec begin(const char *path, bool found, enum fr_hook via, struct fr_site s)
+{
+	struct exec x = {path, via, false};
+
+	if (FR_LEVEL(FR_CLASS_THREAD) > FR_LEVEL_OFF)
+		record(FR_EV_PROCESS_EXEC, &x, 0, s);
+	x.parted = found ? fr_parting_exec(path) : fr_parting_begin();
+	return x;
+}
+
+static int failed(const struct exec *x, int rc, struct fr_site s)
+{
+	if (x->parted)
+		fr_parting_undo();
+	if (FR_LEVEL(FR_CLASS_THREAD) > FR_LEVEL_OFF)
+		record(FR_EV_PROCESS_EXEC_FAILED, x, (uint64_t)errno, s);
+	return rc;
+}
+
+#define EXEC(fn, path, found, call)                                                                \
+	({                                                                                         \
+		const struct fr_site s_ = FR_SITE();                                               \
+		const struct exec x_ = begin(path, found, FR_HOOK_##fn, s_);                       \
+                                                                                                   \
+		failed(&x_, call, s_);                                                             \
+	})
+
+FR_HOOK int execve(const char *path, char *const argv[], char *const envp[])
+{
+	return EXEC(execve, path, true, FR_REAL(execve)(path, argv, envp));
+}
+
+FR_HOOK int execv(const char *path, char *const argv[])
+{
+	return EXEC(execv, path, true, FR_REAL(execv)(path, argv));
+}
+
+FR_HOOK int execvp(const char *file, char *const argv[])
+{
+	return EXEC(execvp, file, false, FR_REAL(execvp)(file, argv));
+}
+
+FR_HOOK int execvpe(const char *file, char *const argv[], char *const envp[])
+{
+	return EXEC(execvpe, file, false, FR_REAL(execvpe)(file, argv, envp));
+}
+
+FR_HOOK int fexecve(int fd, char *const argv[], char *const envp[])
+{
+	return EXEC(fexecve, "", false, FR_REAL(fexecve)(fd, argv, envp));
+}
+
+FR_HOOK int execveat(int dir, const char *path, char *const argv[], char *const envp[], int flags)
+{
+	return EXEC(execveat, path, false, FR_REAL(execveat)(dir, path, argv, envp, flags));
+}
+
+/* ---- arguments one by one -----------------------------------------------------------------------
+ */
+
+/* How many arguments stand before the NULL, counted as libc counts them. */
+#define COUNT_ARGS(n, arg)                                                                         \
+	do {                                                                                       \
+		va_list ap_;                                                                       \
+                                                                                                   \
+		va_start(ap_, arg);                                                                \
+		for (n = 1; va_arg(ap_, const char *); n++)                                        \
+			;                                                                          \
+		va_end(ap_);                                                                       \
+	} while (0)
+
+/* ARGV, of N + 1 places, with the NULL. AP is left behind it, where execle's environment is. */
+#define TAKE_ARGS(argv, n, arg, ap)                                                                \
+	do {                                                                                       \
+		va_start(ap, arg);                                                                 \
+		argv[0] = (char *)arg;                                                             \
+		for (size_t i_ = 1; i_ <= n; i_++)                                                 \
+			argv[i_] = va_arg(ap, char *);                                             \
+	} while (0)
+
+FR_HOOK int execl(const char *path, const char *arg, ...)
+{
+	va_list ap;
+	size_t n;
+
+	COUNT_ARGS(n, arg);
+	char *argv[n + 1];
+
+	TAKE_ARGS(argv, n, arg, ap);
+	va_end(ap);
+	return EXEC(execl, path, true, FR_REAL(execv)(path, argv));
+}
+
+FR_HOOK int execlp(const char *file, const char *arg, ...)
+{
+	va_list ap;
+	size_t n;
+
+	COUNT_ARGS(n, arg);
+	char *argv[n + 1];
+
+	TAKE_ARGS(argv, n, arg, ap);
+	va_end(ap);
+	return EXEC(execlp, file, false, FR_REAL(execvp)(file, argv));
+}
+
+FR_HOOK int execle(const char *path, const char *arg, ...)
+{
+	char *const *envp;
+	va_list ap;
+	size_t n;
+
+	COUNT_ARGS(n, arg);
+	char *argv[n + 1];
+
+	TAKE_ARGS(argv, n, arg, ap);
+	envp = va_arg(ap, char *const *);
+	va_end(ap);
+	return EXEC(execle, path, true, FR_REAL(execve)(path, argv, envp));
+}

@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * hooks_mem.c - replacement functions: the malloc family.
+ *
+ * free is recorded before the real call, malloc after it: else another thread's malloc of the same
+ * address would come first. realloc is both. Pointers and sizes are never changed.
+ * Must not: allocate; test with anything but counters at level sampled.
+ */
+#include <malloc.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "real.h"
+#include "ring.h"
+#include "sample.h"
+
+/* ---- before the real functions are known ----------------------------------------------------- */
+
+/* dlsym may allocate while it looks for malloc: a bump pool whose blocks are never freed. */
+static _Alignas(16) char pool[32768];
+static atomic_size_t pool_used;
+static __thread bool resolving __attribute__((tls_model("initial-exec")));
+
+static bool in_pool(const void *p)
+{
+	return (uintptr_t)p - (uintptr_t)pool < sizeof(pool);
+}
+
+static void *pool_alloc(size_t n)
+{
+	size_t size = (n + 31) & ~(size_t)15; /* 16 bytes in front for the size */
+	size_t at = atomic_fetch_add(&pool_used, size);
+
+	if (n > sizeof(pool) || at + size > sizeof(pool))
+		return NULL;
+	*(size_t *)(pool + at) = n;
+	return pool + at + 16;
+}
+
+/* True when the real functions can be used; false: take the pool. */
+static bool resolved(void)
+{
+	if (likely(fr_real.malloc && fr_real.free && fr_real.realloc && fr_real.calloc))
+		return true;
+	if (resolving)
+		return false;
+	resolving = true;
+	fr_real_resolve();
+	resolving = false;
+	return fr_real.malloc != NULL;
+}
+
+static FR_COLD void *pool_realloc(void *p, size_t n)
+{
+	void *q = resolved() ? fr_real.malloc(n) : pool_alloc(n);
+	size_t old = *(size_t *)((char *)p - 16);
+
+	if (q)
+		memcpy(q, p, old < n ? old : n);
+	return q;
+}
+
+/* ---- recording --------------------------------------------------------------------------------
+ */
+
+/* Out of line, with the site in registers: the hooks' own frames stay small. */
+static __attribute__((noinline)) void record_alloc_full(uintptr_t pc, uintptr_t sp, uintptr_t fp,
+							void *p, size_t n, enum fr_hook via)
+{
+	struct fr_site s = {pc, sp, fp};
+	struct fr_thread *t = fr_enter();
+
+	if (!t)
+		return;
+	t->rec->allocs++;
+	t->rec->alloc_bytes += n;
+	if (via == FR_HOOK_malloc)
+		fr_put(t, FR_EV_MEM_ALLOC, FR_TIER_DENSE, fr_clock_ticks(), fr_stack_get(t, s),
+		       true, FR_ARGS((uint64_t)p, n));
+	else
+		fr_put_cold(t, FR_EV_MEM_ALLOC, FR_TIER_DENSE, fr_clock_ticks(), fr_stack_get(t, s),
+			    FR_ARGS((uint64_t)p, n, 0, via));
+	fr_leave(t);
+}
+
+static FR_COLD void record_alloc_sample(struct fr_site s, void *p, size_t n, enum fr_hook via)
+{
+	struct fr_thread *t = fr_enter();
+	uint64_t weight;
+
+	if (!t)
+		return;
+	weight = fr_sample_weight(t, n);
+	if (weight && p && fr_sample_add(p, weight))
+		fr_put_cold(t, FR_EV_MEM_ALLOC, FR_TIER_DENSE, fr_clock_ticks(), fr_stack_get(t, s),
+			    FR_ARGS((uint64_t)p, n, weight, via == FR_HOOK_malloc ? 0 : via));
+	fr_leave(t);
+}
+
+static FR_COLD void alloc_other(struct fr_site s, void *p, size_t n, enum fr_hook via)
+{
+	enum fr_level level = fr_level(FR_CLASS_MEM);
+
+	if (level == FR_LEVEL_SAMPLED)
+		record_alloc_sample(s, p, n, via);
+	else if (level == FR_LEVEL_FULL)
+		record_alloc_full(s.pc, s.sp, s.fp, p, n, via);
+}
+
+/* After every successful or failed allocation of N bytes. */
+static FR_ALWAYS_INLINE void after_alloc(struct fr_site s, void *p, size_t n, enum fr_hook via)
+{
+	enum fr_level level = FR_LEVEL(FR_CLASS_MEM);
+	struct fr_thread *t = fr_self;
+
+	if (likely(level == FR_LEVEL_SAMPLED)) {
+		t->rec->allocs++;
+		t->rec->alloc_bytes += n;
+		t->sample_left -= (int64_t)n;
+		if (likely(t->sample_left >= 0))
+			return;
+	} else if (level == FR_LEVEL_FULL) {
+		record_alloc_full(s.pc, s.sp, s.fp, p, n, via);
+		return;
+	}
+	if (level != FR_LEVEL_OFF)
+		alloc_other(s, p, n, via);
+}
+
+static __attribute__((noinline)) void record_free_full(uintptr_t pc, uintptr_t sp, uintptr_t fp,
+						       void *p, enum fr_hook via)
+{
+	struct fr_site s = {pc, sp, fp};
+	struct fr_thread *t = fr_enter();
+
+	if (!t)
+		return;
+	t->rec->frees++;
+	if (via == FR_HOOK_free)
+		fr_put(t, FR_EV_MEM_FREE, FR_TIER_DENSE, fr_clock_ticks(), fr_stack_get(t, s), true,
+		       FR_ARGS((uint64_t)p));
+	else
+		fr_put_cold(t, FR_EV_MEM_FREE, FR_TIER_DENSE, fr_clock_ticks(), fr_stack_get(t, s),
+			    FR_ARGS((uint64_t)p, 0, via));
+	fr_leave(t);
+}
+
+static FR_COLD void record_free_sample(struct fr_site s, void *p, enum fr_hook via)
+{
+	uint64_t weight = fr_sample_remove(p);
+	struct fr_thread *t;
+
+	if (!weight)
+		return;
+	t = fr_enter();
+	if (!t)
+		return;
+	fr_put_cold(t, FR_EV_MEM_FREE, FR_TIER_DENSE, fr_clock_ticks(), fr_stack_get(t, s),
+		    FR_ARGS((uint64_t)p, weight, via == FR_HOOK_free ? 0 : via));
+	fr_leave(t);
+}
+
+/* Before every free of a block. */
+static FR_ALWAYS_INLINE void before_free(struct fr_site s, void *p, enum fr_hook via)
+{
+	enum fr_level level = FR_LEVEL(FR_CLASS_MEM);
+
+	if (likely(level == FR_LEVEL_SAMPLED)) {
+		fr_self->rec->frees++;
+		if (unlikely(fr_sample_maybe(p)))
+			record_free_sample(s, p, via);
+	} else if (level == FR_LEVEL_FULL) {
+		record_free_full(s.pc, s.sp, s.fp, p, via);
+	}
+}
+
+static void record_realloc(struct fr_site s, void *old, void *p, size_t n, enum fr_hook via)
+{
+	struct fr_thread *t = fr_enter();
+
+	if (!t)
+		return;
+	t->rec->allocs++;
+	t->rec->alloc_bytes += n;
+	fr_put_cold(t, FR_EV_MEM_REALLOC, FR_TIER_DENSE, fr_clock_ticks(), fr_stack_get(t, s),
+		    FR_ARGS((uint64_t)old, (uint64_t)p, n, 0, via == FR_HOOK_realloc ? 0 : via));
+	fr_leave(t);
+}
+
+/* ---- hooks --------------------------------------------------------------------------------------
+ */
+
+FR_HOOK void *malloc(size_t n)
+{
+	void *p;
+
+	if (unlikely(!fr_real.malloc) && !resolved())
+		return pool_alloc(n);
+	p = fr_real.malloc(n);
+	after_alloc(FR_SITE(), p, n, FR_HOOK_malloc);
+	return p;
+}
+
+FR_HOOK void free(void *p)
+{
+	if (unlikely(in_pool(p)))
+		return;
+	if (likely(p))
+		before_free(FR_SITE(), p, FR_HOOK_free);
+	if (unlikely(!fr_real.free) && !resolved())
+		return;
+	fr_real.free(p);
+}
+
+FR_HOOK void *calloc(size_t n, size_t size)
+{
+	void *p;
+
+	if (unlikely(!fr_real.calloc) && !resolved()) {
+		p = __builtin_mul_overflow(n, size, &n) ? NULL : pool_alloc(n);
+		return p; /* the pool is zero: it lies in .bss and is never reused */
+	}
+	p = fr_real.calloc(n, size);
+	after_alloc(FR_SITE(), p, n * size, FR_HOOK_calloc);
+	return p;
+}
+
+/* At level full: the old block is gone before, the new one is there after, or the old one again. */
+static FR_ALWAYS_INLINE void *do_realloc(void *old, size_t n, struct fr_site s, enum fr_hook via,
+					 size_t count, size_t size)
+{
+	void *p;
+
+	if (unlikely(in_pool(old)))
+		return pool_realloc(old, n);
+	if (unlikely(!fr_real.realloc) && !resolved())
+		return pool_alloc(n);
+	if (old)
+		before_free(s, old, via);
+	if (via == FR_HOOK_realloc) {
+		p = fr_real.realloc(old, n);
+	} else {
+		fr_self->quiet = true; /* libc's jumps to realloc, which is our hook again */
+		p = FR_REAL(reallocarray)(old, count, size);
+		fr_self->quiet = false;
+	}
+	if (FR_LEVEL(FR_CLASS_MEM) == FR_LEVEL_FULL)
+		record_realloc(s, old, p, n, via);
+	else
+		after_alloc(s, p, n, via);
+	return p;
+}
+
+FR_HOOK void *realloc(void *old, size_t n)
+{
+	if (unlikely(fr_self->quiet))
+		return fr_real.realloc(old, n);
+	return do_realloc(old, n, FR_SITE(), FR_HOOK_realloc, 0, 0);
+}
+
+FR_HOOK void *reallocarray(void *old, size_t count, size_t size)
+{
+	size_t n;
+
+	if (__builtin_mul_overflow(count, size, &n))
+		return FR_REAL(reallocarray)(old, count, size); /* fails, with the right errno */
+	return do_realloc(old, n, FR_SITE(), FR_HOOK_reallocarray, count, size);
+}
+
+FR_HOOK int posix_memalign(void **out, size_t align, size_t n)
+{
+	int rc = FR_REAL(posix_memalign)(out, align, n);
+
+	if (rc == 0)
+		after_alloc(FR_SITE(), *out, n, FR_HOOK_posix_memalign);
+	return rc;
+}
+
+FR_HOOK void *aligned_alloc(size_t align, size_t n)
+{
+	void *p = FR_REAL(aligned_alloc)(align, n);
+
+	after_alloc(FR_SITE(), p, n, FR_HOOK_aligned_alloc);
+	return p;
+}
+
+FR_HOOK void *memalign(size_t align, size_t n)
+{
+	void *p = FR_REAL(memalign)(align, n);
+
+	after_alloc(FR_SITE(), p, n, FR_HOOK_memalign);
+	return p;
+}
+
+FR_HOOK void *valloc(size_t n)
+{
+	void *p = FR_REAL(valloc)(n);
+
+	after_alloc(FR_SITE(), p, n, FR_HOOK_valloc);
+	return p;
+}
+
+FR_HOOK void *pvalloc(size_t n)
+{
+	void *p = FR_REAL(pvalloc)(n);
+
+	after_alloc(FR_SITE(), p, n, FR_HOOK_pvalloc);
+	return p;
+}

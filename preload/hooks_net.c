@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * hooks_net.c - replacement functions: what is sent and received, by read and write too.
+ *
+ * A descriptor that is no socket passes through with one look at the table. Several of these are
+ * called from signal handlers: nothing here locks or allocates.
+ */
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include "connecting.h"
+#include "fds.h"
+#include "fileio.h"
+#include "real.h"
+#include "wait.h"
+
+/* errno of a call that returned RC. */
+static inline uint64_t err_of(long rc)
+{
+	return rc < 0 ? (uint64_t)errno : 0;
+}
+
+static inline bool would_block(uint64_t err)
+{
+	return err == EAGAIN || err == EWOULDBLOCK;
+}
+
+/* Is a transfer on FD to be recorded? Asks the level first: that is the cheap test. */
+static inline bool watched(int fd)
+{
+	return fr_level(FR_CLASS_NET) != FR_LEVEL_OFF && fr_fd_is_socket(fd);
+}
+
+/* Does the answer of a transfer say how a connect that was under way ended? */
+static bool tells_of_connect(uint64_t err)
+{
+	return !would_block(err) && err != ENOTCONN && err != EINTR && err != EFAULT;
+}
+
+static void record_transfer(const struct fr_wait *w, enum fr_event ev, int fd, size_t size, long rc,
+			    enum fr_hook via)
+{
+	uint64_t err = err_of(rc);
+	uint64_t now, dur;
+	struct fr_thread *t = fr_wait_end(w, &now, &dur);
+
+	if (!t)
+		return;
+	if (unlikely(fr_connecting(fd)) && tells_of_connect(err))
+		fr_connecting_end(t, fd, err, via, w->stack);
+	if (FR_LEVEL(FR_CLASS_NET) == FR_LEVEL_FULL || dur >= fr_slow_ticks ||
+	    (err && !would_block(err)))
+		fr_put_cold(t, ev, fr_wait_tier(dur, err && !would_block(err)), now, w->stack,
+			    FR_ARGS((uint64_t)(int64_t)fd, size, (uint64_t)rc, dur, err, via));
+	fr_leave(t);
+}
+
+/*
+ * The real call, again when only our own signal has interrupted it: a timeout on the socket makes
+ * the kernel return EINTR even though our handler is installed with SA_RESTART.
+ */
+#define TRANSFER(ev, fd, size, via, call)                                                          \
+	({                                                                                         \
+		struct fr_wait w_;                                                                 \
+		ssize_t rc_;                                                                       \
+                                                                                                   \
+		fr_wait_begin(&w_, FR_SITE(), via, (uint64_t)(fd), 0, 0);                          \
+		do {                                                                               \
+			rc_ = call;                                                                \
+		} while (rc_ < 0 && fr_wait_our_eintr(&w_));                                       \
+		record_transfer(&w_, ev, fd, SIZE_IF_READABLE(rc_, size), rc_, via);               \
+		rc_;                                                                               \
+	})
+
+/* The host's arrays may be looked at only where the kernel could: else its EFAULT is our SIGSEGV.
+ */
+#define SIZE_IF_READABLE(rc, size) ((rc) < 0 && errno == EFAULT ? 0 : (size))
+
+FR_HOOK ssize_t send(int fd, const void *buf, size_t n, int flags)
+{
+	if (!watched(fd))
+		return FR_REAL(send)(fd, buf, n, flags);
+	return TRANSFER(FR_EV_NET_SEND, fd, n, FR_HOOK_send, fr_real.send(fd, buf, n, flags));
+}
+
+FR_HOOK ssize_t sendto(int fd, const void *buf, size_t n, int flags, const struct sockaddr *addr,
+		       socklen_t len)
+{
+	if (!watched(fd))
+		return FR_REAL(sendto)(fd, buf, n, flags, addr, len);
+	return TRANSFER(FR_EV_NET_SEND, fd, n, FR_HOOK_sendto,
+			fr_real.sendto(fd, buf, n, flags, addr, len));
+}
+
+static size_t iov_size(const struct iovec *iov, size_t n)
+{
+	size_t size = 0;
+
+	for (size_t i = 0; i < n && i < 1024; i++)
+		size += iov[i].iov_len;
+	return size;
+}
+
+FR_HOOK ssize_t sendmsg(int fd, const struct msghdr *msg, int flags)
+{
+	if (!watched(fd))
+		return FR_REAL(sendmsg)(fd, msg, flags);
+	return TRANSFER(FR_EV_NET_SEND, fd, iov_size(msg->msg_iov, msg->msg_iovlen),
+			FR_HOOK_sendmsg, fr_real.sendmsg(fd, msg, flags));
+}
+
+FR_HOOK ssize_t write(int fd, const void *buf, size_t n)
+{
+	if (!watched(fd))
+		return FR_FILE_CALL(IO_WRITE, fd, n, write, FR_REAL(write)(fd, buf, n));
+	return TRANSFER(FR_EV_NET_SEND, fd, n, FR_HOOK_write, fr_real.write(fd, buf, n));
+}
+
+FR_HOOK ssize_t writev(int fd, const struct iovec *iov, int n)
+{
+	if (!watched(fd))
+		return FR_FILE_VECTOR(IO_WRITE, fd, iov, n, writev, FR_REAL(writev)(fd, iov, n));
+	return TRANSFER(FR_EV_NET_SEND, fd, iov_size(iov, n < 0 ? 0 : (size_t)n), FR_HOOK_writev,
+			fr_real.writev(fd, iov, n));
+}
+
+FR_HOOK ssize_t recv(int fd, void *buf, size_t n, int flags)
+{
+	if (!watched(fd))
+		return FR_REAL(recv)(fd, buf, n, flags);
+	return TRANSFER(FR_EV_NET_RECV, fd, n, FR_HOOK_recv, fr_real.recv(fd, buf, n, flags));
+}
+
+FR_HOOK ssize_t recvfrom(int fd, void *buf, size_t n, int flags, struct sockaddr *addr,
+			 socklen_t *len)
+{
+	if (!watched(fd))
+		return FR_REAL(recvfrom)(fd, buf, n, flags, addr, len);
+	return TRANSFER(FR_EV_NET_RECV, fd, n, FR_HOOK_recvfrom,
+			fr_real.recvfrom(fd, buf, n, flags, addr, len));
+}
+
+FR_HOOK ssize_t recvmsg(int fd, struct msghdr *msg, int flags)
+{
+	ssize_t rc;
+
+	if (!watched(fd))
+		rc = FR_REAL(recvmsg)(fd, msg, flags);
+	else
+		rc = TRANSFER(FR_EV_NET_RECV, fd, iov_size(msg->msg_iov, msg->msg_iovlen),
+			      FR_HOOK_recvmsg, fr_real.recvmsg(fd, msg, flags));
+	if (rc >= 0 && fr_fd_kept())
+		fr_fd_received(msg, FR_SITE());
+	return rc;
+}
+
+FR_HOOK ssize_t read(int fd, void *buf, size_t n)
+{
+	if (!watched(fd))
+		return FR_FILE_CALL(IO_READ, fd, n, read, FR_REAL(read)(fd, buf, n));
+	return TRANSFER(FR_EV_NET_RECV, fd, n, FR_HOOK_read, fr_real.read(fd, buf, n));
+}
+
+FR_HOOK ssize_t readv(int fd, const struct iovec *iov, int n)
+{
+	if (!watched(fd))
+		return FR_FILE_VECTOR(IO_READ, fd, iov, n, readv, FR_REAL(readv)(fd, iov, n));
+	return TRANSFER(FR_EV_NET_RECV, fd, iov_size(iov, n < 0 ? 0 : (size_t)n), FR_HOOK_readv,
+			fr_real.readv(fd, iov, n));
+}
+
+/* Fortified programs: the real ones abort the program when BUFLEN is too small. */
+FR_HOOK ssize_t __recv_chk(int fd, void *buf, size_t n, size_t buflen, int flags)
+{
+	if (!watched(fd))
+		return FR_REAL(__recv_chk)(fd, buf, n, buflen, flags);
+	return TRANSFER(FR_EV_NET_RECV, fd, n, FR_HOOK___recv_chk,
+			fr_real.__recv_chk(fd, buf, n, buflen, flags));
+}
+
+FR_HOOK ssize_t __recvfrom_chk(int fd, void *buf, size_t n, size_t buflen, int flags,
+			       struct sockaddr *addr, socklen_t *len)
+{
+	if (!watched(fd))
+		return FR_REAL(__recvfrom_chk)(fd, buf, n, buflen, flags, addr, len);
+	return TRANSFER(FR_EV_NET_RECV, fd, n, FR_HOOK___recvfrom_chk,
+			fr_real.__recvfrom_chk(fd, buf, n, buflen, flags, addr, len));
+}
+
+FR_HOOK ssize_t __read_chk(int fd, void *buf, size_t n, size_t buflen)
+{
+	if (!watched(fd))
+		return FR_FILE_CALL(IO_READ, fd, n, __read_chk,
+				    FR_REAL(__read_chk)(fd, buf, n, buflen));
+	return TRANSFER(FR_EV_NET_RECV, fd, n, FR_HOOK___read_chk,
+			fr_real.__read_chk(fd, buf, n, buflen));
+}
+
+/* ---- several messages at once -------------------------------------------------------------------
+ */
+
+/* RC messages went: result is their bytes. The kernel has read and written these entries. */
+static void record_messages(const struct fr_wait *w, enum fr_event ev, int fd,
+			    const struct mmsghdr *v, int rc, enum fr_hook via)
+{
+	long bytes = rc < 0 ? -1 : 0;
+	size_t size = 0;
+
+	for (int i = 0; i < rc; i++) {
+		size += iov_size(v[i].msg_hdr.msg_iov, v[i].msg_hdr.msg_iovlen);
+		bytes += v[i].msg_len;
+	}
+	record_transfer(w, ev, fd, size, bytes, via);
+}
+
+FR_HOOK int sendmmsg(int fd, struct mmsghdr *v, unsigned int n, int flags)
+{
+	struct fr_wait w;
+	int rc;
+
+	if (!watched(fd))
+		return FR_REAL(sendmmsg)(fd, v, n, flags);
+	fr_wait_begin(&w, FR_SITE(), FR_HOOK_sendmmsg, (uint64_t)fd, 0, 0);
+	do {
+		rc = fr_real.sendmmsg(fd, v, n, flags);
+	} while (rc < 0 && fr_wait_our_eintr(&w));
+	record_messages(&w, FR_EV_NET_SEND, fd, v, rc, FR_HOOK_sendmmsg);
+	return rc;
+}
+
+/* The kernel looks at the timeout only between messages, and writes what is left with the last. */
+FR_HOOK int recvmmsg(int fd, struct mmsghdr *v, unsigned int n, int flags, struct timespec *timeout)
+{
+	struct fr_wait w;
+	int rc;
+
+	if (!watched(fd))
+		return FR_REAL(recvmmsg)(fd, v, n, flags, timeout);
+	fr_wait_begin(&w, FR_SITE(), FR_HOOK_recvmmsg, (uint64_t)fd, 0, 0);
+	do {
+		rc = fr_real.recvmmsg(fd, v, n, flags, timeout);
+	} while (rc < 0 && fr_wait_our_eintr(&w));
+	record_messages(&w, FR_EV_NET_RECV, fd, v, rc, FR_HOOK_recvmmsg);
+	for (int i = 0; i < rc; i++)
+		fr_fd_received(&v[i].msg_hdr, FR_SITE());
+	return rc;
+}
+
+/* ---- from descriptor to descriptor --------------------------------------------------------------
+ */
+
+FR_HOOK ssize_t sendfile(int out, int in, off_t *offset, size_t n)
+{
+	if (!watched(out))
+		return FR_REAL(sendfile)(out, in, offset, n);
+	return TRANSFER(FR_EV_NET_SEND, out, n, FR_HOOK_sendfile,
+			fr_real.sendfile(out, in, offset, n));
+}
+
+FR_HOOK ssize_t sendfile64(int out, int in, off64_t *offset, size_t n)
+{
+	if (!watched(out))
+		return FR_REAL(sendfile64)(out, in, offset, n);
+	return TRANSFER(FR_EV_NET_SEND, out, n, FR_HOOK_sendfile64,
+			fr_real.sendfile64(out, in, offset, n));
+}
+
+/* One end is a pipe, or the kernel refuses. */
+FR_HOOK ssize_t splice(int in, off64_t *in_offset, int out, off64_t *out_offset, size_t n,
+		       unsigned int flags)
+{
+	if (watched(out))
+		return TRANSFER(FR_EV_NET_SEND, out, n, FR_HOOK_splice,
+				fr_real.splice(in, in_offset, out, out_offset, n, flags));
+	if (watched(in))
+		return TRANSFER(FR_EV_NET_RECV, in, n, FR_HOOK_splice,
+				fr_real.splice(in, in_offset, out, out_offset, n, flags));
+	return FR_REAL(splice)(in, in_offset, out, out_offset, n, flags);
+}

@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * hooks_poll.c - replacement functions: waiting for several descriptors.
+ *
+ * The kernel never restarts these after a signal, SA_RESTART or not: when only our own signal came,
+ * the hook waits on for the time that is left, so that the host sees nothing of it.
+ */
+#include <poll.h>
+#include <sys/epoll.h>
+#include <sys/select.h>
+
+#include "real.h"
+#include "wait.h"
+
+struct call {
+	enum fr_hook via;
+	int fd; /* the first one, or the epoll descriptor */
+	uint64_t n;
+	int timeout_ms;
+};
+
+static void record_poll(const struct fr_wait *w, const struct call *c, int rc)
+{
+	uint64_t err = rc < 0 ? (uint64_t)errno : 0;
+	uint64_t now, dur;
+	struct fr_thread *t = fr_wait_end(w, &now, &dur);
+
+	if (!t)
+		return;
+	if (FR_LEVEL(FR_CLASS_NET) == FR_LEVEL_FULL || dur >= fr_slow_ticks || err)
+		fr_put_cold(t, FR_EV_NET_POLL, FR_TIER_DENSE, now, w->stack,
+			    FR_ARGS((uint64_t)(int64_t)c->fd, c->n,
+				    (uint64_t)(int64_t)c->timeout_ms, (uint64_t)(int64_t)rc, dur,
+				    err, c->via));
+	fr_leave(t);
+}
+
+static bool watched(void)
+{
+	return fr_level(FR_CLASS_NET) != FR_LEVEL_OFF;
+}
+
+/* CALL uses the variable left_, the timeout that remains. */
+#define POLL(c, call)                                                                              \
+	({                                                                                         \
+		struct fr_wait w_;                                                                 \
+		int left_ = (c).timeout_ms;                                                        \
+		int rc_;                                                                           \
+                                                                                                   \
+		fr_wait_begin(&w_, FR_SITE(), (c).via, (uint64_t)(int64_t)(c).fd, 0, 0);           \
+		for (;;) {                                                                         \
+			rc_ = call;                                                                \
+			if (rc_ >= 0 || !fr_wait_our_eintr(&w_))                                   \
+				break;                                                             \
+			left_ = fr_wait_left_ms(&w_, (c).timeout_ms);                              \
+		}                                                                                  \
+		record_poll(&w_, &(c), rc_);                                                       \
+		rc_;                                                                               \
+	})
+
+static int first_fd(const struct pollfd *fds, nfds_t n)
+{
+	__asm__("" : "+r"(fds)); /* in and out, whatever poll.h tells the compiler */
+	return n && fr_wait_readable(fds, sizeof(*fds)) ? fds[0].fd : -1;
+}
+
+FR_HOOK int poll(struct pollfd *fds, nfds_t n, int timeout)
+{
+	struct call c = {FR_HOOK_poll, -1, n, timeout};
+
+	if (!watched())
+		return FR_REAL(poll)(fds, n, timeout);
+	c.fd = first_fd(fds, n);
+	return POLL(c, fr_real.poll(fds, n, left_));
+}
+
+FR_HOOK int __poll_chk(struct pollfd *fds, nfds_t n, int timeout, size_t fdslen)
+{
+	struct call c = {FR_HOOK___poll_chk, -1, n, timeout};
+
+	if (!watched())
+		return FR_REAL(__poll_chk)(fds, n, timeout, fdslen);
+	c.fd = first_fd(fds, n);
+	return POLL(c, fr_real.__poll_chk(fds, n, left_, fdslen));
+}
+
+/* For a wait that is resumed. */
+static struct timespec left_ts(int ms)
+{
+	return (struct timespec){ms / 1000, (long)(ms % 1000) * 1000000};
+}
+
+static int ms_of(const struct timespec *ts)
+{
+	if (!ts)
+		return -1;
+	return ts->tv_sec > 2000000 ? 2000000000
+				    : (int)(ts->tv_sec * 1000 + (ts->tv_nsec + 999999) / 1000000);
+}
+
+FR_HOOK int ppoll(struct pollfd *fds, nfds_t n, const struct timespec *timeout,
+		  const sigset_t *mask)
+{
+	struct call c = {FR_HOOK_ppoll, -1, n, -1};
+	struct timespec ts;
+
+	if (!watched() || (timeout && !fr_wait_readable(timeout, sizeof(*timeout))))
+		return FR_REAL(ppoll)(fds, n, timeout, mask);
+	c.fd = first_fd(fds, n);
+	c.timeout_ms = ms_of(timeout);
+	return POLL(c, ({
+			    ts = left_ts(left_);
+			    fr_real.ppoll(fds, n, left_ == c.timeout_ms ? timeout : &ts, mask);
+		    }));
+}
+
+FR_HOOK int __ppoll_chk(struct pollfd *fds, nfds_t n, const struct timespec *timeout,
+			const sigset_t *mask, size_t fdslen)
+{
+	struct call c = {FR_HOOK___ppoll_chk, -1, n, -1};
+	struct timespec ts;
+
+	if (!watched() || (timeout && !fr_wait_readable(timeout, sizeof(*timeout))))
+		return FR_REAL(__ppoll_chk)(fds, n, timeout, mask, fdslen);
+	c.fd = first_fd(fds, n);
+	c.timeout_ms = ms_of(timeout);
+	return POLL(c, ({
+			    ts = left_ts(left_);
+			    fr_real.__ppoll_chk(fds, n, left_ == c.timeout_ms ? timeout : &ts, mask,
+						fdslen);
+		    }));
+}
+
+FR_HOOK int epoll_wait(int epfd, struct epoll_event *events, int n, int timeout)
+{
+	const struct call c = {FR_HOOK_epoll_wait, epfd, (uint64_t)(int64_t)n, timeout};
+
+	if (!watched())
+		return FR_REAL(epoll_wait)(epfd, events, n, timeout);
+	return POLL(c, fr_real.epoll_wait(epfd, events, n, left_));
+}
+
+FR_HOOK int epoll_pwait(int epfd, struct epoll_event *events, int n, int timeout,
+			const sigset_t *mask)
+{
+	const struct call c = {FR_HOOK_epoll_pwait, epfd, (uint64_t)(int64_t)n, timeout};
+
+	if (!watched())
+		return FR_REAL(epoll_pwait)(epfd, events, n, timeout, mask);
+	return POLL(c, fr_real.epoll_pwait(epfd, events, n, left_, mask));
+}
+
+/* A program may ask for it by a weak name: where libc has none, the answer is a kernel's without.
+ */
+FR_HOOK int epoll_pwait2(int epfd, struct epoll_event *events, int n,
+			 const struct timespec *timeout, const sigset_t *mask)
+{
+	struct call c = {FR_HOOK_epoll_pwait2, epfd, (uint64_t)(int64_t)n, -1};
+	struct timespec ts;
+
+	if (!FR_REAL(epoll_pwait2)) {
+		errno = ENOSYS;
+		return -1;
+	}
+	if (!watched() || (timeout && !fr_wait_readable(timeout, sizeof(*timeout))))
+		return fr_real.epoll_pwait2(epfd, events, n, timeout, mask);
+	c.timeout_ms = ms_of(timeout);
+	return POLL(c, ({
+			    ts = left_ts(left_);
+			    fr_real.epoll_pwait2(epfd, events, n,
+						 left_ == c.timeout_ms ? timeout : &ts, mask);
+		    }));
+}
+
+/* ---- select
+ * --------------------------------------------------------------------------------------
+ */
+
+/* The lowest descriptor in SET, or -1. */
+static int lowest(const fd_set *set, int n)
+{
+	size_t words = ((size_t)n + NFDBITS - 1) / NFDBITS;
+
+	if (!set || n <= 0 || !fr_wait_readable(set, words * sizeof(fd_mask)))
+		return -1;
+	for (size_t i = 0; i < words; i++) {
+		fd_mask bits = __FDS_BITS(set)[i];
+
+		if (bits)
+			return (int)(i * NFDBITS) + __builtin_ctzl((unsigned long)bits);
+	}
+	return -1;
+}
+
+/* Before the call, which changes the sets. */
+static int first_of(const fd_set *r, const fd_set *w, const fd_set *x, int n)
+{
+	int fd = lowest(r, n);
+
+	if (fd < 0)
+		fd = lowest(w, n);
+	return fd < 0 ? lowest(x, n) : fd;
+}
+
+/*
+ * Resumed as it is: when a signal interrupts it, Linux leaves the sets alone and has written the
+ * time that is left over the timeout.
+ */
+FR_HOOK int select(int n, fd_set *r, fd_set *w, fd_set *x, struct timeval *timeout)
+{
+	struct call c = {FR_HOOK_select, -1, (uint64_t)(int64_t)n, -1};
+
+	if (!watched() || (timeout && !fr_wait_readable(timeout, sizeof(*timeout))))
+		return FR_REAL(select)(n, r, w, x, timeout);
+	c.fd = first_of(r, w, x, n);
+	if (timeout) {
+		const struct timespec ts = {timeout->tv_sec, timeout->tv_usec * 1000};
+
+		c.timeout_ms = ms_of(&ts);
+	}
+	return POLL(c, ((void)left_, fr_real.select(n, r, w, x, timeout)));
+}
+
+FR_HOOK int pselect(int n, fd_set *r, fd_set *w, fd_set *x, const struct timespec *timeout,
+		    const sigset_t *mask)
+{
+	struct call c = {FR_HOOK_pselect, -1, (uint64_t)(int64_t)n, -1};
+	struct timespec ts;
+
+	if (!watched() || (timeout && !fr_wait_readable(timeout, sizeof(*timeout))))
+		return FR_REAL(pselect)(n, r, w, x, timeout, mask);
+	c.fd = first_of(r, w, x, n);
+	c.timeout_ms = ms_of(timeout);
+	return POLL(c, ({
+			    ts = left_ts(left_);
+			    fr_real.pselect(n, r, w, x, left_ == c.timeout_ms ? timeout : &ts,
+					    mask);
+		    }));
+}

@@ -1,0 +1,356 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * hooks_process.c - replacement functions: beginning other processes and waiting for their end.
+ * exec stands in hooks_exec.c.
+ *
+ * Recorded is what the calling process did; a forked child begins its own recording at its first
+ * hook. clone is not hooked: a child of its own memory is noticed by its wiped gate all the same.
+ * posix_spawn, system and popen make their children inside libc, where no hook runs.
+ *
+ * Must not: touch anything in the child after fork returned 0; put a frame under vfork.
+ */
+#include <spawn.h>
+#include <stdio.h>
+#include <sys/wait.h>
+
+#include "fds.h"
+#include "host.h"
+#include "init.h"
+#include "parting.h"
+#include "real.h"
+#include "wait.h"
+
+#define SIGNED(v) ((uint64_t)(int64_t)(v))
+
+/* ---- fork ---------------------------------------------------------------------------------------
+ */
+
+static pid_t forking(pid_t (*real)(void), enum fr_hook via, struct fr_site s)
+{
+	uint64_t now, dur, err;
+	struct fr_thread *t;
+	struct fr_wait w;
+	pid_t pid;
+
+	/* a child that only forks again is not worth a region: no birth here */
+	if (FR_LEVEL(FR_CLASS_THREAD) <= FR_LEVEL_OFF)
+		return real();
+	fr_wait_begin(&w, s, via, 0, 0, 0);
+	pid = real();
+	if (pid == 0)
+		return 0;
+	err = pid < 0 ? (uint64_t)errno : 0;
+	t = fr_wait_end(&w, &now, &dur);
+	if (!t)
+		return pid;
+	fr_put_cold(t, FR_EV_PROCESS_FORK, FR_TIER_RARE, now, w.stack,
+		    FR_ARGS(SIGNED(pid), dur, err, via));
+	fr_leave(t);
+	return pid;
+}
+
+FR_HOOK pid_t fork(void)
+{
+	return forking(FR_REAL(fork), FR_HOOK_fork, FR_SITE());
+}
+
+FR_HOOK pid_t _Fork(void)
+{
+	return forking(FR_REAL(_Fork), FR_HOOK__Fork, FR_SITE());
+}
+
+/*
+ * The child of vfork returns first, out of the frame that called: nothing of ours may lie on the
+ * stack then. fr_vfork_begin() notes that the thread's next calls may be another process's and
+ * gives the real function; the jump leaves the stack as the caller left it.
+ */
+#if defined(__x86_64__)
+__asm__(".text\n"
+	".globl vfork\n"
+	".type vfork, @function\n"
+	"vfork:\n"
+	"	.cfi_startproc\n"
+	"	endbr64\n"
+	"	mov (%rsp), %rdi\n"
+	"	lea 8(%rsp), %rsi\n"
+	"	mov %rbp, %rdx\n"
+	"	sub $8, %rsp\n"
+	"	.cfi_adjust_cfa_offset 8\n"
+	"	call fr_vfork_begin\n"
+	"	add $8, %rsp\n"
+	"	.cfi_adjust_cfa_offset -8\n"
+	"	jmp *%rax\n"
+	"	.cfi_endproc\n"
+	".size vfork, . - vfork\n");
+#elif defined(__aarch64__)
+__asm__(".text\n"
+	".globl vfork\n"
+	".type vfork, %function\n"
+	"vfork:\n"
+	"	.cfi_startproc\n"
+	"	mov x0, x30\n"
+	"	mov x1, sp\n"
+	"	mov x2, x29\n"
+	"	stp x29, x30, [sp, #-16]!\n"
+	"	.cfi_def_cfa_offset 16\n"
+	"	.cfi_offset 29, -16\n"
+	"	.cfi_offset 30, -8\n"
+	"	bl fr_vfork_begin\n"
+	"	mov x16, x0\n"
+	"	ldp x29, x30, [sp], #16\n"
+	"	.cfi_def_cfa_offset 0\n"
+	"	br x16\n"
+	"	.cfi_endproc\n"
+	".size vfork, . - vfork\n");
+#endif
+
+/* PC, SP, FP: of the host at its call. Its pid is not known yet: 0. */
+__attribute__((used, visibility("hidden"))) void *fr_vfork_begin(uintptr_t pc, uintptr_t sp,
+								 uintptr_t fp);
+void *fr_vfork_begin(uintptr_t pc, uintptr_t sp, uintptr_t fp)
+{
+	const struct fr_site s = {pc, sp, fp};
+	struct fr_thread *t;
+
+	if (FR_LEVEL(FR_CLASS_RECORDER) <= FR_LEVEL_OFF)
+		return (void *)FR_REAL(vfork);
+	t = fr_enter();
+	if (!t)
+		return (void *)FR_REAL(vfork);
+	t->vforked = true;
+	if (FR_LEVEL(FR_CLASS_THREAD) > FR_LEVEL_OFF)
+		fr_put_cold(t, FR_EV_PROCESS_FORK, FR_TIER_RARE, fr_clock_ticks(),
+			    fr_stack_get(t, s), FR_ARGS(0, 0, 0, FR_HOOK_vfork));
+	fr_leave(t);
+	return (void *)FR_REAL(vfork);
+}
+
+/* Its parent leaves by an _exit inside libc, which no hook sees: its region must be gone by then.
+ */
+FR_HOOK int daemon(int nochdir, int noclose)
+{
+	bool parted;
+	int rc;
+
+	if (FR_LEVEL(FR_CLASS_THREAD) <= FR_LEVEL_OFF)
+		return FR_REAL(daemon)(nochdir, noclose);
+	parted = fr_parting_begin();
+	rc = FR_REAL(daemon)(nochdir, noclose);
+	/* the child's gate is wiped: what was parted is not its own */
+	if (parted && FR_LEVEL(FR_CLASS_RECORDER) != FR_LEVEL_UNBORN)
+		fr_parting_undo();
+	return rc;
+}
+
+/* ---- spawn --------------------------------------------------------------------------------------
+ */
+
+struct spawned {
+	enum fr_hook via;
+	int64_t pid; /* 0 = not known */
+	const char *path;
+	int64_t status;
+	uint64_t err;
+};
+
+static void record_spawn(const struct fr_wait *w, const struct spawned *c)
+{
+	uint64_t now, dur;
+	struct fr_thread *t = fr_wait_end(w, &now, &dur);
+	struct fr_blob path;
+
+	if (!t)
+		return;
+	path = fr_host_text(c->path);
+	fr_put_cold(t, FR_EV_PROCESS_SPAWN, FR_TIER_RARE, now, w->stack,
+		    FR_ARGS((uint64_t)c->pid, (uint64_t)&path, dur, (uint64_t)c->status, c->err,
+			    c->via));
+	fr_leave(t);
+}
+
+static bool watched(void)
+{
+	return fr_level(FR_CLASS_THREAD) != FR_LEVEL_OFF;
+}
+
+FR_HOOK int posix_spawn(pid_t *pid, const char *path, const posix_spawn_file_actions_t *actions,
+			const posix_spawnattr_t *attr, char *const argv[], char *const envp[])
+{
+	struct spawned c = {.via = FR_HOOK_posix_spawn, .path = path};
+	struct fr_wait w;
+	int rc;
+
+	if (!watched())
+		return FR_REAL(posix_spawn)(pid, path, actions, attr, argv, envp);
+	fr_wait_begin(&w, FR_SITE(), c.via, 0, 0, 0);
+	rc = fr_real.posix_spawn(pid, path, actions, attr, argv, envp);
+	c.err = (uint64_t)rc;
+	c.pid = rc == 0 && pid ? *pid : 0;
+	record_spawn(&w, &c);
+	return rc;
+}
+
+FR_HOOK int posix_spawnp(pid_t *pid, const char *file, const posix_spawn_file_actions_t *actions,
+			 const posix_spawnattr_t *attr, char *const argv[], char *const envp[])
+{
+	struct spawned c = {.via = FR_HOOK_posix_spawnp, .path = file};
+	struct fr_wait w;
+	int rc;
+
+	if (!watched())
+		return FR_REAL(posix_spawnp)(pid, file, actions, attr, argv, envp);
+	fr_wait_begin(&w, FR_SITE(), c.via, 0, 0, 0);
+	rc = fr_real.posix_spawnp(pid, file, actions, attr, argv, envp);
+	c.err = (uint64_t)rc;
+	c.pid = rc == 0 && pid ? *pid : 0;
+	record_spawn(&w, &c);
+	return rc;
+}
+
+/* Command lines are never recorded: people write passwords there. The stack says which it is. */
+FR_HOOK int system(const char *command)
+{
+	struct spawned c = {.via = FR_HOOK_system, .path = "/bin/sh"};
+	struct fr_wait w;
+
+	if (!watched())
+		return FR_REAL(system)(command);
+	fr_wait_begin(&w, FR_SITE(), c.via, 0, 0, 0);
+	c.status = fr_real.system(command);
+	c.err = c.status < 0 ? (uint64_t)errno : 0;
+	record_spawn(&w, &c);
+	return (int)c.status;
+}
+
+FR_HOOK FILE *popen(const char *command, const char *mode)
+{
+	struct spawned c = {.via = FR_HOOK_popen, .path = "/bin/sh"};
+	struct fr_wait w;
+	FILE *f;
+
+	if (!watched())
+		return FR_REAL(popen)(command, mode);
+	fr_wait_begin(&w, FR_SITE(), c.via, 0, 0, 0);
+	f = fr_real.popen(command, mode);
+	c.err = f ? 0 : (uint64_t)errno;
+	record_spawn(&w, &c);
+	return f;
+}
+
+/* ---- wait ---------------------------------------------------------------------------------------
+ */
+
+struct waited {
+	enum fr_hook via;
+	int64_t asked; /* the pid, as waitpid understands it */
+	int64_t pid; /* who ended; 0 = nobody yet */
+	const int *status;
+};
+
+static void record_wait(const struct fr_wait *w, const struct waited *c)
+{
+	uint64_t err = c->pid < 0 ? (uint64_t)errno : 0;
+	uint64_t now, dur;
+	struct fr_thread *t = fr_wait_end(w, &now, &dur);
+	enum fr_tier tier;
+	int64_t status;
+
+	if (!t)
+		return;
+	status = c->pid > 0 && c->status ? *c->status : 0;
+	tier = c->pid > 0 ? FR_TIER_RARE : fr_wait_tier(dur, false); /* ECHILD is an answer */
+	if (FR_LEVEL(FR_CLASS_THREAD) == FR_LEVEL_FULL || dur >= fr_slow_ticks || err || c->pid > 0)
+		fr_put_cold(t, FR_EV_PROCESS_WAIT, tier, now, w->stack,
+			    FR_ARGS((uint64_t)c->asked, (uint64_t)c->pid, (uint64_t)status, dur,
+				    err, c->via));
+	fr_leave(t);
+}
+
+/* C: struct waited; CALL is the real call, which is made again when only our signal ended it. */
+#define WAIT(c, call)                                                                              \
+	({                                                                                         \
+		struct fr_wait w_;                                                                 \
+                                                                                                   \
+		fr_wait_begin(&w_, FR_SITE(), (c).via, SIGNED((c).asked), 0, 0);                   \
+		do {                                                                               \
+			(c).pid = call;                                                            \
+		} while ((c).pid < 0 && fr_wait_our_eintr(&w_));                                   \
+		record_wait(&w_, &(c));                                                            \
+		(pid_t)(c).pid;                                                                    \
+	})
+
+FR_HOOK pid_t wait(int *status)
+{
+	struct waited c = {FR_HOOK_wait, -1, 0, status};
+
+	if (!watched())
+		return FR_REAL(wait)(status);
+	return WAIT(c, fr_real.wait(status));
+}
+
+FR_HOOK pid_t waitpid(pid_t pid, int *status, int options)
+{
+	struct waited c = {FR_HOOK_waitpid, pid, 0, status};
+
+	if (!watched())
+		return FR_REAL(waitpid)(pid, status, options);
+	return WAIT(c, fr_real.waitpid(pid, status, options));
+}
+
+FR_HOOK pid_t wait3(int *status, int options, struct rusage *usage)
+{
+	struct waited c = {FR_HOOK_wait3, -1, 0, status};
+
+	if (!watched())
+		return FR_REAL(wait3)(status, options, usage);
+	return WAIT(c, fr_real.wait3(status, options, usage));
+}
+
+FR_HOOK pid_t wait4(pid_t pid, int *status, int options, struct rusage *usage)
+{
+	struct waited c = {FR_HOOK_wait4, pid, 0, status};
+
+	if (!watched())
+		return FR_REAL(wait4)(pid, status, options, usage);
+	return WAIT(c, fr_real.wait4(pid, status, options, usage));
+}
+
+/* Its result is 0 or -1; the child stands in INFO, which is zero where nobody has ended. */
+FR_HOOK int waitid(idtype_t type, id_t id, siginfo_t *info, int options)
+{
+	struct waited c = {FR_HOOK_waitid, type == P_PID ? (int64_t)id : -1, 0, NULL};
+	struct fr_wait w;
+	int rc;
+
+	if (!watched())
+		return FR_REAL(waitid)(type, id, info, options);
+	fr_wait_begin(&w, FR_SITE(), c.via, SIGNED(c.asked), 0, 0);
+	do {
+		rc = fr_real.waitid(type, id, info, options);
+	} while (rc < 0 && fr_wait_our_eintr(&w));
+	if (rc == 0 && info) {
+		c.pid = info->si_pid;
+		c.status = &info->si_status;
+	} else {
+		c.pid = rc;
+	}
+	record_wait(&w, &c);
+	return rc;
+}
+
+FR_HOOK int pclose(FILE *f)
+{
+	struct waited c = {FR_HOOK_pclose, -1, 0, NULL};
+	int fd = f->_fileno;
+	struct fr_wait w;
+	int rc;
+
+	if (!watched())
+		return FR_REAL(pclose)(f);
+	fr_fd_end(fd, FR_HOOK_pclose, FR_SITE());
+	fr_wait_begin(&w, FR_SITE(), c.via, (uint64_t)-1, 0, 0);
+	rc = fr_real.pclose(f);
+	c.pid = rc < 0 ? -1 : 0;
+	record_wait(&w, &c);
+	return rc;
+}

@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * hooks_rwlock.c - replacement functions: read-write locks.
+ *
+ * The lock's words (glibc nptl/pthread_rwlock_common.c): __cur_writer is the tid of the writer
+ * that holds it; __readers >> 3 counts readers that hold it or, while a writer does, wait;
+ * __writers counts waiting writers. Read as hints before the one real call.
+ */
+#include <pthread.h>
+
+#include "locks.h"
+#include "real.h"
+#include "trigger.h"
+#include "wait.h"
+
+#define READER_SHIFT 3
+
+struct how {
+	enum fr_hook via;
+	bool write;
+	bool try;
+	clockid_t clock;
+	const struct timespec *until;
+};
+
+static int real_lock(pthread_rwlock_t *l, const struct how *h)
+{
+	switch (h->via) {
+	case FR_HOOK_pthread_rwlock_rdlock:
+		return FR_REAL(pthread_rwlock_rdlock)(l);
+	case FR_HOOK_pthread_rwlock_tryrdlock:
+		return FR_REAL(pthread_rwlock_tryrdlock)(l);
+	case FR_HOOK_pthread_rwlock_timedrdlock:
+		return FR_REAL(pthread_rwlock_timedrdlock)(l, h->until);
+	case FR_HOOK_pthread_rwlock_clockrdlock:
+		return FR_REAL(pthread_rwlock_clockrdlock)(l, h->clock, h->until);
+	case FR_HOOK_pthread_rwlock_wrlock:
+		return FR_REAL(pthread_rwlock_wrlock)(l);
+	case FR_HOOK_pthread_rwlock_trywrlock:
+		return FR_REAL(pthread_rwlock_trywrlock)(l);
+	case FR_HOOK_pthread_rwlock_timedwrlock:
+		return FR_REAL(pthread_rwlock_timedwrlock)(l, h->until);
+	default:
+		return FR_REAL(pthread_rwlock_clockwrlock)(l, h->clock, h->until);
+	}
+}
+
+static bool taken(const pthread_rwlock_t *l, bool write)
+{
+	if (__atomic_load_n(&l->__data.__cur_writer, __ATOMIC_RELAXED))
+		return true;
+	return write && __atomic_load_n(&l->__data.__readers, __ATOMIC_RELAXED) >> READER_SHIFT;
+}
+
+static bool is_waited_for(const pthread_rwlock_t *l)
+{
+	if (__atomic_load_n(&l->__data.__writers, __ATOMIC_RELAXED))
+		return true;
+	return l->__data.__cur_writer &&
+	       __atomic_load_n(&l->__data.__readers, __ATOMIC_RELAXED) >> READER_SHIFT;
+}
+
+static enum fr_event event_of(const struct how *h)
+{
+	return h->write ? FR_EV_RWLOCK_WRLOCK : FR_EV_RWLOCK_RDLOCK;
+}
+
+static enum fr_held_kind held_of(const struct how *h)
+{
+	return h->write ? FR_HELD_WRLOCK : FR_HELD_RDLOCK;
+}
+
+static uint64_t via_of(const struct how *h)
+{
+	bool plain =
+		h->via == FR_HOOK_pthread_rwlock_rdlock || h->via == FR_HOOK_pthread_rwlock_wrlock;
+
+	return plain ? 0 : (uint64_t)h->via;
+}
+
+/* No wait: RC 0 at level full, or a failure. */
+static void record_at_once(pthread_rwlock_t *l, const struct how *h, struct fr_site s,
+			   uint32_t owner, int rc)
+{
+	struct fr_thread *t = fr_enter();
+	uint64_t now;
+	uint32_t stack;
+
+	if (!t)
+		return;
+	now = fr_clock_ticks();
+	stack = fr_stack_get(t, s);
+	if (rc == 0)
+		fr_held_push(t, (uint64_t)l, held_of(h), now, stack);
+	fr_put_cold(t, event_of(h), FR_TIER_DENSE, now, stack,
+		    FR_ARGS((uint64_t)l, 0, owner, (uint64_t)rc, via_of(h)));
+	fr_leave(t);
+}
+
+static void record_wait(pthread_rwlock_t *l, const struct how *h, const struct fr_wait *w,
+			uint32_t owner, int rc)
+{
+	uint64_t now, dur;
+	struct fr_thread *t = fr_wait_end(w, &now, &dur);
+
+	if (!t)
+		return;
+	if (rc == 0)
+		fr_held_push(t, (uint64_t)l, held_of(h), now, w->stack);
+	fr_lock_waited((uint64_t)l, dur, w->stack, held_of(h));
+	fr_put_cold(t, event_of(h), fr_wait_tier(dur, rc != 0), now, w->stack,
+		    FR_ARGS((uint64_t)l, dur, owner, (uint64_t)rc, via_of(h)));
+	fr_leave(t);
+}
+
+static int lock(pthread_rwlock_t *l, const struct how *h, struct fr_site s)
+{
+	enum fr_level level = fr_level(FR_CLASS_LOCK);
+	uint32_t owner;
+	struct fr_wait w;
+	int rc;
+
+	if (level == FR_LEVEL_OFF)
+		return real_lock(l, h);
+	owner = (uint32_t)__atomic_load_n(&l->__data.__cur_writer, __ATOMIC_RELAXED);
+	if (!h->try && taken(l, h->write)) {
+		fr_wait_begin(&w, s, h->via, (uint64_t)l, 0, owner);
+		rc = real_lock(l, h);
+		record_wait(l, h, &w, owner, rc);
+		return rc;
+	}
+	rc = real_lock(l, h);
+	if (level == FR_LEVEL_FULL || rc != 0)
+		record_at_once(l, h, s, owner, rc);
+	else
+		fr_held_push(fr_self, (uint64_t)l, held_of(h), 0, 0);
+	return rc;
+}
+
+#define RWLOCK(fn, is_write, is_try)                                                               \
+	FR_HOOK int fn(pthread_rwlock_t *l)                                                        \
+	{                                                                                          \
+		const struct how h = {.via = FR_HOOK_##fn, .write = is_write, .try = is_try};      \
+                                                                                                   \
+		return lock(l, &h, FR_SITE());                                                     \
+	}
+#define RWLOCK_TIMED(fn, is_write)                                                                 \
+	FR_HOOK int fn(pthread_rwlock_t *l, const struct timespec *until)                          \
+	{                                                                                          \
+		const struct how h = {.via = FR_HOOK_##fn, .write = is_write, .until = until};     \
+                                                                                                   \
+		return lock(l, &h, FR_SITE());                                                     \
+	}
+#define RWLOCK_CLOCK(fn, is_write)                                                                 \
+	FR_HOOK int fn(pthread_rwlock_t *l, clockid_t clock, const struct timespec *until)         \
+	{                                                                                          \
+		const struct how h = {FR_HOOK_##fn, is_write, false, clock, until};                \
+                                                                                                   \
+		return lock(l, &h, FR_SITE());                                                     \
+	}
+
+RWLOCK(pthread_rwlock_rdlock, false, false)
+RWLOCK(pthread_rwlock_tryrdlock, false, true)
+RWLOCK_TIMED(pthread_rwlock_timedrdlock, false)
+RWLOCK_CLOCK(pthread_rwlock_clockrdlock, false)
+RWLOCK(pthread_rwlock_wrlock, true, false)
+RWLOCK(pthread_rwlock_trywrlock, true, true)
+RWLOCK_TIMED(pthread_rwlock_timedwrlock, true)
+RWLOCK_CLOCK(pthread_rwlock_clockwrlock, true)
+
+static void record_unlock(pthread_rwlock_t *l, struct fr_site s, bool waited)
+{
+	struct fr_thread *t = fr_enter();
+
+	if (!t)
+		return;
+	fr_put_cold(t, FR_EV_RWLOCK_UNLOCK, FR_TIER_DENSE, fr_clock_ticks(), fr_stack_get(t, s),
+		    FR_ARGS((uint64_t)l, waited, 0));
+	fr_leave(t);
+}
+
+FR_HOOK int pthread_rwlock_unlock(pthread_rwlock_t *l)
+{
+	enum fr_level level = fr_level(FR_CLASS_LOCK);
+	uint64_t since = 0;
+	int rc;
+
+	if (level != FR_LEVEL_OFF) {
+		bool waited = is_waited_for(l);
+
+		if (unlikely(fr_trigger_hold != UINT64_MAX))
+			since = fr_held_since(fr_self, (uint64_t)l);
+		fr_held_pop(fr_self, (uint64_t)l);
+		if (waited || level == FR_LEVEL_FULL)
+			record_unlock(l, FR_SITE(), waited);
+	}
+	rc = FR_REAL(pthread_rwlock_unlock)(l);
+	if (unlikely(since))
+		fr_trigger_held((uint64_t)l, since);
+	return rc;
+}

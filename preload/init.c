@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * init.c - the only file that knows the order of birth, fork and death.
+ *
+ *   constructor (before every library's, -z initfirst) ── birth ── level words set: recording
+ *        │                                                            │
+ *        │ AT_SECURE, FR_ONLY, no memory: everything off              │ fork: gate wiped
+ *        │                                                            v
+ *        └── destructor, _exit: end                     first hook of the child: birth again
+ *
+ * Context: the constructor runs before libc's own (environ and stdio are not up; envp is given).
+ * In a forked child anything may be locked: system calls only there. Must not: leave errno
+ * changed, print unless FR_VERBOSE, keep a descriptor.
+ */
+#include "init.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/auxv.h>
+
+#include "config.h"
+#include "control.h"
+#include "depot.h"
+#include "process.h"
+#include "real.h"
+#include "ring.h"
+#include "sample.h"
+#include "signals.h"
+#include "snapshot.h"
+#include "sys.h"
+#include "text.h"
+#include "trigger.h"
+#include "wait.h"
+
+#ifndef MADV_WIPEONFORK
+#define MADV_WIPEONFORK 18 /* Linux 4.14 */
+#endif
+
+#define VERSION_WORD (0u << 16 | 1u << 8 | 0u)
+
+struct fr_gate fr_gate __attribute__((aligned(FR_PAGE)));
+_Static_assert(sizeof(struct fr_gate) == FR_PAGE, "the gate is one page");
+
+static bool constructed; /* the constructor has run, for what that was worth */
+static bool off; /* nothing is to be recorded in this process or its children */
+static char start_dir[512];
+
+static void set_levels(bool on)
+{
+	if (on)
+		fr_control_levels(fr_config.levels);
+	for (int k = 0; !on && k < FR_CLASSES; k++)
+		__atomic_store_n(&fr_gate.level[k], FR_LEVEL_OFF, __ATOMIC_RELEASE);
+	atomic_store(&fr_gate.birth, 2);
+}
+
+static void fill_header(int argc, char *const *argv)
+{
+	struct fr_header *h = fr_region.hdr;
+
+	fr_process_describe(h, argc, argv);
+	fr_text_copy(h->out_dir, sizeof(h->out_dir), fr_config.out[0] ? fr_config.out : start_dir);
+	h->start_real_ns = fr_clock_ns(CLOCK_REALTIME);
+	h->start_mono_ns = fr_clock_ns(CLOCK_MONOTONIC);
+	h->clock_kind = fr_clock.kind;
+	h->tick_shift = fr_clock.shift;
+	h->slow_ns = fr_config.slow_ns;
+	h->min_age_ns = fr_config.min_age_ns;
+	h->max_bytes = fr_config.max_bytes;
+	h->stack_depth = (uint32_t)fr_config.stack_depth;
+	h->recorder_version = VERSION_WORD;
+	h->sample_mean = FR_SAMPLE_MEAN;
+}
+
+/* Everything that belongs to one region: at first birth and in each forked child. */
+static bool make_world(bool forked, int argc, char *const *argv)
+{
+	if (!fr_region_make(fr_config.max_bytes, !forked))
+		return false;
+	if (!fr_depot_init())
+		fr_note("no memory for the index of stacks", "", "");
+	fr_chunks_init();
+	fr_threads_init();
+	fill_header(argc, argv);
+	fr_clock_pairs_begin(fr_region.clocks);
+	return true;
+}
+
+static void go_live(enum fr_unwind_kind unwind)
+{
+	static const struct fr_thread_origin main_thread;
+
+	fr_region.hdr->unwind_kind = unwind;
+	fr_slow_ticks = fr_clock_from_ns(fr_config.slow_ns);
+	fr_control_init();
+	__atomic_store_n(&fr_region.hdr->x_state, FR_STATE_ALIVE, __ATOMIC_RELEASE);
+	set_levels(true);
+	fr_thread_birth(&main_thread);
+	fr_region_describe();
+}
+
+/* ---- birth
+ * ---------------------------------------------------------------------------------------- */
+
+static bool wanted(void)
+{
+	return !fr_config.only[0] || fr_text_match(fr_config.only, fr_process.comm);
+}
+
+static void say(const char *a, const char *b)
+{
+	char line[600];
+	struct fr_text t = fr_text_on(line, sizeof(line));
+
+	if (!fr_config.verbose)
+		return;
+	fr_text_str(&t, "fr: ");
+	fr_text_str(&t, a);
+	fr_text_str(&t, b);
+	fr_text_str(&t, "\n");
+	fr_sys_write_all(2, line, t.n);
+}
+
+static bool first_birth(int argc, char *const *argv, char *const *envp)
+{
+	fr_config_read(envp);
+	fr_process_read(false);
+	if (!wanted())
+		return false;
+	fr_sys2(SYS_getcwd, start_dir, sizeof(start_dir));
+	fr_clock_choose(fr_config.clock);
+	fr_stack_init();
+	fr_clock_measure();
+	fr_sample_init();
+	fr_snapshot_init();
+	if (!make_world(false, argc, argv)) {
+		say("no memory for a region: not recording", "");
+		return false;
+	}
+	fr_modules_init();
+	fr_signals_init(false);
+	go_live(FR_UNWIND_CALLER);
+	say("recording into ", fr_region.path[0] ? fr_region.path : "anonymous memory");
+	return true;
+}
+
+static bool child_birth(void)
+{
+	enum fr_unwind_kind unwind = (enum fr_unwind_kind)fr_region.hdr->unwind_kind;
+	/* a handler that forked in the middle of our code goes on with the old memory */
+	bool busy = fr_self->busy && fr_self->busy != UINTPTR_MAX;
+
+	if (!fr_config.follow)
+		return false;
+	fr_thread_forget();
+	fr_region_forget(!busy);
+	fr_process_read(true);
+	if (!make_world(true, 0, NULL))
+		return false;
+	fr_modules_rewrite();
+	fr_signals_init(true);
+	go_live(unwind);
+	return true;
+}
+
+static FR_COLD enum fr_level birth(enum fr_class klass)
+{
+	unsigned int unborn = 0;
+
+	if (!constructed)
+		return FR_LEVEL_OFF; /* another object's constructor was faster */
+	if (atomic_load_explicit(&fr_gate.birth, memory_order_acquire) == 2)
+		return fr_control_wake(klass); /* asleep: no shared write on each call */
+	if (!atomic_compare_exchange_strong(&fr_gate.birth, &unborn, 1))
+		return unborn == 2 ? fr_control_wake(klass) : FR_LEVEL_OFF;
+	if (off || !fr_region.hdr || !child_birth())
+		set_levels(false);
+	return (enum fr_level)FR_LEVEL(klass);
+}
+
+enum fr_level fr_birth(enum fr_class klass)
+{
+	int saved = errno;
+	enum fr_level level = birth(klass);
+
+	errno = saved;
+	return level;
+}
+
+__attribute__((constructor)) static void construct(int argc, char **argv, char **envp)
+{
+	int saved = errno;
+
+	if (constructed)
+		return;
+	fr_real_resolve();
+	atomic_store(&fr_gate.birth, 1);
+	/* a kernel before 4.14 has no WIPEONFORK: a child could not be told from its parent */
+	off = getauxval(AT_SECURE) ||
+	      fr_sys_madvise(&fr_gate, sizeof(fr_gate), MADV_WIPEONFORK) != 0 ||
+	      !first_birth(argc, argv, envp);
+	if (off)
+		set_levels(false);
+	constructed = true;
+	errno = saved;
+}
+
+void fr_process_started(void)
+{
+	int saved = errno;
+
+	if (off || !fr_region.hdr)
+		return;
+	fr_region.hdr->unwind_kind = fr_stack_upgrade((enum fr_unwind_kind)fr_config.unwind);
+	fr_region_describe();
+	at_quick_exit(fr_process_end);
+	errno = saved;
+}
+
+/* ---- end
+ * ------------------------------------------------------------------------------------------ */
+
+void fr_process_end(void)
+{
+	int saved = errno;
+	struct fr_header *h = fr_region.hdr;
+
+	/* unborn: a forked child that never recorded; another pid: a vfork child */
+	if (!h || FR_LEVEL(FR_CLASS_RECORDER) <= FR_LEVEL_OFF ||
+	    h->pid != (uint32_t)fr_sys_getpid() || h->x_state != FR_STATE_ALIVE)
+		return;
+	if (fr_config.trigger[FR_RULE_exit])
+		fr_snapshot_now(FR_TRIGGER_EXIT, 0, 0, NULL);
+	fr_snapshot_wait();
+	__atomic_store_n(&h->x_state, FR_STATE_EXITED, __ATOMIC_RELEASE);
+	if (!fr_config.keep)
+		fr_region_unlink();
+	errno = saved;
+}
+
+__attribute__((destructor)) static void destruct(void)
+{
+	fr_process_end();
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * parting.h - the region's name around a call that, if it succeeds, never comes back: exec of a
+ * program that may not be recorded, and the parent of daemon(). Nobody of ours would be left to
+ * remove the file then.
+ */
+#ifndef FR_PARTING_H
+#define FR_PARTING_H
+
+#include <stdbool.h>
+
+/*
+ * Before the call. True: the name was removed, and fr_parting_undo() has to be called when the
+ * call comes back. Not in a vfork child (the region is its parent's), nor with FR_KEEP.
+ */
+bool fr_parting_begin(void);
+
+/* The same before exec of PATH; a path that is not there fails for sure and costs no more. */
+bool fr_parting_exec(const char *path);
+
+/*
+ * The call has failed: the region gets its name again, with what it holds. Where other recorded
+ * threads write at this moment, or the directory has gone, it stays anonymous and says so.
+ */
+void fr_parting_undo(void);
+
+#endif

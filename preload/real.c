@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * real.c - finds the real functions with dlsym(RTLD_NEXT) by the rows of hooks.def.
+ *
+ * Context: the constructor, or the first hook of an object whose constructor ran before ours.
+ * Must not: probe a name that may be missing before malloc is found, because a failed dlsym
+ * allocates; the rows are resolved with the malloc family first.
+ */
+#include "real.h"
+
+#include <stdatomic.h>
+#include <stddef.h>
+
+#include "wire.h"
+
+struct fr_real fr_real;
+
+#define HOOK(id, fn, klass, version)                                                               \
+	{#fn, version, id, FR_CLASS_##klass, offsetof(struct fr_real, fn)},
+const struct fr_hook_row fr_hook_rows[] = {
+#include "hooks.def"
+};
+#undef HOOK
+const unsigned int fr_hook_count = sizeof(fr_hook_rows) / sizeof(*fr_hook_rows);
+
+static void resolve(const struct fr_hook_row *row)
+{
+	void *fn = NULL;
+
+	if (fr_real_slot(row) || row->version[0] == '@') /* found by others, elsewhere */
+		return;
+	if (row->version[0])
+		fn = dlvsym(RTLD_NEXT, row->name, row->version);
+	if (!fn)
+		fn = dlsym(RTLD_NEXT, row->name);
+	__atomic_store_n((void **)((char *)&fr_real + row->slot), fn, __ATOMIC_RELEASE);
+}
+
+void fr_real_resolve(void)
+{
+	for (int mem = 1; mem >= 0; mem--) {
+		for (unsigned int i = 0; i < fr_hook_count; i++) {
+			if ((fr_hook_rows[i].klass == FR_CLASS_MEM) == mem)
+				resolve(&fr_hook_rows[i]);
+		}
+	}
+}

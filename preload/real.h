@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * real.h - the functions that we stand in front of, as the next object in the host's order
+ * provides them (libc, jemalloc, another preload).
+ */
+#ifndef FR_REAL_H
+#define FR_REAL_H
+
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <malloc.h>
+#include <netdb.h>
+#include <poll.h>
+#include <pthread.h>
+#include <semaphore.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/select.h>
+#include <sys/sendfile.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+#include <threads.h>
+#include <time.h>
+#include <unistd.h>
+
+/* glibc exports these for fortified programs; its headers do not declare them on their own. */
+ssize_t __recv_chk(int fd, void *buf, size_t n, size_t buflen, int flags);
+ssize_t __recvfrom_chk(int fd, void *buf, size_t n, size_t buflen, int flags, struct sockaddr *addr,
+		       socklen_t *len);
+ssize_t __read_chk(int fd, void *buf, size_t n, size_t buflen);
+int __poll_chk(struct pollfd *fds, nfds_t nfds, int timeout, size_t fdslen);
+int __ppoll_chk(struct pollfd *fds, nfds_t nfds, const struct timespec *timeout,
+		const sigset_t *mask, size_t fdslen);
+int __open_2(const char *path, int flags);
+int __open64_2(const char *path, int flags);
+
+/* Of libssl, whose headers are not needed to build the recorder. */
+int SSL_connect(void *ssl);
+int SSL_accept(void *ssl);
+int SSL_do_handshake(void *ssl);
+int SSL_read(void *ssl, void *buf, int n);
+int SSL_write(void *ssl, const void *buf, int n);
+int SSL_read_ex(void *ssl, void *buf, size_t n, size_t *done);
+int SSL_write_ex(void *ssl, const void *buf, size_t n, size_t *done);
+
+int __libc_start_main(int (*main)(int, char **, char **), int argc, char **argv, void (*init)(void),
+		      void (*fini)(void), void (*rtld_fini)(void), void *stack_end);
+
+#define HOOK(id, fn, klass, version) __typeof__(&fn) fn;
+struct fr_real {
+#include "hooks.def"
+};
+#undef HOOK
+
+extern struct fr_real fr_real;
+
+#define HOOK(id, fn, klass, version) FR_HOOK_##fn = id,
+enum fr_hook {
+#include "hooks.def"
+	FR_HOOK_MAX = 256
+};
+#undef HOOK
+
+/*
+ * Looks everything up. Called at birth; from a hook that runs before that (another object's
+ * constructor came first) through FR_REAL. Idempotent; takes the loader's lock.
+ */
+void fr_real_resolve(void);
+
+/* One row per hook, in the order of hooks.def. */
+struct fr_hook_row {
+	const char *name;
+	const char *version;
+	unsigned short id;
+	unsigned short klass;
+	unsigned int slot; /* offset in struct fr_real */
+};
+extern const struct fr_hook_row fr_hook_rows[];
+extern const unsigned int fr_hook_count;
+
+static inline void *fr_real_slot(const struct fr_hook_row *row)
+{
+	return *(void **)((char *)&fr_real + row->slot);
+}
+
+/* The real function, looked up if nobody has done so yet. */
+#define FR_REAL(fn)                                                                                \
+	({                                                                                         \
+		if (__builtin_expect(!fr_real.fn, 0))                                              \
+			fr_real_resolve();                                                         \
+		fr_real.fn;                                                                        \
+	})
+
+/* A function that replaces one of the host's. */
+#define FR_HOOK __attribute__((visibility("default")))
+
+#endif

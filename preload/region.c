@@ -1,0 +1,433 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * region.c - makes, grows and removes the region file.
+ *
+ * Context: fr_region_make at birth (one thread; perhaps a forked child, so nothing but system
+ * calls); fr_span_grow anywhere, also in signal handlers. Must not: touch errno, keep a
+ * descriptor, touch a page that fr_span_grow has not got.
+ */
+#include "region.h"
+
+#include <string.h>
+#include <sys/stat.h>
+
+#include "clock.h"
+#include "config.h"
+#include "gate.h"
+#include "leftover.h"
+#include "process.h"
+#include "real.h"
+#include "sys.h"
+#include "text.h"
+
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23 /* Linux 5.14 */
+#endif
+
+struct fr_region fr_region;
+
+static size_t page_up(size_t n)
+{
+	return (n + FR_PAGE - 1) & ~(size_t)(FR_PAGE - 1);
+}
+
+/* ---- layout --------------------------------------------------------------------------------- */
+
+struct plan {
+	uint32_t id;
+	uint32_t record_size;
+	size_t size;
+};
+
+static size_t clamp(size_t v, size_t lo, size_t hi)
+{
+	return v < lo ? lo : v > hi ? hi : v;
+}
+
+/*
+ * MAX is shared out: a quarter to stacks, an eighth to rare chunks, a sixteenth to tables (which
+ * have no pages until used), the rest to dense chunks. A real server has some 6000 distinct stacks
+ * of 190 bytes (redis), which a small region must still hold. Returns the number of sections.
+ */
+static unsigned int plan_sections(struct plan *p, size_t max)
+{
+	size_t threads = clamp(max / 4096, 256, 32768);
+	size_t few_stacks = max / 2 < 3u << 19 ? max / 2 : 3u << 19;
+	size_t depot = max / 4 > few_stacks ? max / 4 : few_stacks;
+	unsigned int n = 0;
+
+#define PLAN(sec, record, bytes) p[n++] = (struct plan){sec, record, page_up(bytes)}
+	PLAN(FR_SEC_DROPS, 8, 8 * FR_DROP_MAX);
+	PLAN(FR_SEC_CLOCKS, sizeof(struct fr_clock_pair),
+	     FR_CLOCK_PAIRS * sizeof(struct fr_clock_pair));
+	PLAN(FR_SEC_CRASH, sizeof(struct fr_crash), sizeof(struct fr_crash));
+	PLAN(FR_SEC_NOTES, 1, FR_NOTES_SIZE);
+	PLAN(FR_SEC_CONTROL, sizeof(struct fr_control), sizeof(struct fr_control));
+	PLAN(FR_SEC_HOOKS, sizeof(struct fr_hook_rec), FR_HOOK_MAX * sizeof(struct fr_hook_rec));
+	PLAN(FR_SEC_SCHEMA, sizeof(struct fr_event_rec), FR_EV_MAX * sizeof(struct fr_event_rec));
+	PLAN(FR_SEC_THREADS, sizeof(struct fr_thread_rec), threads * sizeof(struct fr_thread_rec));
+	PLAN(FR_SEC_MODULES, sizeof(struct fr_module_rec), 1024 * sizeof(struct fr_module_rec));
+	PLAN(FR_SEC_FDS, sizeof(struct fr_fd_rec), 65536 * sizeof(struct fr_fd_rec));
+	PLAN(FR_SEC_LOCKS, sizeof(struct fr_lock_rec), 4096 * sizeof(struct fr_lock_rec));
+	PLAN(FR_SEC_DEPOT, 1, depot);
+	PLAN(FR_SEC_CHUNKS_RARE, FR_CHUNK_RARE, max / 8);
+	PLAN(FR_SEC_CHUNKS_DENSE, FR_CHUNK_DENSE, max - depot - max / 8 - max / 16);
+#undef PLAN
+	return n;
+}
+
+static void *section_base(enum fr_section_id id)
+{
+	struct fr_header *h = fr_region.hdr;
+
+	for (uint32_t i = 0; i < h->section_count; i++) {
+		if (h->sections[i].id == (uint32_t)id)
+			return (uint8_t *)h + h->sections[i].offset;
+	}
+	return NULL;
+}
+
+static struct fr_section *section(enum fr_section_id id)
+{
+	struct fr_header *h = fr_region.hdr;
+
+	for (uint32_t i = 0; i < h->section_count; i++) {
+		if (h->sections[i].id == (uint32_t)id)
+			return &h->sections[i];
+	}
+	return NULL;
+}
+
+void fr_section_used(enum fr_section_id id, uint64_t used)
+{
+	struct fr_section *s = section(id);
+
+	if (s && used > s->x_used)
+		__atomic_store_n(&s->x_used, used, __ATOMIC_RELEASE);
+}
+
+static void span_init(struct fr_span *s, enum fr_section_id id, size_t step)
+{
+	struct fr_section *sec = section(id);
+
+	s->base = section_base(id);
+	s->size = sec->size;
+	s->step = step;
+	atomic_store_explicit(&s->ready, 0, memory_order_relaxed);
+}
+
+/* ---- growth --------------------------------------------------------------------------------- */
+
+static bool populate(void *p, size_t size)
+{
+	int rc;
+
+	do {
+		rc = fr_sys_madvise(p, size, MADV_POPULATE_WRITE);
+	} while (rc == -4 /* EINTR */);
+	return rc == 0;
+}
+
+bool fr_span_grow(struct fr_span *s, size_t end)
+{
+	size_t ready, want;
+	bool ok = true;
+
+	if (end > s->size || !fr_region.hdr)
+		return false;
+	if (!fr_lock_patiently(&fr_gate.grow_lock))
+		return false;
+	ready = atomic_load_explicit(&s->ready, memory_order_relaxed);
+	if (end > ready) {
+		want = ready + s->step > end ? ready + s->step : end;
+		want = clamp(page_up(want), 0, s->size);
+		ok = populate(s->base + ready, want - ready);
+		if (ok)
+			atomic_store_explicit(&s->ready, want, memory_order_release);
+		else
+			fr_drop(FR_DROP_REGION_FULL);
+	}
+	fr_unlock(&fr_gate.grow_lock);
+	return ok;
+}
+
+/* ---- birth ---------------------------------------------------------------------------------- */
+
+/* A directory of ours, mode 0700: anything else could be somebody's trap. Returns an fd or < 0. */
+static int open_dir(const char *path, bool make)
+{
+	struct stat st;
+	int fd;
+
+	if (make)
+		fr_sys3(SYS_mkdirat, AT_FDCWD, path, 0700);
+	fd = fr_sys_openat(AT_FDCWD, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0);
+	if (fd < 0)
+		return fd;
+	if (fr_sys2(SYS_fstat, fd, &st) < 0 ||
+	    (make && (st.st_uid != fr_process.uid || (st.st_mode & 077)))) {
+		fr_sys_close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+static int open_file_in(const char *dir, bool make, bool first)
+{
+	struct fr_text t = fr_text_on(fr_region.path, sizeof(fr_region.path));
+	int dirfd = open_dir(dir, make);
+	size_t name;
+	int fd;
+
+	if (dirfd < 0)
+		return -1;
+	if (first)
+		fr_leftover_remove(dirfd);
+	fr_text_str(&t, dir);
+	fr_text_str(&t, "/");
+	name = t.n;
+	fr_text_str(&t, fr_process.comm_safe);
+	fr_text_str(&t, "-");
+	fr_text_num(&t, fr_process.pid, 10);
+	fr_text_str(&t, "-");
+	fr_text_num(&t, fr_clock_ns(CLOCK_REALTIME), 16);
+	fr_text_str(&t, ".frr");
+	fd = fr_sys_openat(dirfd, fr_region.path + name,
+			   O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	fr_sys_close(dirfd);
+	return fd;
+}
+
+/* FR_DIR, /dev/shm/fr-<uid>, then a memfd, which does not survive the process. */
+static void candidate_dir(int i, char *buf, size_t size)
+{
+	struct fr_text t = fr_text_on(buf, size);
+
+	if (i == 0) {
+		fr_text_str(&t, fr_config.dir);
+	} else {
+		fr_text_str(&t, "/dev/shm/fr-");
+		fr_text_num(&t, fr_process.uid, 10);
+	}
+}
+
+static void *map_file(int fd, size_t size)
+{
+	void *p;
+
+	if (fr_sys2(SYS_ftruncate, fd, size) < 0)
+		return NULL;
+	p = fr_sys_mmap(size, PROT_READ | PROT_WRITE, MAP_SHARED, fd);
+	if (!p)
+		return NULL;
+	if (populate(p, FR_PAGE))
+		return p;
+	/* A kernel before 5.14: everything at once, or not at all. */
+	if (fr_sys4(SYS_fallocate, fd, 0, 0, size) == 0)
+		return p;
+	fr_sys_munmap(p, size);
+	return NULL;
+}
+
+static void *make_in_dir(size_t size, bool first)
+{
+	char dir[300];
+
+	for (int i = fr_config.dir[0] ? 0 : 1; i < 2; i++) {
+		void *p = NULL;
+		int fd;
+
+		candidate_dir(i, dir, sizeof(dir));
+		fd = open_file_in(dir, i == 1, first);
+		if (fd >= 0) {
+			p = map_file(fd, size);
+			if (!p)
+				fr_sys3(SYS_unlinkat, AT_FDCWD, fr_region.path, 0);
+			fr_sys_close(fd);
+		}
+		if (p)
+			return p;
+		fr_note("no region in ", dir, fd < 0 ? ": it cannot be written" : ": no space");
+	}
+	return NULL;
+}
+
+static void *make_memfd(size_t size)
+{
+	void *p;
+	int fd = (int)fr_sys2(SYS_memfd_create, "fr-region", 1 /* MFD_CLOEXEC */);
+
+	fr_region.path[0] = '\0';
+	if (fd < 0)
+		return NULL;
+	p = map_file(fd, size);
+	fr_sys_close(fd);
+	if (p)
+		fr_note("the region is anonymous memory: it will not survive the process", "", "");
+	return p;
+}
+
+static void header_fill(struct fr_header *h, const struct plan *p, unsigned int n)
+{
+	uint64_t at = FR_HEADER_SIZE;
+
+	memcpy(h->magic, FR_MAGIC, 8);
+	h->version = FR_VERSION;
+	h->byte_order = FR_BYTE_ORDER;
+	h->header_size = FR_HEADER_SIZE;
+	h->section_count = n;
+	h->region_kind = fr_region.path[0] ? FR_REGION_FILE : FR_REGION_MEMFD;
+	h->arch = FR_ELF_MACHINE;
+	for (unsigned int i = 0; i < n; i++) {
+		h->sections[i] = (struct fr_section){p[i].id, p[i].record_size, at, p[i].size, 0};
+		at += p[i].size;
+	}
+}
+
+static void spans_init(void)
+{
+	struct fr_region *r = &fr_region;
+
+	span_init(&r->threads, FR_SEC_THREADS, 2 * FR_PAGE);
+	span_init(&r->modules, FR_SEC_MODULES, 2 * FR_PAGE);
+	span_init(&r->fds, FR_SEC_FDS, 2 * FR_PAGE);
+	span_init(&r->locks, FR_SEC_LOCKS, section(FR_SEC_LOCKS)->size);
+	span_init(&r->depot, FR_SEC_DEPOT, 16 * FR_PAGE);
+	span_init(&r->chunks[FR_TIER_RARE], FR_SEC_CHUNKS_RARE, 8 * FR_PAGE);
+	span_init(&r->chunks[FR_TIER_DENSE], FR_SEC_CHUNKS_DENSE, 16 * FR_PAGE);
+	r->n_threads_max = (uint32_t)(r->threads.size / sizeof(struct fr_thread_rec));
+	r->n_modules_max = (uint32_t)(r->modules.size / sizeof(struct fr_module_rec));
+	r->n_fds_max = (uint32_t)(r->fds.size / sizeof(struct fr_fd_rec));
+	r->n_locks_max = (uint32_t)(r->locks.size / sizeof(struct fr_lock_rec));
+}
+
+/* The small sections before the threads are touched at birth: get their pages now. */
+static bool small_sections(void)
+{
+	size_t end = section(FR_SEC_THREADS)->offset;
+
+	if (!populate(fr_region.hdr, end))
+		return false;
+	fr_region.drops = section_base(FR_SEC_DROPS);
+	fr_region.clocks = section_base(FR_SEC_CLOCKS);
+	fr_region.crash = section_base(FR_SEC_CRASH);
+	fr_region.control = section_base(FR_SEC_CONTROL);
+	section(FR_SEC_DROPS)->x_used = 8 * FR_DROP_MAX;
+	section(FR_SEC_CLOCKS)->x_used = FR_CLOCK_PAIRS * sizeof(struct fr_clock_pair);
+	section(FR_SEC_CRASH)->x_used = sizeof(struct fr_crash);
+	section(FR_SEC_CONTROL)->x_used = sizeof(struct fr_control);
+	return true;
+}
+
+bool fr_region_make(uint64_t max_bytes, bool first)
+{
+	struct plan plan[FR_SECTIONS_MAX];
+	unsigned int n = plan_sections(plan, max_bytes);
+	size_t size = FR_HEADER_SIZE;
+	void *p;
+
+	for (unsigned int i = 0; i < n; i++)
+		size += plan[i].size;
+	memset(&fr_region, 0, sizeof(fr_region));
+	p = make_in_dir(size, first);
+	if (!p)
+		p = make_memfd(size);
+	if (!p)
+		return false;
+	fr_sys_madvise(p, size, MADV_DONTDUMP); /* the core is what it would have been */
+	fr_region.hdr = p;
+	fr_region.size = size;
+	header_fill(fr_region.hdr, plan, n);
+	spans_init();
+	if (small_sections())
+		return true;
+	fr_region_unlink();
+	fr_region_forget(true);
+	return false;
+}
+
+void fr_region_forget(bool unmap)
+{
+	struct fr_header *h = fr_region.hdr;
+	size_t size = fr_region.size;
+
+	memset(&fr_region, 0, sizeof(fr_region));
+	if (h && unmap)
+		fr_sys_munmap(h, size);
+}
+
+void fr_region_unlink(void)
+{
+	if (fr_region.path[0])
+		fr_sys3(SYS_unlinkat, AT_FDCWD, fr_region.path, 0);
+	fr_region.path[0] = '\0';
+}
+
+/* ---- self-description ------------------------------------------------------------------------ */
+
+#define ARG(type, name)                                                                            \
+	{                                                                                          \
+		FR_ARG_##type, name                                                                \
+	}
+#define EVENT(id, NAME, text, klass, tier, n_short, ...)                                           \
+	{id, n_short, FR_CLASS_##klass, text, {__VA_ARGS__}},
+struct event_row {
+	uint32_t id, n_short, klass;
+	const char *name;
+	struct {
+		uint8_t type;
+		const char *name;
+	} arg[FR_ARGS_MAX];
+};
+static const struct event_row event_rows[] = {
+#include "events.def"
+};
+#undef EVENT
+#undef ARG
+
+static void describe_events(struct fr_event_rec *rec)
+{
+	const size_t n = sizeof(event_rows) / sizeof(*event_rows);
+
+	for (size_t i = 0; i < n; i++, rec++) {
+		const struct event_row *row = &event_rows[i];
+
+		rec->id = row->id;
+		rec->n_short = row->n_short;
+		rec->klass = row->klass;
+		fr_text_copy(rec->name, sizeof(rec->name), row->name);
+		for (uint32_t a = 0; a < FR_ARGS_MAX && row->arg[a].type; a++) {
+			rec->type[a] = row->arg[a].type;
+			fr_text_copy(rec->arg[a], sizeof(rec->arg[a]), row->arg[a].name);
+			rec->n_args = a + 1;
+		}
+	}
+	fr_section_used(FR_SEC_SCHEMA, n * sizeof(*rec));
+}
+
+static void describe_hooks(struct fr_hook_rec *recs)
+{
+	uint32_t top = 0;
+
+	for (unsigned int i = 0; i < fr_hook_count; i++) {
+		const struct fr_hook_row *row = &fr_hook_rows[i];
+		struct fr_hook_rec *rec = &recs[row->id];
+
+		fr_text_copy(rec->name, sizeof(rec->name), row->name);
+		rec->id = row->id;
+		rec->klass = row->klass;
+		rec->provider = (uint64_t)fr_real_slot(row);
+		rec->taken = rec->provider != 0;
+		if (rec->id >= top)
+			top = rec->id + 1;
+	}
+	fr_section_used(FR_SEC_HOOKS, top * sizeof(*recs));
+}
+
+void fr_region_describe(void)
+{
+	describe_events(section_base(FR_SEC_SCHEMA));
+	describe_hooks(section_base(FR_SEC_HOOKS));
+	memcpy(section_base(FR_SEC_NOTES), fr_notes, fr_notes_len);
+	fr_section_used(FR_SEC_NOTES, fr_notes_len);
+}

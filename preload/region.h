@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * region.h - the shared memory that holds everything this process records.
+ *
+ * The file has its full size from the start but no pages: each section that grows is a span with
+ * a watermark, and fr_span_need() asks the kernel for pages (MADV_POPULATE_WRITE, an error code
+ * where touching a page of a full tmpfs would be SIGBUS) before anybody may touch them. No file
+ * descriptor is held, so growth still works after chroot, setuid and closefrom.
+ */
+#ifndef FR_REGION_H
+#define FR_REGION_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "events.h"
+#include "wire.h"
+
+/* A section's memory. Bytes [0, ready) may be touched. */
+struct fr_span {
+	uint8_t *base;
+	size_t size;
+	_Atomic size_t ready;
+	size_t step; /* bytes to add at a time */
+};
+
+struct fr_region {
+	struct fr_header *hdr; /* NULL = no region */
+	size_t size; /* of the mapping */
+	char path[384]; /* of the file; "" = memfd */
+	struct fr_span threads, modules, depot, fds, locks;
+	struct fr_span chunks[FR_TIERS];
+	uint64_t *drops;
+	struct fr_clock_pair *clocks;
+	struct fr_crash *crash;
+	struct fr_control *control;
+	uint32_t n_threads_max, n_modules_max, n_fds_max, n_locks_max;
+};
+extern struct fr_region fr_region;
+
+/*
+ * Makes the region. FIRST: of this program, not of a forked child: what its earlier images left is
+ * removed. False: nothing could be had, not even a memfd; the reason is in the notes. */
+bool fr_region_make(uint64_t max_bytes, bool first);
+
+/* Lets go of an inherited region after a fork: the memory is the parent's. */
+void fr_region_forget(bool unmap);
+
+/* Removes the file, if it is still ours. */
+void fr_region_unlink(void);
+
+/* Fills in what is known only after birth: notes, coverage, schema. */
+void fr_region_describe(void);
+
+/*
+ * Makes bytes [0, END) of the span usable. False when the kernel refuses, END lies beyond the
+ * span, or another thread is growing something right now: count and go without. Signal-safe.
+ */
+bool fr_span_grow(struct fr_span *s, size_t end);
+
+static inline bool fr_span_need(struct fr_span *s, size_t end)
+{
+	if (end <= atomic_load_explicit(&s->ready, memory_order_acquire))
+		return true;
+	return fr_span_grow(s, end);
+}
+
+/* The section's bytes in use, for readers. Only ever raised. */
+void fr_section_used(enum fr_section_id id, uint64_t used);
+
+/* Counts N missing events. Any context. */
+static inline void fr_drop_n(enum fr_drop reason, uint64_t n)
+{
+	if (fr_region.drops)
+		__atomic_fetch_add(&fr_region.drops[reason], n, __ATOMIC_RELAXED);
+}
+
+static inline void fr_drop(enum fr_drop reason)
+{
+	fr_drop_n(reason, 1);
+}
+
+#endif

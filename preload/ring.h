@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * ring.h - hot: one event into the calling thread's chunk. The bytes are drawn in wire.h.
+ *
+ *   fr_put(t, FR_EV_MUTEX_LOCK, tier, ticks, stack, short, a0, a1, ...)
+ *
+ * The argument types come from events.def: with a constant event the compiler unrolls the row.
+ * The record is written first, then x_committed is raised with release order: a reader, or a kill
+ * at any instruction, sees whole events only. Must: run under the guard (fr_enter).
+ */
+#ifndef FR_RING_H
+#define FR_RING_H
+
+#include <string.h>
+
+#include "events.h"
+#include "thread.h"
+
+/* Longest fixed part: head, dt, stack and 8 arguments of 9 bytes, and the spill of 8-byte stores.
+ */
+#define FR_EVENT_FIXED_MAX 112u
+
+#define ARG(type, name) FR_ARG_##type
+#define EVENT(id, NAME, text, klass, tier, n_short, ...) [id] = {__VA_ARGS__},
+static const uint8_t fr_event_types[FR_EV_MAX][FR_ARGS_MAX] = {
+#include "events.def"
+};
+#undef EVENT
+#define EVENT(id, NAME, text, klass, tier, n_short, ...) [id] = n_short,
+static const uint8_t fr_event_short[FR_EV_MAX] = {
+#include "events.def"
+};
+#undef EVENT
+#undef ARG
+
+/*
+ * Closes the writer's chunk and takes another. False: none to be had (counted by the caller's
+ * reason); the writer then has no room. Cold.
+ */
+bool fr_chunk_next(struct fr_thread *t, enum fr_tier tier, uint64_t ticks);
+
+/* Closes the chunks of a thread that ends. */
+void fr_chunk_close_all(struct fr_thread *t);
+
+/* Empties the tiers (birth, forked child). */
+void fr_chunks_init(void);
+
+/* Bytes a STR or SOCK argument carries; passed through the argument's word. */
+struct fr_blob {
+	const void *data;
+	uint32_t size;
+};
+
+static FR_ALWAYS_INLINE uint8_t *fr_put_varint(uint8_t *p, uint64_t v)
+{
+	if (likely(v < 128)) {
+		*p = (uint8_t)(v << 1 | 1);
+		return p + 1;
+	}
+	if (likely(v < 1ull << 56)) {
+		unsigned int n = (70u - (unsigned int)__builtin_clzll(v)) / 7;
+		uint64_t word = (v << n) | 1ull << (n - 1);
+
+		memcpy(p, &word, 8);
+		return p + n;
+	}
+	*p = 0;
+	memcpy(p + 1, &v, 8);
+	return p + 9;
+}
+
+static FR_ALWAYS_INLINE uint64_t fr_zigzag(int64_t v)
+{
+	return (uint64_t)v << 1 ^ (uint64_t)(v >> 63);
+}
+
+static FR_ALWAYS_INLINE uint8_t *fr_put_stack(uint8_t *p, struct fr_writer *w, uint32_t id)
+{
+	uint32_t slot = FR_DICT_SLOT(id);
+
+	if (likely(w->stack[slot] == id))
+		return fr_put_varint(p, slot << 1);
+	w->stack[slot] = id;
+	return fr_put_varint(p, (uint64_t)id << 1 | 1);
+}
+
+static FR_ALWAYS_INLINE uint8_t *fr_put_addr(uint8_t *p, uint64_t *dict, uint64_t *last, uint64_t v)
+{
+	uint32_t slot;
+
+	v &= (1ull << 56) - 1;
+	slot = FR_DICT_SLOT(v >> 3);
+	if (dict[slot] == v)
+		p = fr_put_varint(p, slot << 1);
+	else
+		p = fr_put_varint(p, fr_zigzag((int64_t)(v - *last)) << 1 | 1);
+	dict[slot] = v;
+	*last = v;
+	return p;
+}
+
+static FR_ALWAYS_INLINE uint8_t *fr_put_blob(uint8_t *p, const struct fr_blob *b)
+{
+	p = fr_put_varint(p, b->size);
+	memcpy(p, b->data, b->size);
+	return p + b->size;
+}
+
+static FR_ALWAYS_INLINE uint8_t *fr_put_arg(uint8_t *p, struct fr_writer *w, uint8_t type,
+					    uint64_t v)
+{
+	switch (type) {
+	case FR_ARG_OBJ:
+		return fr_put_addr(p, w->obj, &w->last_obj, v);
+	case FR_ARG_PTR:
+		return fr_put_addr(p, w->ptr, &w->last_ptr, v);
+	case FR_ARG_INT:
+	case FR_ARG_FD:
+		return fr_put_varint(p, fr_zigzag((int64_t)v));
+	case FR_ARG_STR:
+	case FR_ARG_SOCK:
+	case FR_ARG_PAIR:
+		return fr_put_blob(p, (const struct fr_blob *)v);
+	default:
+		return fr_put_varint(p, v);
+	}
+}
+
+/* Commits [.., p) to readers. */
+static FR_ALWAYS_INLINE void fr_commit(struct fr_writer *w, uint8_t *p)
+{
+	w->p = p;
+	w->events++;
+	__atomic_store_n(&w->chunk->x_committed,
+			 (uint32_t)(p - (uint8_t *)w->chunk - sizeof(struct fr_chunk)),
+			 __ATOMIC_RELEASE);
+}
+
+/* ARGS: all of the row's, or only the first `short` ones if IS_SHORT. */
+static FR_ALWAYS_INLINE void fr_put(struct fr_thread *t, enum fr_event ev, enum fr_tier tier,
+				    uint64_t ticks, uint32_t stack, bool is_short,
+				    const uint64_t *args)
+{
+	struct fr_writer *w = &t->w[tier];
+	uint64_t dt;
+	uint8_t *p;
+
+	if (unlikely(w->p >= w->limit) && !fr_chunk_next(t, tier, ticks))
+		return;
+	p = w->p;
+	dt = ticks - w->last;
+	if (unlikely((int64_t)dt < 0)) { /* another processor's counter lags, or an early stamp */
+		dt = 0;
+		ticks = w->last;
+		fr_drop(FR_DROP_CLOCK_BACK);
+	}
+	w->last = ticks;
+	*p++ = (uint8_t)((is_short ? 0x80u : 0u) | (unsigned int)ev);
+	p = fr_put_varint(p, dt);
+	p = fr_put_stack(p, w, stack);
+#pragma GCC unroll 8
+	for (unsigned int i = 0; i < FR_ARGS_MAX; i++) {
+		if (is_short && i >= fr_event_short[ev])
+			break;
+		if (!fr_event_types[ev][i])
+			break;
+		p = fr_put_arg(p, w, fr_event_types[ev][i], args[i]);
+	}
+	fr_commit(w, p);
+}
+
+/*
+ * The cold form, for events that are not hot: rare tier unless DENSE, blob allowed, clock pair
+ * renewed when due. One copy of the code for all events.
+ */
+void fr_put_cold(struct fr_thread *t, enum fr_event ev, enum fr_tier tier, uint64_t ticks,
+		 uint32_t stack, const uint64_t *args);
+
+#define FR_ARGS(...) ((const uint64_t[FR_ARGS_MAX]){__VA_ARGS__})
+
+#endif

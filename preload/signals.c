@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * signals.c - the host's view of its signals, our handlers behind it.
+ *
+ * For each signal one of three arrangements is installed:
+ *   native   what the host asked for (SIG_DFL or SIG_IGN of signals we do not care about)
+ *   ours     host's view is SIG_DFL: crash handler; or this is the trigger signal
+ *   wrapped  host's view is a handler: host_wrapper() counts and calls it
+ *
+ * Context: hooks of sigaction and signal (any thread, signal handlers), the handlers themselves.
+ * Must not: answer the host with anything but its own last word.
+ */
+#include "signals.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "config.h"
+#include "crash.h"
+#include "process.h"
+#include "real.h"
+#include "snapshot.h"
+#include "sys.h"
+#include "thread.h"
+
+enum arrangement { NATIVE = 0, OURS, WRAPPED };
+
+struct view {
+	enum arrangement how;
+	struct sigaction act; /* what the host believes is installed; valid unless NATIVE */
+};
+static struct view views[_NSIG];
+static int trigger; /* 0 = none */
+static bool armed;
+
+static const int fatal[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGSYS};
+
+static bool is_fatal(int sig)
+{
+	for (size_t i = 0; i < sizeof(fatal) / sizeof(*fatal); i++) {
+		if (fatal[i] == sig)
+			return true;
+	}
+	return false;
+}
+
+bool fr_signals_armed(void)
+{
+	return armed;
+}
+
+void fr_signals_default(int sig)
+{
+	struct {
+		void *handler;
+		unsigned long flags;
+		void *restorer;
+		uint64_t mask;
+	} k = {0};
+
+	fr_sys4(SYS_rt_sigaction, sig, &k, 0, 8);
+}
+
+/* ---- handlers -------------------------------------------------------------------------------- */
+
+static bool is_function(const struct sigaction *a)
+{
+	return a->sa_handler != SIG_DFL && a->sa_handler != SIG_IGN;
+}
+
+static void call_host(int sig, siginfo_t *si, void *uc)
+{
+	struct sigaction act = views[sig].act;
+	struct fr_thread *t = fr_self;
+
+	if (!is_function(&act))
+		return;
+	if (t != &fr_thread_none && t != &fr_thread_gone)
+		t->host_signals++;
+	if (act.sa_flags & SA_SIGINFO)
+		act.sa_sigaction(sig, si, uc);
+	else
+		act.sa_handler(sig);
+}
+
+/* SA_RESETHAND: the kernel has reset the signal; for a fatal one our handler must stand again. */
+static void reset_hand(int sig)
+{
+	struct sigaction dfl = {.sa_handler = SIG_DFL};
+
+	fr_signals_action(sig, &dfl, NULL);
+}
+
+static void host_wrapper(int sig, siginfo_t *si, void *uc)
+{
+	struct sigaction act = views[sig].act;
+
+	if ((act.sa_flags & SA_RESETHAND) && is_function(&act)) {
+		struct fr_thread *t = fr_self;
+
+		reset_hand(sig);
+		if (t != &fr_thread_none && t != &fr_thread_gone)
+			t->host_signals++;
+		if (act.sa_flags & SA_SIGINFO)
+			act.sa_sigaction(sig, si, uc);
+		else
+			act.sa_handler(sig);
+		return;
+	}
+	call_host(sig, si, uc);
+}
+
+static void on_trigger(int sig, siginfo_t *si, void *uc)
+{
+	struct fr_thread *t = fr_self;
+
+	if (FR_LEVEL(FR_CLASS_RECORDER) == FR_LEVEL_UNBORN)
+		fr_birth(FR_CLASS_RECORDER);
+	if (t != &fr_thread_none && t != &fr_thread_gone)
+		t->our_signals++;
+	fr_snapshot_request(FR_TRIGGER_SIGNAL, sig, si->si_code <= 0 ? (uint32_t)si->si_pid : 0,
+			    NULL);
+	call_host(sig, si, uc);
+}
+
+/* ---- installation -----------------------------------------------------------------------------
+ */
+
+static int install(int sig, void (*fn)(int, siginfo_t *, void *), int flags, const sigset_t *mask)
+{
+	struct sigaction a = {.sa_sigaction = fn, .sa_flags = flags | SA_SIGINFO};
+
+	a.sa_mask = *mask;
+	return FR_REAL(sigaction)(sig, &a, NULL);
+}
+
+static int install_crash(int sig)
+{
+	sigset_t mask;
+
+	sigemptyset(&mask);
+	for (size_t i = 0; i < sizeof(fatal) / sizeof(*fatal); i++)
+		sigaddset(&mask, fatal[i]);
+	return install(sig, fr_crash_handler, SA_ONSTACK, &mask);
+}
+
+static int install_trigger(int sig, const struct sigaction *host)
+{
+	int flags = SA_ONSTACK | SA_RESTART;
+	sigset_t mask;
+
+	sigemptyset(&mask);
+	if (is_function(host)) {
+		mask = host->sa_mask;
+		flags = host->sa_flags & ~(SA_RESETHAND | SA_ONSTACK); /* may need a big stack */
+	}
+	return install(sig, on_trigger, flags, &mask);
+}
+
+static bool is_default_now(int sig)
+{
+	struct sigaction a;
+
+	return FR_REAL(sigaction)(sig, NULL, &a) == 0 && !(a.sa_flags & SA_SIGINFO) &&
+	       a.sa_handler == SIG_DFL;
+}
+
+static void take_default(int sig)
+{
+	views[sig].act = (struct sigaction){.sa_handler = SIG_DFL};
+	views[sig].how = OURS;
+}
+
+static void announce_trigger(int sig)
+{
+	trigger = sig;
+	if (fr_region.hdr)
+		fr_region.hdr->signal = (uint32_t)sig;
+}
+
+/* Which signal now? In auto mode a free real-time one, from the top, where hosts seldom look. */
+static void choose_other_trigger(void)
+{
+	int sig;
+
+	announce_trigger(0);
+	for (sig = SIGRTMAX - 1; sig > SIGRTMIN + 4; sig--) {
+		if (views[sig].how == NATIVE && is_default_now(sig))
+			break;
+	}
+	if (sig <= SIGRTMIN + 4)
+		return;
+	take_default(sig);
+	if (install_trigger(sig, &views[sig].act) == 0)
+		announce_trigger(sig);
+	else
+		views[sig].how = NATIVE;
+}
+
+static void init_trigger(void)
+{
+	int sig = fr_config.signal == FR_SIGNAL_AUTO ? SIGUSR1 : fr_config.signal;
+
+	if (fr_config.signal == FR_SIGNAL_NONE)
+		return;
+	if (!is_default_now(sig)) {
+		if (fr_config.signal == FR_SIGNAL_AUTO)
+			choose_other_trigger();
+		return;
+	}
+	take_default(sig);
+	if (install_trigger(sig, &views[sig].act) == 0)
+		announce_trigger(sig);
+}
+
+void fr_signals_init(bool forked)
+{
+	if (forked) {
+		announce_trigger(trigger);
+		return;
+	}
+	init_trigger();
+	if (fr_process.sanitized)
+		return; /* the sanitizer's own report is what its user wants to see */
+	for (size_t i = 0; i < sizeof(fatal) / sizeof(*fatal); i++) {
+		if (is_default_now(fatal[i])) {
+			take_default(fatal[i]);
+			install_crash(fatal[i]);
+		}
+	}
+	armed = true;
+}
+
+/* ---- the host's calls --------------------------------------------------------------------------
+ */
+
+/* What the kernel or the view says now. */
+static int read_view(int sig, struct sigaction *old)
+{
+	if (views[sig].how == NATIVE)
+		return FR_REAL(sigaction)(sig, NULL, old);
+	*old = views[sig].act;
+	return 0;
+}
+
+static int set_trigger_view(int sig, const struct sigaction *act)
+{
+	if (fr_config.signal == FR_SIGNAL_AUTO && act->sa_handler != SIG_DFL) {
+		choose_other_trigger();
+		return -1; /* no longer the trigger: go on as with any signal */
+	}
+	views[sig] = (struct view){OURS, *act};
+	return install_trigger(sig, act);
+}
+
+static atomic_bool host_has_altstack;
+
+static int install_wrapper(int sig, const struct sigaction *act)
+{
+	int flags = act->sa_flags;
+
+	if (!atomic_load(&host_has_altstack))
+		flags &= ~SA_ONSTACK;
+	return install(sig, host_wrapper, flags, &act->sa_mask);
+}
+
+void fr_signals_host_altstack(void)
+{
+	if (atomic_exchange(&host_has_altstack, true))
+		return;
+	for (int sig = 1; sig < _NSIG; sig++) {
+		if (views[sig].how == WRAPPED && (views[sig].act.sa_flags & SA_ONSTACK))
+			install_wrapper(sig, &views[sig].act);
+	}
+}
+
+static int set_view(int sig, const struct sigaction *act)
+{
+	struct view before = views[sig];
+	int rc;
+
+	if (sig == trigger && set_trigger_view(sig, act) == 0)
+		return 0;
+	if (is_function(act)) {
+		views[sig] = (struct view){WRAPPED, *act};
+		rc = install_wrapper(sig, act);
+	} else if (act->sa_handler == SIG_DFL && is_fatal(sig) && armed) {
+		views[sig] = (struct view){OURS, *act};
+		rc = install_crash(sig);
+	} else {
+		rc = FR_REAL(sigaction)(sig, act, NULL);
+		if (rc == 0)
+			views[sig].how = NATIVE;
+	}
+	if (rc != 0)
+		views[sig] = before;
+	return rc;
+}
+
+int fr_signals_action(int sig, const struct sigaction *act, struct sigaction *old)
+{
+	struct sigaction before, wanted;
+
+	if (sig < 1 || sig >= _NSIG || sig == SIGKILL || sig == SIGSTOP || fr_process.sanitized)
+		return FR_REAL(sigaction)(sig, act, old);
+	if (act)
+		wanted = *act; /* the host may pass one object as both */
+	if (read_view(sig, &before) != 0)
+		return -1;
+	if (act && set_view(sig, &wanted) != 0)
+		return -1;
+	if (old)
+		*old = before;
+	return 0;
+}

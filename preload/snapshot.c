@@ -1,0 +1,334 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * snapshot.c - writes a snapshot: header, sections, trigger; the format is the region's own.
+ *
+ * Context: a thread without TLS (clone.h), or a signal handler, or exit. System calls only; memory
+ * is set aside at birth. Recording goes on meanwhile: chunks are copied one by one and looked at
+ * again, see copy_chunk.
+ *
+ * The writer's thread works in a file table of its own (close_range with CLOSE_RANGE_UNSHARE), so
+ * that neither the host's closefrom() nor a reused number can ever send a snapshot into one of the
+ * host's sockets. Where it has to share the table, each write checks that the descriptor is still
+ * the file it opened.
+ */
+#include "snapshot.h"
+
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+#include "clock.h"
+#include "clone.h"
+#include "config.h"
+#include "gate.h"
+#include "modules.h"
+#include "process.h"
+#include "region.h"
+#include "sys.h"
+#include "text.h"
+
+#define STACK_SIZE (32u << 10)
+#define BATCH (64u << 10)
+
+/* One snapshot at a time: everything below belongs to the holder of fr_gate.snapshot_lock. */
+struct writer {
+	char stack[STACK_SIZE];
+	struct fr_header hdr;
+	char pad[FR_HEADER_SIZE - sizeof(struct fr_header)];
+	uint8_t batch[BATCH];
+	char path[600];
+	char part[608];
+	struct fr_trigger trigger;
+	struct stat file;
+	int fd;
+	bool shared_table;
+	bool ok;
+};
+static struct writer *self;
+static uint64_t merged;
+
+void fr_snapshot_init(void)
+{
+	if (!self)
+		self = fr_sys_mmap(sizeof(*self), PROT_READ | PROT_WRITE,
+				   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1);
+}
+
+/* ---- the file -------------------------------------------------------------------------------- */
+
+static bool put(const void *buf, size_t n)
+{
+	struct stat now = {0};
+
+	if (self->shared_table &&
+	    (fr_sys2(SYS_fstat, self->fd, &now) != 0 || now.st_ino != self->file.st_ino ||
+	     now.st_dev != self->file.st_dev))
+		return false;
+	return fr_sys_write_all(self->fd, buf, n) >= 0;
+}
+
+/* Over the limit the kernel would send SIGXFSZ, which kills. */
+static bool size_allowed(uint64_t size)
+{
+	struct rlimit lim = {0};
+
+	return fr_sys2(SYS_getrlimit, RLIMIT_FSIZE, &lim) != 0 || lim.rlim_cur == RLIM_INFINITY ||
+	       lim.rlim_cur >= size;
+}
+
+static void name_file(const char *dir, uint64_t number)
+{
+	struct fr_text t = fr_text_on(self->path, sizeof(self->path));
+
+	fr_text_str(&t, dir);
+	fr_text_str(&t, "/fr-");
+	fr_text_str(&t, fr_process.comm_safe);
+	fr_text_str(&t, "-");
+	fr_text_num(&t, fr_process.pid, 10);
+	fr_text_str(&t, "-");
+	fr_text_num(&t, number, 10);
+	fr_text_str(&t, ".frd");
+	t = fr_text_on(self->part, sizeof(self->part));
+	fr_text_str(&t, self->path);
+	fr_text_str(&t, ".part");
+}
+
+/* A number nobody has used in this directory, from the next one on. */
+static int open_in(const char *dir)
+{
+	uint64_t number = fr_region.hdr->x_snapshots + 1;
+
+	for (int tries = 0; tries < 1000; tries++, number++) {
+		int fd;
+
+		name_file(dir, number);
+		if (fr_sys4(SYS_faccessat, AT_FDCWD, self->path, 0, 0) == 0)
+			continue;
+		fd = fr_sys_openat(AT_FDCWD, self->part,
+				   O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+		if (fd == -17 /* EEXIST */)
+			continue;
+		if (fd >= 0)
+			self->trigger.number = (uint32_t)number;
+		return fd;
+	}
+	return -1;
+}
+
+/* FR_OUT or the start directory, FR_DIR, the directory of the region. */
+static bool open_file(void)
+{
+	char region_dir[sizeof(fr_region.path)];
+	const char *dirs[] = {fr_region.hdr->out_dir, fr_config.dir, region_dir};
+	char *slash;
+
+	fr_text_copy(region_dir, sizeof(region_dir), fr_region.path);
+	slash = strrchr(region_dir, '/');
+	if (slash)
+		*slash = '\0';
+	for (int i = 0; i < 3; i++) {
+		if (!dirs[i][0])
+			continue;
+		self->fd = open_in(dirs[i]);
+		if (self->fd >= 0)
+			return fr_sys2(SYS_fstat, self->fd, &self->file) == 0;
+	}
+	return false;
+}
+
+/* ---- the content ----------------------------------------------------------------------------- */
+
+static uint64_t align8(uint64_t n)
+{
+	return (n + 7) & ~7ull;
+}
+
+static bool is_chunks(uint32_t id)
+{
+	return id == FR_SEC_CHUNKS_RARE || id == FR_SEC_CHUNKS_DENSE;
+}
+
+/* The header of the snapshot: the region's, with the sections packed and the trigger added. */
+static uint64_t make_header(void)
+{
+	struct fr_header *h = &self->hdr;
+	struct fr_section *trigger;
+	uint64_t at = FR_HEADER_SIZE;
+
+	*h = *fr_region.hdr;
+	h->x_state = FR_STATE_FROZEN;
+	for (uint32_t i = 0; i < h->section_count; i++) {
+		struct fr_section *s = &h->sections[i];
+
+		s->x_used = s->x_used < s->size ? s->x_used : s->size;
+		s->offset = at;
+		s->size = s->x_used;
+		at = align8(at + s->size);
+	}
+	trigger = &h->sections[h->section_count++];
+	*trigger = (struct fr_section){FR_SEC_TRIGGER, sizeof(self->trigger), at,
+				       sizeof(self->trigger), sizeof(self->trigger)};
+	return at + sizeof(self->trigger);
+}
+
+/* A chunk that is refilled while it is copied would be a mixture: marked as empty after 3 tries. */
+static void copy_chunk(struct fr_chunk *to, const struct fr_chunk *from, size_t size)
+{
+	for (int i = 0; i < 3; i++) {
+		uint64_t seq = __atomic_load_n(&from->x_seq, __ATOMIC_ACQUIRE);
+		uint32_t committed = __atomic_load_n(&from->x_committed, __ATOMIC_ACQUIRE);
+
+		memcpy(to, from, size);
+		__atomic_thread_fence(__ATOMIC_ACQUIRE);
+		to->x_seq = seq;
+		to->x_committed = committed;
+		if (__atomic_load_n(&from->x_seq, __ATOMIC_RELAXED) == seq)
+			return;
+	}
+	to->x_seq = 0;
+}
+
+static bool put_chunks(const struct fr_section *s, const uint8_t *from)
+{
+	size_t size = s->record_size;
+	size_t batch = BATCH / size * size;
+
+	for (uint64_t done = 0; done < s->size;) {
+		size_t n = s->size - done < batch ? (size_t)(s->size - done) : batch;
+
+		for (size_t i = 0; i + size <= n; i += size)
+			copy_chunk((struct fr_chunk *)(self->batch + i),
+				   (const struct fr_chunk *)(from + done + i), size);
+		if (!put(self->batch, n))
+			return false;
+		done += n;
+	}
+	return true;
+}
+
+static bool put_sections(void)
+{
+	static const char zeros[8];
+	const struct fr_header *live = fr_region.hdr;
+
+	for (uint32_t i = 0; i < live->section_count; i++) {
+		const struct fr_section *s = &self->hdr.sections[i];
+		const uint8_t *from = (const uint8_t *)live + live->sections[i].offset;
+
+		if (!(is_chunks(s->id) ? put_chunks(s, from) : put(from, s->size)))
+			return false;
+		if (!put(zeros, align8(s->size) - s->size))
+			return false;
+	}
+	return true;
+}
+
+static bool write_file(void)
+{
+	uint64_t size;
+
+	fr_modules_sweep();
+	fr_clock_pair_write(fr_region.clocks);
+	size = make_header();
+	if (!size_allowed(size) || !open_file())
+		return false;
+	self->hdr.x_snapshots = self->trigger.number;
+	if (!put(&self->hdr, FR_HEADER_SIZE) || !put_sections())
+		return false;
+	self->trigger.merged = __atomic_exchange_n(&merged, 0, __ATOMIC_RELAXED);
+	return put(&self->trigger, sizeof(self->trigger));
+}
+
+static void finish(bool ok)
+{
+	if (self->fd >= 0)
+		fr_sys_close(self->fd);
+	if (ok)
+		ok = fr_sys4(SYS_renameat, AT_FDCWD, self->part, AT_FDCWD, self->path) == 0;
+	if (ok) {
+		fr_region.hdr->x_snapshots = self->trigger.number;
+	} else {
+		fr_drop(FR_DROP_SNAPSHOT_FAILED);
+		if (self->fd >= 0)
+			fr_sys3(SYS_unlinkat, AT_FDCWD, self->part, 0);
+	}
+	self->ok = ok;
+}
+
+static void write_here(void)
+{
+	self->fd = -1;
+	self->shared_table = true;
+	finish(write_file());
+}
+
+/* ---- the writer's thread ----------------------------------------------------------------------
+ */
+
+#ifndef SYS_close_range
+#define SYS_close_range 436
+#endif
+#define CLOSE_RANGE_UNSHARE 2u
+
+static void thread_main(void)
+{
+	self->fd = -1;
+	self->shared_table = fr_sys3(SYS_close_range, 0, ~0u, CLOSE_RANGE_UNSHARE) != 0;
+	finish(write_file());
+}
+
+static bool begin(enum fr_trigger_kind kind, int signo, uint32_t sender, const char *reason)
+{
+	if (!self || !fr_region.hdr)
+		return false;
+	if (!fr_try_lock(&fr_gate.snapshot_lock)) {
+		__atomic_fetch_add(&merged, 1, __ATOMIC_RELAXED);
+		__atomic_fetch_add(&fr_region.hdr->x_triggers_merged, 1, __ATOMIC_RELAXED);
+		return false;
+	}
+	self->trigger = (struct fr_trigger){
+		.kind = kind,
+		.signo = (uint32_t)signo,
+		.tid = (uint32_t)fr_sys_gettid(),
+		.ticks = fr_clock_ticks(),
+		.real_ns = fr_clock_ns(CLOCK_REALTIME),
+		.sender_pid = sender,
+	};
+	if (reason)
+		fr_text_copy(self->trigger.reason, sizeof(self->trigger.reason), reason);
+	return true;
+}
+
+void fr_snapshot_request(enum fr_trigger_kind kind, int signo, uint32_t sender, const char *reason)
+{
+	uint64_t all = ~0ull, old;
+	long tid;
+
+	if (!begin(kind, signo, sender, reason))
+		return;
+	fr_sys4(SYS_rt_sigprocmask, 0 /* SIG_BLOCK */, &all, &old, 8);
+	tid = fr_clone(thread_main, self->stack + STACK_SIZE - 64, &fr_gate.snapshot_lock);
+	if (tid < 0) {
+		write_here();
+		fr_unlock(&fr_gate.snapshot_lock);
+	}
+	fr_sys4(SYS_rt_sigprocmask, 2 /* SIG_SETMASK */, &old, 0, 8);
+}
+
+void fr_snapshot_wait(void)
+{
+	struct timespec ms = {0, 1000000};
+
+	for (int i = 0; i < 2000 && atomic_load(&fr_gate.snapshot_lock); i++)
+		fr_sys2(SYS_nanosleep, &ms, 0);
+}
+
+bool fr_snapshot_now(enum fr_trigger_kind kind, int signo, uint32_t sender, const char *reason)
+{
+	fr_snapshot_wait();
+	if (!begin(kind, signo, sender, reason))
+		return false;
+	write_here();
+	fr_unlock(&fr_gate.snapshot_lock);
+	return self->ok;
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * snapshot.h - the region's content into a file, and why.
+ */
+#ifndef FR_SNAPSHOT_H
+#define FR_SNAPSHOT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "wire.h"
+
+/* Prepares the memory that a snapshot needs. At birth. */
+void fr_snapshot_init(void);
+
+/*
+ * Asks for a snapshot and returns at once: it is written by a thread of its own, or, where that is
+ * refused, before the return. A request while one is being written is counted in that one.
+ * Signal-safe; errno is kept.
+ */
+void fr_snapshot_request(enum fr_trigger_kind kind, int signo, uint32_t sender, const char *reason);
+
+/*
+ * Lets a snapshot that is being written come to its end before the process does: at most 2 s, a
+ * hang would be worse than no file.
+ */
+void fr_snapshot_wait(void);
+
+/* Writes one here and now: the process is about to end. True if the file is complete. */
+bool fr_snapshot_now(enum fr_trigger_kind kind, int signo, uint32_t sender, const char *reason);
+
+#endif

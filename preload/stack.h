@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * stack.h - the call stack at a hook as a number.
+ *
+ * Replay: the unwind is a function of (pc, sp, fp) at the site and of the stack words it read. The
+ * depot keeps for each stack where those words were (struct fr_walk). A thread's memo maps (pc,
+ * sp) to up to eight known stacks; one of them is right if and only if all its words still have
+ * the values they had. That costs about half a nanosecond a frame. Only a miss walks.
+ *
+ *   set = hash(pc, sp) of 64 ──> 8 ways { key = sp | pc << 48, stack id, fp - sp or "any" }
+ *
+ * The memo is used only on the thread's own stack: on an alternate stack or a fiber the same
+ * address may be another stack's, with less behind it. Must not: be used while t->busy is unset.
+ */
+#ifndef FR_STACK_H
+#define FR_STACK_H
+
+#include "arch.h"
+#include "depot.h"
+#include "modules.h"
+
+#define FR_MEMO_SETS 64u
+#define FR_MEMO_WAYS 8u
+
+struct fr_memo_set {
+	uint64_t key[FR_MEMO_WAYS];
+	uint32_t stack[FR_MEMO_WAYS]; /* 0 = empty */
+	uint32_t fp[FR_MEMO_WAYS]; /* (fp - sp) / 8 + 1; 0 = any */
+};
+
+struct fr_memo {
+	uint32_t generation; /* of fr_modules_generation; 0 = every lookup takes the cold half */
+	uint32_t filled_in; /* the generation that the ways belong to */
+	uint8_t recent[FR_MEMO_SETS]; /* way that hit last */
+	uint8_t victim[FR_MEMO_SETS]; /* way to replace next */
+	struct fr_memo_set set[FR_MEMO_SETS];
+};
+
+struct fr_thread;
+
+/* Process-wide set-up at birth. Until fr_stack_upgrade() a stack is its caller's address. */
+void fr_stack_init(void);
+
+/* Now dlopen may be called. WANT: what to use. Returns what it became; forgets shorter stacks. */
+enum fr_unwind_kind fr_stack_upgrade(enum fr_unwind_kind want);
+
+/*
+ * The cold half: walks, stores, remembers. Returns a stack id, 0 = none (counted). The site comes
+ * as three words: by value it would be stored to memory in the hot half already.
+ */
+uint32_t fr_stack_miss(struct fr_thread *t, uintptr_t pc, uintptr_t sp, uintptr_t fp);
+
+/*
+ * The stack of a signal's context. Never uses the memo. EXACT: the pc is the instruction that
+ * faulted; else it stands behind it, like a return address.
+ */
+uint32_t fr_stack_of_context(struct fr_thread *t, struct fr_site s, bool exact);
+
+static FR_ALWAYS_INLINE uint64_t fr_memo_key(struct fr_site s)
+{
+	return s.sp | s.pc << 48;
+}
+
+static FR_ALWAYS_INLINE uint32_t fr_memo_index(struct fr_site s)
+{
+	return (uint32_t)(((s.pc ^ (s.sp << 20)) * 0x9E3779B97F4A7C15ull) >> 58);
+}
+
+/* Are all words that the walk of stack R read as they were? */
+static FR_ALWAYS_INLINE bool fr_stack_replay(const struct fr_stack_rec *r, struct fr_site s)
+{
+	const uint64_t *word = (const uint64_t *)s.sp;
+	const struct fr_slots *slots = fr_depot_slots(r);
+	const uint64_t *pc = r->pc + 1;
+	const uint16_t *at = slots->at;
+	const uint16_t *fp = at + r->n_frames - 1;
+	uint64_t a = r->pc[0] ^ s.pc, b = 0;
+
+	/* no branch but the loop's: the loads of all frames are under way at once */
+	for (; at + 4 <= fp; at += 4, pc += 4) {
+		a |= (pc[0] ^ word[at[0]]) | (pc[1] ^ word[at[1]]);
+		b |= (pc[2] ^ word[at[2]]) | (pc[3] ^ word[at[3]]);
+	}
+	for (; at < fp; at++, pc++)
+		a |= *pc ^ word[*at];
+	for (uint32_t i = 0; i < slots->n_fp; i++)
+		b |= word[fp[2 * i]] ^ (uint64_t)(word + fp[2 * i + 1]);
+	return (a | b) == 0;
+}
+
+static FR_ALWAYS_INLINE bool fr_memo_way(const struct fr_memo_set *set, uint32_t way,
+					 struct fr_site s)
+{
+	uint32_t fp = set->fp[way];
+
+	if (set->key[way] != fr_memo_key(s))
+		return false;
+	if (fp && s.fp != s.sp + 8ull * (fp - 1))
+		return false;
+	return fr_stack_replay(fr_depot_get(set->stack[way]), s);
+}
+
+#endif

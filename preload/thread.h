@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * thread.h - what the recorder keeps per thread.
+ *
+ * TLS holds one pointer (initial-exec). It starts at fr_thread_none, a valid block that has no
+ * room anywhere, so that hot paths need no test: whatever they try leads to their cold half, and
+ * there fr_enter_slow() gives birth. After the thread's end was recorded it points at
+ * fr_thread_gone, which stays empty.
+ *
+ * Only the owner writes its block, but for signal handlers on the same thread, which `busy` keeps
+ * out. The thread record (rec) lies in the region and is read by others at any time.
+ */
+#ifndef FR_THREAD_H
+#define FR_THREAD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "arch.h"
+#include "clock.h"
+#include "gate.h"
+#include "region.h"
+#include "stack.h"
+#include "user.h"
+#include "wire.h"
+
+/* A thread's place in one tier. Bytes [p, limit) may be written without a look. */
+struct fr_writer {
+	uint8_t *p;
+	uint8_t *limit; /* the next event starts a new chunk beyond this */
+	struct fr_chunk *chunk; /* NULL = none */
+	uint64_t last; /* ticks of the previous event */
+	uint64_t last_obj; /* as in wire.h: FR_ARG_OBJ, FR_ARG_PTR */
+	uint64_t last_ptr;
+	uint64_t events; /* recorded in this tier since the thread's start */
+	uint32_t stack[FR_DICT_SIZE];
+	uint64_t obj[FR_DICT_SIZE];
+	uint64_t ptr[FR_DICT_SIZE];
+};
+
+struct fr_thread {
+	uintptr_t busy; /* frame of the recorder's code on this thread, 0 = none */
+	struct fr_thread_rec *rec;
+	int64_t sample_left; /* bytes until the next memory sample */
+	uint64_t random; /* state of the sampler */
+	uintptr_t stack_lo, stack_hi; /* bounds of the thread's own stack */
+	uint32_t our_signals; /* deliveries of the trigger signal */
+	uint32_t host_signals; /* handlers of the host that ran */
+	uint32_t state_signals; /* host_signals when the current state was set */
+	uint32_t end_rounds; /* rounds of TSD destructors seen */
+	uint32_t tid;
+	bool watching; /* inside fr_watch */
+	bool quiet; /* inside a real function that is known to call another hook */
+	bool vforked; /* has called vfork: this may be the child, with our memory */
+	void *altstack; /* ours, or NULL */
+	struct fr_writer w[FR_TIERS];
+	struct fr_memo memo;
+	struct fr_user user;
+	struct fr_walk walk; /* scratch of fr_stack_miss: too big for a host's small stack */
+};
+
+extern struct fr_thread fr_thread_none;
+extern struct fr_thread fr_thread_gone;
+extern __thread struct fr_thread *fr_self __attribute__((tls_model("initial-exec")));
+
+#define FR_ALTSTACK_SIZE (64u << 10)
+
+/* At birth of the process. */
+void fr_threads_init(void);
+
+/* How a thread came to be; all 0 where unknown. */
+struct fr_thread_origin {
+	uint64_t routine;
+	uint32_t creator_tid;
+	uint32_t create_stack;
+	uint64_t stack_size; /* asked for, 0 = default */
+};
+
+/*
+ * Gives the calling thread a block and a record. NULL: no memory or no slot, counted. Only when
+ * fr_self is fr_thread_none. System calls only.
+ */
+struct fr_thread *fr_thread_birth(const struct fr_thread_origin *o);
+
+/* Drops what the parent left in a forked child. */
+void fr_thread_forget(void);
+
+/* Records the end of the calling thread and closes its chunks. */
+void fr_thread_end(void);
+
+/* The record of a pthread_t, or NULL. Cold. */
+struct fr_thread_rec *fr_thread_by_handle(uint64_t handle);
+
+/* The I-th record of the table, NULL beyond the last. */
+struct fr_thread_rec *fr_thread_at(uint32_t i);
+
+/* Names: of the calling thread, read from the kernel. */
+void fr_thread_rename(struct fr_thread_rec *rec, const char *name);
+
+/* ---- the guard ------------------------------------------------------------------------------ */
+
+/*
+ * fr_enter: the calling thread's block, with the guard set; born if need be. NULL = this is a
+ * signal handler that interrupted the recorder here (the event is dropped and counted), or the
+ * thread cannot be recorded. fr_thread_none and _gone have `busy` set for ever, so that the one
+ * test covers them. Every fr_enter that succeeds is followed by fr_leave, without a call to the
+ * host in between.
+ */
+struct fr_thread *fr_enter_slow(uintptr_t frame);
+
+static FR_ALWAYS_INLINE struct fr_thread *fr_enter(void)
+{
+	uintptr_t frame = (uintptr_t)__builtin_frame_address(0);
+	struct fr_thread *t = fr_self;
+
+	if (unlikely(t->busy))
+		return fr_enter_slow(frame);
+	t->busy = frame;
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	return t;
+}
+
+static FR_ALWAYS_INLINE void fr_leave(struct fr_thread *t)
+{
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	t->busy = 0;
+}
+
+/* ---- stacks --------------------------------------------------------------------------------- */
+
+/* The number of the stack at S. Under the guard. */
+static FR_ALWAYS_INLINE uint32_t fr_stack_get(struct fr_thread *t, struct fr_site s)
+{
+	struct fr_memo *m = &t->memo;
+	uint32_t i = fr_memo_index(s);
+	uint32_t way = m->recent[i];
+	uint32_t id = m->set[i].stack[way];
+
+	if (unlikely(m->generation != fr_modules_generation))
+		return fr_stack_miss(t, s.pc, s.sp, s.fp);
+	if (likely(id && fr_memo_way(&m->set[i], way, s)))
+		return id;
+	return fr_stack_miss(t, s.pc, s.sp, s.fp);
+}
+
+/* ---- held locks and current state ------------------------------------------------------------ */
+
+static FR_ALWAYS_INLINE void fr_held_push(struct fr_thread *t, uint64_t lock,
+					  enum fr_held_kind kind, uint64_t since, uint32_t stack)
+{
+	struct fr_thread_rec *rec = t->rec;
+	uint32_t n = rec->n_held;
+
+	if (unlikely(n >= FR_HELD_MAX)) {
+		rec->held_more++;
+		return;
+	}
+	rec->held[n] = (struct fr_held){lock, since, stack, (uint16_t)kind, 0};
+	__atomic_signal_fence(__ATOMIC_RELEASE);
+	rec->n_held = (uint16_t)(n + 1);
+}
+
+void fr_held_remove(struct fr_thread *t, uint64_t lock);
+
+/* When the newest hold of LOCK began, as far as known; 0 = unknown. */
+uint64_t fr_held_since(const struct fr_thread *t, uint64_t lock);
+
+static FR_ALWAYS_INLINE void fr_held_pop(struct fr_thread *t, uint64_t lock)
+{
+	struct fr_thread_rec *rec = t->rec;
+	uint32_t n = rec->n_held;
+
+	if (likely(n && rec->held[n - 1].addr == lock))
+		rec->n_held = (uint16_t)(n - 1);
+	else
+		fr_held_remove(t, lock);
+}
+
+/*
+ * The call that this thread is about to wait in: visible to readers until fr_state_clear().
+ * Locks held without a time are stamped: from here on their age has a lower bound.
+ */
+void fr_state_set(struct fr_thread *t, uint32_t call, uint64_t since, uint32_t stack,
+		  uint64_t object, uint64_t object2, uint32_t owner);
+
+/* The same without the stamp: a state that was set before. */
+void fr_state_show(struct fr_thread *t, uint32_t call, uint64_t since, uint32_t stack,
+		   uint64_t object, uint64_t object2, uint32_t owner);
+
+static inline void fr_state_clear(struct fr_thread *t)
+{
+	struct fr_thread_rec *rec = t->rec;
+
+	__atomic_store_n(&rec->st_seq, (rec->st_seq + 1) | 1, __ATOMIC_RELEASE);
+	rec->st_call = 0;
+	__atomic_store_n(&rec->st_seq, rec->st_seq + 1, __ATOMIC_RELEASE);
+}
+
+#endif

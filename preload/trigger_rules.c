@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * trigger_rules.c - the table of conditions: by name for FR_TRIGGER, by hook for the ends of waits.
+ *
+ * Context: fr_trigger_parse and fr_trigger_describe at birth, the others anywhere. Must not:
+ * allocate.
+ */
+#include <string.h>
+
+#include "config.h"
+#include "real.h"
+#include "text.h"
+#include "trigger.h"
+
+#define WAIT FR_WHERE_WAIT
+#define WAIT_FD (FR_WHERE_WAIT | FR_WHERE_FD)
+#define WAIT_STUCK (FR_WHERE_WAIT | FR_WHERE_STUCK)
+#define WAIT_FD_STUCK (FR_WHERE_WAIT | FR_WHERE_FD | FR_WHERE_STUCK)
+#define HOLD FR_WHERE_HOLD
+#define LOOK FR_WHERE_LOOK
+#define END FR_WHERE_END
+
+struct rule {
+	const char *name;
+	enum fr_rule_unit unit;
+	unsigned int where;
+	const char *hooks;
+};
+
+#define TRIGGER(number, name, unit, where, hooks, help)                                            \
+	[number] = {#name, FR_RULE_##unit, where, hooks},
+static const struct rule rules[FR_RULES_MAX] = {
+#include "triggers.def"
+};
+#undef TRIGGER
+
+/* Rule + 1 of each hook; 0 = none. */
+static uint8_t of_hook[256];
+
+const char *fr_trigger_name(unsigned int rule)
+{
+	return rule < FR_RULES_MAX && rules[rule].name ? rules[rule].name : "?";
+}
+
+unsigned int fr_trigger_where(unsigned int rule)
+{
+	return rule < FR_RULES_MAX ? rules[rule].where : 0;
+}
+
+int fr_trigger_rule_of(uint32_t call)
+{
+	return call < sizeof(of_hook) ? of_hook[call] - 1 : -1;
+}
+
+bool fr_trigger_possible(unsigned int rule, uint64_t limit)
+{
+	if (!rules[rule].name)
+		return limit == 0;
+	switch (rules[rule].unit) {
+	case FR_RULE_FLAG:
+		return limit <= 1;
+	case FR_RULE_NS:
+		return limit <= 86400ull * 365 * 1000000000; /* a year */
+	default:
+		return limit <= 1ull << 50;
+	}
+}
+
+static uint8_t rule_for(const char *hook)
+{
+	for (unsigned int i = 0; i < FR_RULES_MAX; i++) {
+		if ((rules[i].where & FR_WHERE_WAIT) && fr_text_match(rules[i].hooks, hook))
+			return (uint8_t)(i + 1);
+	}
+	return 0;
+}
+
+void fr_trigger_describe(struct fr_control *c)
+{
+	c->n_rules = FR_RULES_MAX;
+	for (unsigned int i = 0; i < FR_RULES_MAX; i++) {
+		if (!rules[i].name)
+			continue;
+		fr_text_copy(c->rules[i].name, sizeof(c->rules[i].name), rules[i].name);
+		c->rules[i].unit = rules[i].unit;
+	}
+	for (unsigned int i = 0; i < fr_hook_count; i++)
+		of_hook[fr_hook_rows[i].id & 255] = rule_for(fr_hook_rows[i].name);
+}
+
+/* ---- FR_TRIGGER
+ * ---------------------------------------------------------------------------------- */
+
+static bool parse_item(char *item, uint64_t *limit)
+{
+	char *value = strchr(item, '>');
+	uint64_t v = 1;
+
+	if (value)
+		*value++ = '\0';
+	for (unsigned int i = 0; i < FR_RULES_MAX; i++) {
+		const struct rule *r = &rules[i];
+
+		if (!r->name || strcmp(r->name, item) != 0)
+			continue;
+		if ((r->unit == FR_RULE_FLAG) != !value)
+			return false;
+		if (r->unit == FR_RULE_NS && !fr_config_time(value, &v))
+			return false;
+		if (r->unit == FR_RULE_BYTES && !fr_config_bytes(value, &v))
+			return false;
+		if (!v || !fr_trigger_possible(i, v))
+			return false;
+		limit[i] = v;
+		return true;
+	}
+	return false;
+}
+
+void fr_trigger_parse(const char *list, uint64_t limit[FR_RULES_MAX])
+{
+	memset(limit, 0, FR_RULES_MAX * sizeof(*limit));
+	while (*list) {
+		size_t n = strcspn(list, ",");
+		char item[64], copy[64];
+		struct fr_text t = fr_text_on(item, sizeof(item));
+
+		fr_text_bytes(&t, list, n);
+		fr_text_copy(copy, sizeof(copy), item);
+		if (n && (n >= sizeof(item) || !parse_item(copy, limit)))
+			fr_note("refused: FR_TRIGGER: ", item,
+				" is not understood and left out; the others hold");
+		list += n + (list[n] == ',');
+	}
+}

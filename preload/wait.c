@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * wait.c - see wait.h. Context: hooks of calls that wait. Must not: touch errno.
+ */
+#include "wait.h"
+
+#include "sys.h"
+#include "trigger.h"
+#include "watch.h"
+
+uint64_t fr_slow_ticks;
+
+static FR_COLD void keep_outer(struct fr_wait *w, const struct fr_thread_rec *rec)
+{
+	w->outer.call = rec->st_call;
+	w->outer.since = rec->st_since;
+	w->outer.object = rec->st_object;
+	w->outer.object2 = rec->st_object2;
+	w->outer.owner = rec->st_owner;
+	w->outer.stack = rec->st_stack;
+}
+
+void fr_wait_begin(struct fr_wait *w, struct fr_site s, uint32_t call, uint64_t object,
+		   uint64_t object2, uint32_t owner)
+{
+	struct fr_thread *t = fr_enter();
+
+	*w = (struct fr_wait){.saved_errno = errno, .object = object, .call = call, .owner = owner};
+	if (!t)
+		return;
+	w->t0 = fr_clock_ticks();
+	w->stack = fr_stack_get(t, s);
+	w->our_signals = t->our_signals;
+	w->host_signals = t->host_signals;
+	if (unlikely(t->rec->st_call && t->state_signals == t->host_signals))
+		keep_outer(w, t->rec);
+	fr_state_set(t, call, w->t0, w->stack, object, object2, owner);
+	fr_leave(t);
+}
+
+struct fr_thread *fr_wait_end(const struct fr_wait *w, uint64_t *now, uint64_t *dur)
+{
+	struct fr_thread *t;
+
+	/* a child forked by a signal handler during the call: its region knows nothing of it */
+	if (!w->t0 || FR_LEVEL(FR_CLASS_RECORDER) == FR_LEVEL_UNBORN)
+		return NULL;
+	t = fr_enter();
+	if (!t)
+		return NULL;
+	if (unlikely(w->outer.call))
+		fr_state_show(t, w->outer.call, w->outer.since, w->outer.stack, w->outer.object,
+			      w->outer.object2, w->outer.owner);
+	else
+		fr_state_clear(t);
+	*now = fr_clock_ticks();
+	*dur = *now > w->t0 ? *now - w->t0 : 0;
+	if (unlikely(fr_watch_due(*now)))
+		fr_watch(t, *now);
+	if (unlikely(*dur > fr_trigger_wait))
+		fr_trigger_waited(t, w, *now, *dur);
+	return t;
+}
+
+bool fr_wait_our_eintr(struct fr_wait *w)
+{
+	const struct fr_thread *t = fr_self;
+
+	if (errno != EINTR || !w->t0 || t->our_signals == w->our_signals ||
+	    t->host_signals != w->host_signals)
+		return false;
+	w->our_signals = t->our_signals;
+	errno = w->saved_errno;
+	return true;
+}
+
+static bool page_readable(uintptr_t addr)
+{
+	/* an impossible `how`: the mask is read first, nothing is changed */
+	return fr_sys4(SYS_rt_sigprocmask, ~0, addr & ~(uintptr_t)(FR_PAGE - 1), 0, 8) != -EFAULT;
+}
+
+bool fr_wait_readable(const void *p, size_t size)
+{
+	const struct fr_thread *t = fr_self;
+	uintptr_t lo = (uintptr_t)p;
+	uintptr_t hi = lo + size - 1;
+
+	if (!size || lo < FR_PAGE || hi < lo)
+		return false;
+	if (lo >= (uintptr_t)__builtin_frame_address(0) && lo >= t->stack_lo && hi < t->stack_hi)
+		return true;
+	return page_readable(lo) && page_readable(hi);
+}
+
+int fr_wait_left_ms(const struct fr_wait *w, int timeout)
+{
+	uint64_t ticks = fr_clock_ticks() - w->t0;
+	uint64_t ms = (uint64_t)((unsigned __int128)ticks * 1000u / fr_clock.per_second);
+
+	if (timeout < 0)
+		return timeout;
+	return ms >= (uint64_t)timeout ? 0 : timeout - (int)ms;
+}

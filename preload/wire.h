@@ -1,0 +1,497 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * wire.h - the format of a recording: the one contract between recorder and decoder.
+ *
+ * A live region (MAP_SHARED file), a region left by a dead process and a snapshot (.frd) are the
+ * same format. A snapshot holds only the used part of each section and adds a trigger section.
+ *
+ *   offset 0                4096                                                       EOF
+ *   +----------------------+---------+---------+-------+-----+---------------+---------------+
+ *   | struct fr_header     | threads | modules | depot | ... | chunks (rare) | chunks (dense)|
+ *   | and section table    |         |         |       |     |               |               |
+ *   +----------------------+---------+---------+-------+-----+---------------+---------------+
+ *
+ * Everything is little-endian and naturally aligned; there are offsets and never pointers into the
+ * file. Addresses of the host's address space are plain numbers. Fields named x_... are written by
+ * several threads. All times are ticks unless the name says otherwise: see struct fr_clock_pair.
+ *
+ * Must not: include anything but stdint/stddef; change an offset without raising FR_VERSION.
+ * The numbers of sections, events, drops, hooks and enumerators below are never reused.
+ */
+#ifndef FR_WIRE_H
+#define FR_WIRE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define FR_MAGIC "FLTREC\r\n" /* 8 bytes; CR LF shows a file damaged by text conversion */
+#define FR_VERSION 1
+#define FR_BYTE_ORDER 0x01020304u
+#define FR_HEADER_SIZE 4096u
+#define FR_SECTIONS_MAX 24u
+
+/* ---- header ------------------------------------------------------------------------------- */
+
+enum fr_state {
+	FR_STATE_STARTING = 0, /* the header is not complete yet */
+	FR_STATE_ALIVE = 1, /* recording; the process may have been killed since */
+	FR_STATE_EXITED = 2, /* clean exit */
+	FR_STATE_CRASHED = 3, /* a fatal signal was seen; struct fr_crash is valid */
+	FR_STATE_FROZEN = 4, /* this is a snapshot: nobody writes any more */
+};
+
+enum fr_clock_kind {
+	FR_CLOCK_MONOTONIC = 0, /* raw clock value = nanoseconds of CLOCK_MONOTONIC */
+	FR_CLOCK_TSC = 1, /* raw clock value = invariant time stamp counter */
+};
+
+enum fr_region_kind {
+	FR_REGION_FILE = 0, /* a file in FR_DIR or in the default directory */
+	FR_REGION_MEMFD = 1, /* no usable directory: anonymous, does not survive the process */
+};
+
+enum fr_unwind_kind {
+	FR_UNWIND_LIBUNWIND = 0, /* call frame information through libunwind */
+	FR_UNWIND_FP = 1, /* libunwind missing or not redirectable: frame pointers */
+	FR_UNWIND_CALLER = 2, /* only the caller's address */
+};
+
+struct fr_section {
+	uint32_t id; /* enum fr_section_id */
+	uint32_t record_size; /* bytes of one record, 1 for byte streams */
+	uint64_t offset; /* from the start of the file */
+	uint64_t size; /* bytes reserved (live region) or present (snapshot) */
+	uint64_t x_used; /* bytes that hold data; a reader trusts min(x_used, size, file) */
+};
+
+enum fr_section_id {
+	FR_SEC_THREADS = 1, /* struct fr_thread_rec[] */
+	FR_SEC_MODULES = 2, /* struct fr_module_rec[] */
+	FR_SEC_DEPOT = 3, /* struct fr_stack_rec, each at 8 * stack id */
+	FR_SEC_FDS = 4, /* struct fr_fd_rec[], indexed by descriptor number */
+	FR_SEC_LOCKS = 5, /* struct fr_lock_rec[], open addressing; addr 0 = empty */
+	FR_SEC_DROPS = 6, /* uint64_t[], indexed by enum fr_drop */
+	FR_SEC_CLOCKS = 7, /* struct fr_clock_pair[], a ring; mono_ns 0 = never written */
+	FR_SEC_CHUNKS_RARE = 8, /* chunks of record_size bytes, each a struct fr_chunk + events */
+	FR_SEC_CHUNKS_DENSE = 9, /* the same for the dense tier */
+	FR_SEC_TRIGGER = 10, /* struct fr_trigger, snapshots only */
+	FR_SEC_CRASH = 11, /* struct fr_crash; signo 0 = no crash */
+	FR_SEC_NOTES = 12, /* UTF-8 lines: settings in force, refused values, limits met */
+	FR_SEC_HOOKS = 13, /* struct fr_hook_rec[], indexed by hook id: the coverage */
+	FR_SEC_SCHEMA = 14, /* struct fr_event_rec[]: so that unknown events can be shown */
+	FR_SEC_CONTROL = 15, /* struct fr_control: settings in force, and asked for from outside */
+};
+
+struct fr_header {
+	char magic[8];
+	uint32_t version;
+	uint32_t byte_order;
+	uint32_t header_size;
+	uint32_t section_count;
+	uint32_t x_state; /* enum fr_state */
+	uint32_t region_kind; /* enum fr_region_kind */
+	uint32_t pid; /* as the process sees itself */
+	uint32_t ppid;
+	uint32_t uid;
+	uint32_t arch; /* ELF e_machine: 62 x86-64, 183 aarch64 */
+	uint32_t clock_kind; /* enum fr_clock_kind */
+	uint32_t tick_shift; /* one tick = 2^tick_shift units of the raw clock */
+	uint32_t unwind_kind; /* enum fr_unwind_kind */
+	uint32_t signal; /* the signal that triggers a snapshot now; 0 = none */
+	uint64_t start_real_ns;
+	uint64_t start_mono_ns;
+	uint64_t x_snapshots; /* snapshots written so far: the next file's number - 1 */
+	uint64_t x_triggers_merged; /* triggers that fell into a running snapshot */
+	uint64_t slow_ns; /* FR_SLOW */
+	uint64_t min_age_ns; /* FR_MIN_AGE */
+	uint64_t max_bytes; /* FR_MAX_BYTES */
+	uint8_t levels[16]; /* level in force by enum fr_class */
+	uint32_t stack_depth; /* FR_STACK_DEPTH */
+	uint32_t recorder_version; /* major << 16 | minor << 8 | patch */
+	uint64_t stack_tests; /* FR_VERIFY_STACKS: stacks unwound a second time (x_) */
+	uint64_t stack_differ; /* of these, different from the memo's answer (x_) */
+	uint64_t sample_mean; /* mean bytes between memory samples */
+	uint64_t reserved[5];
+	char boot_id[40];
+	char host[64];
+	char comm[16];
+	char exe[512];
+	char out_dir[512]; /* where snapshots are written */
+	char cmdline[1024]; /* arguments separated by NUL, cut at the end */
+	struct fr_section sections[FR_SECTIONS_MAX];
+};
+
+/* ---- time --------------------------------------------------------------------------------- */
+
+/*
+ * Renewed at least each second in which something was recorded. ticks(raw) = raw >> tick_shift.
+ * Between two pairs time is interpolated, outside of them extrapolated with the nearest rate.
+ */
+struct fr_clock_pair {
+	uint64_t raw; /* TSC, or CLOCK_MONOTONIC again */
+	uint64_t mono_ns; /* CLOCK_MONOTONIC */
+	uint64_t real_ns; /* CLOCK_REALTIME */
+	uint64_t x_seq; /* number of this pair, from 1; 0 while it is written */
+};
+#define FR_CLOCK_PAIRS 64u
+
+/* ---- threads ------------------------------------------------------------------------------ */
+
+enum fr_thread_life {
+	FR_THREAD_FREE = 0,
+	FR_THREAD_LIVE = 1,
+	FR_THREAD_DEAD = 2,
+};
+
+enum fr_held_kind {
+	FR_HELD_MUTEX = 0,
+	FR_HELD_RDLOCK = 1,
+	FR_HELD_WRLOCK = 2,
+	FR_HELD_SPIN = 3,
+};
+
+/* A lock this thread holds. since/stack are 0 where the level did not record the acquisition. */
+struct fr_held {
+	uint64_t addr;
+	uint64_t since; /* ticks; a lower bound of the hold's age if FR_HELD_SINCE_SEEN */
+	uint32_t stack;
+	uint16_t kind; /* enum fr_held_kind */
+	uint16_t flags; /* FR_HELD_... */
+};
+#define FR_HELD_SINCE_SEEN 1u /* since = first time the recorder looked, not the acquisition */
+#define FR_HELD_MAX 14u
+
+struct fr_thread_rec {
+	uint32_t serial; /* 1 for the first thread recorded, never reused: handle T<serial> */
+	uint32_t tid;
+	uint32_t x_life; /* enum fr_thread_life */
+	uint32_t creator_tid; /* 0 = unknown (the main thread, raw clone) */
+	char name[16];
+	uint64_t handle; /* pthread_t */
+	uint64_t routine; /* start routine, 0 = main thread or unknown */
+	uint64_t start; /* ticks */
+	uint64_t end; /* ticks, 0 = not ended */
+	uint32_t create_stack;
+	uint16_t n_held; /* valid entries of held[] */
+	uint16_t held_more; /* locks held beyond these */
+	uint64_t events; /* recorded by this thread, all tiers, since its start */
+	/*
+	 * Current state: valid if st_seq is even and st_call is not 0. Written before the host's
+	 * blocking call starts, cleared after it. st_call is a hook id.
+	 */
+	uint32_t st_seq;
+	uint32_t st_call;
+	uint64_t st_since; /* ticks */
+	uint64_t st_object; /* lock or condition address, descriptor number, or pthread_t */
+	uint64_t st_object2; /* the mutex of a condition wait */
+	uint32_t st_owner; /* tid that held the lock when the wait began, 0 = unknown */
+	uint32_t st_stack;
+	uint64_t allocs; /* exact counts since the thread's start */
+	uint64_t frees;
+	uint64_t alloc_bytes;
+	uint64_t stack_lo; /* bounds of the thread's own stack, 0 = unknown */
+	uint64_t stack_hi;
+	uint64_t x_reported; /* st_since of the wait that the trigger `stuck` has told of */
+	uint64_t reserved;
+	struct fr_held held[FR_HELD_MAX];
+};
+
+/* ---- modules ------------------------------------------------------------------------------ */
+
+struct fr_module_rec {
+	uint64_t base; /* lowest mapped address */
+	uint64_t end; /* one past the highest mapped address */
+	uint64_t bias; /* address = bias + ELF virtual address */
+	uint64_t loaded; /* ticks when the recorder saw it first; 0 = at start */
+	uint64_t unloaded; /* ticks when the recorder saw it gone; 0 = still there */
+	uint32_t build_id_len; /* 0 = none */
+	uint32_t x_ready; /* 1 when the record is complete */
+	uint8_t build_id[32];
+	uint64_t reserved[2];
+	char path[416]; /* NUL-terminated; "" = unknown, "[vdso]" for the vDSO */
+};
+
+/* ---- stack depot -------------------------------------------------------------------------- */
+
+/*
+ * Stack id n stands at byte 8 * n of the depot; id 0 is "no stack". PCs are leaf first and always
+ * return addresses: a reader looks up pc - 1. (A PC that a signal interrupted is stored plus one.)
+ * After the PCs come the replay slots, which only the recorder uses; total_size covers them.
+ */
+struct fr_stack_rec {
+	uint32_t total_size; /* bytes of this record, a multiple of 8 */
+	uint16_t n_frames;
+	uint16_t flags; /* FR_STACK_... */
+	uint64_t hash; /* XXH3_64bits of the PCs: lets a reader refuse a torn record */
+	uint64_t pc[]; /* n_frames */
+};
+#define FR_STACK_COMPLETE 1u /* ends at the thread's root */
+#define FR_STACK_CUT 2u /* FR_STACK_DEPTH reached: outer frames are missing */
+#define FR_STACK_NO_CFI 4u /* some frame was found by its frame pointer only */
+
+/* ---- objects ------------------------------------------------------------------------------ */
+
+enum fr_fd_kind {
+	FR_FD_CLOSED = 0,
+	FR_FD_UNKNOWN = 1,
+	FR_FD_SOCKET = 2,
+	FR_FD_LISTENER = 3,
+	FR_FD_PIPE = 4,
+	FR_FD_EVENTFD = 5,
+	FR_FD_EPOLL = 6,
+	FR_FD_FILE = 7,
+	FR_FD_OTHER = 8,
+};
+
+struct fr_fd_rec {
+	uint32_t x_kind; /* enum fr_fd_kind */
+	uint32_t gen; /* raised each time the number is opened again */
+	uint64_t since; /* ticks when opened or first seen */
+	uint32_t stack; /* who opened it, 0 = unknown */
+	uint16_t peer_len;
+	uint16_t x_connecting; /* 1: a connect is under way, since `since` */
+	uint8_t peer[40]; /* struct sockaddr of the peer, cut to 40 bytes */
+};
+
+/* Lifetime totals of a lock, made when it was first contended (or initialised, at level full). */
+struct fr_lock_rec {
+	uint64_t x_addr;
+	uint64_t x_waits;
+	uint64_t x_wait_ticks;
+	uint64_t x_max_wait;
+	uint64_t x_late; /* contended, but seen only after the call: wait time unknown */
+	uint32_t first_stack; /* stack of the first contended acquisition */
+	uint32_t kind; /* enum fr_held_kind */
+	uint64_t reserved[2];
+};
+
+/* ---- chunks and events -------------------------------------------------------------------- */
+
+/*
+ * One thread fills a chunk; x_state says whether it still may. A reader copies the chunk, then
+ * looks at seq again: changed means torn. Bytes [64, 64 + x_committed) are whole events.
+ *
+ *   event = head byte, dt, stack, arguments
+ *     head  bit 7: short form (only the first `short` arguments of the schema row follow, the
+ *           others are 0); bits 0-6: event id
+ *     dt    varint: ticks since the chunk's previous event (first: since base)
+ *     stack varint: index << 1 into the chunk's stack dictionary (64 entries), or
+ *           id << 1 | 1, which also sets the dictionary entry FR_DICT_SLOT(id)
+ *     arguments by the schema row, see enum fr_arg
+ *
+ * varint: the number of trailing zero bits of the first byte, plus one, is the length in bytes
+ * (1..8), the value stands above them: 7 bits in one byte, 14 in two ... 56 in eight. A first byte
+ * of 0 is followed by 8 raw bytes. Signed values are zigzag: (v << 1) ^ (v >> 63).
+ *
+ * All dictionaries and the last addresses start empty (0) in each chunk: a chunk is read alone.
+ */
+struct fr_chunk {
+	uint64_t x_seq; /* number of this filling, rising over the tier; 0 = free or in change */
+	uint32_t x_state; /* enum fr_chunk_state */
+	uint32_t serial; /* thread's serial */
+	uint32_t tid;
+	uint32_t x_committed; /* bytes of whole events */
+	uint64_t base; /* ticks */
+	uint64_t last; /* ticks of the last event, set when the chunk is closed; 0 while open */
+	uint64_t first_event; /* events this thread had recorded in this tier before this chunk */
+	uint64_t reserved[2];
+};
+
+enum fr_chunk_state {
+	FR_CHUNK_FREE = 0,
+	FR_CHUNK_OPEN = 1,
+	FR_CHUNK_CLOSED = 2,
+};
+
+enum fr_tier {
+	FR_TIER_RARE = 0,
+	FR_TIER_DENSE = 1,
+};
+#define FR_TIERS 2
+#define FR_CHUNK_RARE 2048u
+#define FR_CHUNK_DENSE 8192u
+#define FR_EVENT_MAX 512u /* no event is longer */
+#define FR_ARGS_MAX 8
+
+enum fr_arg {
+	FR_ARG_NONE = 0,
+	FR_ARG_UINT = 1, /* varint */
+	FR_ARG_INT = 2, /* zigzag varint */
+	FR_ARG_OBJ = 3, /* address of a lock or the like: dictionary (see below) */
+	FR_ARG_PTR = 4, /* address of heap memory: a dictionary of its own */
+	FR_ARG_ADDR = 5, /* other address: varint */
+	FR_ARG_NS = 6, /* duration in ticks: varint */
+	FR_ARG_SIZE = 7, /* bytes: varint */
+	FR_ARG_FD = 8, /* descriptor, -1 = none: zigzag varint */
+	FR_ARG_ERR = 9, /* errno value or 0: varint */
+	FR_ARG_TID = 10, /* kernel thread id, 0 = unknown: varint */
+	FR_ARG_CALL = 11, /* hook id: which function exactly; varint */
+	FR_ARG_STR = 12, /* varint length, then bytes (not terminated, host's encoding) */
+	FR_ARG_SOCK = 13, /* varint length, then that many bytes of a struct sockaddr */
+	FR_ARG_SIG = 14, /* signal number: varint */
+	FR_ARG_STACK = 15, /* another stack id (creator's, ...): varint */
+	FR_ARG_PAIR = 16, /* varint length, then bytes: a key, NUL, a value (host's encoding) */
+};
+
+/*
+ * OBJ and PTR: varint of index << 1 into the kind's dictionary of 64 entries, or
+ * zigzag(address - last address of this kind) << 1 | 1, which also sets the entry
+ * FR_DICT_SLOT(address >> 3). Either way the address becomes "last". Modulo 2^56.
+ */
+#define FR_DICT_SIZE 64u
+#define FR_DICT_SLOT(v) ((uint32_t)(((uint64_t)(v)*0x9E3779B97F4A7C15ull) >> 58))
+
+struct fr_event_rec {
+	uint32_t id;
+	uint32_t n_args;
+	uint32_t n_short; /* arguments present in the short form */
+	uint32_t klass; /* enum fr_class */
+	char name[24]; /* "mutex.lock" */
+	uint8_t type[FR_ARGS_MAX]; /* enum fr_arg */
+	char arg[FR_ARGS_MAX][12]; /* names, NUL-terminated unless 12 long */
+	uint64_t reserved[2];
+};
+
+/* ---- trigger, crash, coverage ------------------------------------------------------------- */
+
+enum fr_trigger_kind {
+	FR_TRIGGER_NONE = 0,
+	FR_TRIGGER_SIGNAL = 1,
+	FR_TRIGGER_CRASH = 2,
+	FR_TRIGGER_THRESHOLD = 3,
+	FR_TRIGGER_API = 4,
+	FR_TRIGGER_EXIT = 5,
+	FR_TRIGGER_LIVE = 6, /* taken from outside */
+};
+
+struct fr_trigger {
+	uint32_t kind; /* enum fr_trigger_kind */
+	uint32_t signo;
+	uint32_t tid;
+	uint32_t number; /* of this snapshot, from 1 */
+	uint64_t ticks;
+	uint64_t real_ns;
+	uint64_t merged; /* other triggers that fell into this snapshot */
+	uint32_t sender_pid; /* si_pid, 0 = unknown */
+	uint32_t reserved;
+	char reason[192]; /* text: rule that fired, argument of fr_snapshot() */
+};
+
+struct fr_crash {
+	uint32_t signo;
+	int32_t code; /* si_code */
+	uint32_t tid;
+	uint32_t stack; /* stack id, 0 = none */
+	uint64_t fault_addr;
+	uint64_t ticks;
+	uint64_t real_ns;
+	uint64_t pc;
+	uint64_t sp;
+	uint64_t fp;
+	uint64_t regs[32]; /* general registers in the order of the kernel's mcontext */
+	uint32_t n_regs;
+	uint32_t sender_pid;
+	uint64_t reserved[4];
+};
+
+struct fr_hook_rec {
+	char name[40];
+	uint32_t id;
+	uint32_t taken; /* 1 = real function found; 0 = this libc has none */
+	uint32_t klass;
+	uint32_t reserved;
+	uint64_t provider; /* address of the real function: which module provides it */
+};
+
+/* ---- control ------------------------------------------------------------------------------ */
+
+enum fr_rule_unit {
+	FR_RULE_FLAG = 0, /* set (1) or not (0) */
+	FR_RULE_NS = 1,
+	FR_RULE_BYTES = 2,
+};
+#define FR_RULES_MAX 24u
+
+/* One condition of FR_TRIGGER; its place in the array is its number. */
+struct fr_rule_rec {
+	char name[16]; /* "lock_wait"; "" = no such rule */
+	uint32_t unit; /* enum fr_rule_unit */
+	uint32_t x_fired; /* snapshots it has asked for */
+};
+
+/* Settings that can be changed while the process runs. */
+struct fr_settings {
+	uint8_t levels[16]; /* enum fr_level by enum fr_class */
+	uint64_t slow_ns;
+	uint64_t cooldown_ns;
+	uint64_t trigger_max;
+	uint64_t limit[FR_RULES_MAX]; /* by rule, in its unit; 0 = not set */
+};
+
+/*
+ * `fr ctl` writes wanted, its hash and then x_request, a number larger than x_answer. The recorder
+ * looks when it next writes a clock pair or something slow, takes a copy, and believes it only if
+ * the hash fits and every value is possible; either way x_answer becomes x_request.
+ */
+struct fr_control {
+	uint64_t x_request;
+	uint64_t x_answer;
+	uint32_t x_refused; /* 1 = the last request made no sense and changed nothing */
+	uint32_t n_rules;
+	uint64_t x_suppressed; /* thresholds crossed without a snapshot: FR_TRIGGER_MAX, FR_COOLDOWN
+				*/
+	uint8_t configured[16]; /* levels as they were at the start */
+	uint64_t hash; /* fr_settings_hash() of wanted */
+	struct fr_settings wanted;
+	struct fr_settings in_force;
+	struct fr_rule_rec rules[FR_RULES_MAX];
+};
+
+/* FNV-1a, 64 bits, over the bytes of S. */
+static inline uint64_t fr_settings_hash(const struct fr_settings *s)
+{
+	uint64_t h = 0xcbf29ce484222325ull;
+
+	for (size_t i = 0; i < sizeof(*s); i++)
+		h = (h ^ ((const uint8_t *)s)[i]) * 0x100000001b3ull;
+	return h;
+}
+
+/* ---- levels and classes ------------------------------------------------------------------- */
+
+enum fr_class {
+	FR_CLASS_THREAD = 0,
+	FR_CLASS_LOCK = 1,
+	FR_CLASS_NET = 2,
+	FR_CLASS_MEM = 3,
+	FR_CLASS_IO = 4,
+	FR_CLASS_USER = 5,
+	FR_CLASS_RECORDER = 6,
+};
+#define FR_CLASSES 7
+
+/* 0 is what a wiped gate shows: not born, or just forked. */
+enum fr_level {
+	FR_LEVEL_UNBORN = 0,
+	FR_LEVEL_OFF = 1,
+	FR_LEVEL_SLOW = 2, /* contended, blocking, failed, longer than FR_SLOW */
+	FR_LEVEL_SAMPLED = 3, /* memory only */
+	FR_LEVEL_FULL = 4, /* every call */
+};
+
+_Static_assert(sizeof(struct fr_section) == 32, "wire");
+_Static_assert(sizeof(struct fr_header) <= FR_HEADER_SIZE, "wire");
+_Static_assert(sizeof(struct fr_clock_pair) == 32, "wire");
+_Static_assert(sizeof(struct fr_held) == 24, "wire");
+_Static_assert(sizeof(struct fr_thread_rec) == 512, "wire");
+_Static_assert(sizeof(struct fr_module_rec) == 512, "wire");
+_Static_assert(sizeof(struct fr_stack_rec) == 16, "wire");
+_Static_assert(sizeof(struct fr_fd_rec) == 64, "wire");
+_Static_assert(sizeof(struct fr_lock_rec) == 64, "wire");
+_Static_assert(sizeof(struct fr_chunk) == 64, "wire");
+_Static_assert(sizeof(struct fr_event_rec) == 160, "wire");
+_Static_assert(sizeof(struct fr_hook_rec) == 64, "wire");
+_Static_assert(sizeof(struct fr_rule_rec) == 24, "wire");
+_Static_assert(sizeof(struct fr_settings) == 232, "wire");
+
+#endif

@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * work.c - what `make bench` measures: hooked calls in a tight loop at a given stack depth.
+ *
+ *   work OP DEPTH THREADS ITERATIONS
+ *
+ * Prints the median over 15 batches of the ns per iteration of the slowest thread: of the pair, or
+ * for lock, unlock, malloc and free of that half of the pair alone. It knows nothing of the
+ * recorder: the harness (micro.py) runs it with and without.
+ */
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define BATCHES 15
+#define THREADS_MAX 64
+
+/* RUN makes N iterations and returns the ns they took, or those of the part that is asked for. */
+struct op {
+	const char *name;
+	double (*run)(long n);
+};
+
+struct worker {
+	pthread_t th;
+	double ns[BATCHES];
+};
+
+static const struct op *op;
+static long iterations;
+static int depth;
+static pthread_barrier_t start_line;
+
+static double now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (double)ts.tv_sec * 1e9 + (double)ts.tv_nsec;
+}
+
+/* ---- the operations: a mutex and blocks of each thread's own -----------------------------------
+ */
+
+static double lock_unlock(long n)
+{
+	pthread_mutex_t m = PTHREAD_MUTEX_INITIALIZER;
+	double t0 = now_ns();
+
+	for (long i = 0; i < n; i++) {
+		pthread_mutex_lock(&m);
+		pthread_mutex_unlock(&m);
+	}
+	return now_ns() - t0;
+}
+
+static double malloc_free(long n)
+{
+	double t0 = now_ns();
+
+	for (long i = 0; i < n; i++) {
+		void *volatile p = malloc(64);
+
+		free(p);
+	}
+	return now_ns() - t0;
+}
+
+/* 64 blocks of different sizes live at a time: addresses and sizes as in a real program */
+static double malloc_mix(long n)
+{
+	void *live[64] = {0};
+	double t0 = now_ns();
+
+	for (long i = 0; i < n; i++) {
+		free(live[i % 64]);
+		live[i % 64] = malloc(16 + (size_t)(i * 37 % 500));
+	}
+	for (int i = 0; i < 64; i++)
+		free(live[i]);
+	return now_ns() - t0;
+}
+
+static double calloc_free(long n)
+{
+	double t0 = now_ns();
+
+	for (long i = 0; i < n; i++) {
+		void *volatile p = calloc(1, 64);
+
+		free(p);
+	}
+	return now_ns() - t0;
+}
+
+/* The halves: in groups, so that the clock's own cost is spread; it is the same in all modes. */
+#define GROUP 8 /* fewer than the recorder lists as held */
+
+struct halves {
+	double first, second;
+};
+
+static struct halves lock_halves(long n)
+{
+	static __thread pthread_mutex_t m[GROUP];
+	struct halves h = {0, 0};
+
+	for (int k = 0; k < GROUP; k++)
+		pthread_mutex_init(&m[k], NULL);
+	for (long i = 0; i < n; i += GROUP) {
+		double t0 = now_ns(), t1;
+
+		for (int k = 0; k < GROUP; k++)
+			pthread_mutex_lock(&m[k]);
+		t1 = now_ns();
+		for (int k = GROUP; k-- > 0;)
+			pthread_mutex_unlock(&m[k]);
+		h.first += t1 - t0;
+		h.second += now_ns() - t1;
+	}
+	return h;
+}
+
+static struct halves malloc_halves(long n)
+{
+	struct halves h = {0, 0};
+	void *volatile p[GROUP];
+
+	for (long i = 0; i < n; i += GROUP) {
+		double t0 = now_ns(), t1;
+
+		for (int k = 0; k < GROUP; k++)
+			p[k] = malloc(64);
+		t1 = now_ns();
+		for (int k = 0; k < GROUP; k++)
+			free(p[k]);
+		h.first += t1 - t0;
+		h.second += now_ns() - t1;
+	}
+	return h;
+}
+
+static double lock_only(long n)
+{
+	return lock_halves(n).first;
+}
+
+static double unlock_only(long n)
+{
+	return lock_halves(n).second;
+}
+
+static double malloc_only(long n)
+{
+	return malloc_halves(n).first;
+}
+
+static double free_only(long n)
+{
+	return malloc_halves(n).second;
+}
+
+static const struct op ops[] = {
+	{"lock", lock_only},        {"unlock", unlock_only},      {"malloc", malloc_only},
+	{"free", free_only},        {"lock_unlock", lock_unlock}, {"malloc_free", malloc_free},
+	{"malloc_mix", malloc_mix}, {"calloc_free", calloc_free},
+};
+
+/* ---- running
+ * ------------------------------------------------------------------------------------- */
+
+static __attribute__((noinline)) double dig(int left, long n)
+{
+	double ns = left > 0 ? dig(left - 1, n) : op->run(n);
+
+	__asm__ volatile(""); /* no sibling call: each level is a frame */
+	return ns;
+}
+
+static void *work(void *arg)
+{
+	struct worker *w = arg;
+
+	for (int b = 0; b < BATCHES; b++) {
+		pthread_barrier_wait(&start_line);
+		w->ns[b] = dig(depth, iterations) / (double)iterations;
+	}
+	return NULL;
+}
+
+static int by_value(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+int main(int argc, char **argv)
+{
+	static struct worker workers[THREADS_MAX];
+	double slowest[BATCHES] = {0};
+	int threads;
+
+	if (argc != 5)
+		return 2;
+	for (size_t i = 0; i < sizeof(ops) / sizeof(*ops); i++) {
+		if (strcmp(ops[i].name, argv[1]) == 0)
+			op = &ops[i];
+	}
+	depth = atoi(argv[2]);
+	threads = atoi(argv[3]);
+	iterations = atol(argv[4]);
+	if (!op || threads < 1 || threads > THREADS_MAX || iterations < 1)
+		return 2;
+	pthread_barrier_init(&start_line, NULL, (unsigned int)threads);
+	for (int i = 1; i < threads; i++)
+		pthread_create(&workers[i].th, NULL, work, &workers[i]);
+	work(&workers[0]);
+	for (int i = 1; i < threads; i++)
+		pthread_join(workers[i].th, NULL);
+	for (int b = 0; b < BATCHES; b++) {
+		for (int i = 0; i < threads; i++)
+			slowest[b] = workers[i].ns[b] > slowest[b] ? workers[i].ns[b] : slowest[b];
+	}
+	qsort(slowest, BATCHES, sizeof(*slowest), by_value);
+	printf("%.3f\n", slowest[BATCHES / 2]);
+	return 0;
+}

@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: MIT
+"""oracle.py - laws that the events of any recording obey, after Go's trace validator."""
+
+TAKES = {"mutex.lock", "rwlock.rdlock", "rwlock.wrlock"}
+
+
+def check(events):
+    order(events)
+    locks(events)
+
+
+def order(events):
+    """Ids are places in the stream; time does not run backwards, for nobody."""
+    last = 0
+    for place, e in enumerate(events, 1):
+        assert e["id"] == f"E{place}", e
+        assert e["t_ns"] >= last, e
+        assert e.get("dur_ns", 0) >= 0, e
+        last = e["t_ns"]
+        for frame in e.get("stack") or []:
+            assert frame.get("mod") or frame.get("fn") or frame.get("off") is not None, e
+
+
+def locks(events):
+    """
+    Nobody releases a mutex that another thread holds, nor takes one that is held. Holds as far as
+    each of a lock's acquisitions was recorded (level full); a lock whose first event is its
+    release was taken before the window.
+    """
+    holder = {}
+    for e in events:
+        if e["event"] == "mutex.lock" and not e.get("err"):
+            lock = e["lock"]
+            owner, depth = holder.get(lock, (None, 0))
+            # stamped after the call: the releaser's event, stamped before its call, came first
+            assert owner in (None, e["tid"]), f"{e}: held by {owner}"
+            holder[lock] = (e["tid"], depth + 1)
+        elif e["event"] == "mutex.unlock" and e["lock"] in holder:
+            owner, depth = holder[e["lock"]]
+            assert owner in (None, e["tid"]), f"{e}: held by {owner}"
+            holder[e["lock"]] = (owner, depth - 1) if depth > 1 else (None, 0)
+        elif e["event"] == "cond.wait":
+            # released and taken again inside: the holder before and after is the waiter
+            owner, _ = holder.get(e["lock"], (None, 0))
+            holder[e["lock"]] = (e["tid"], 1)

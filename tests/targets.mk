@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: MIT
+# targets.mk - the programs that the integration tests record. Included by tests/tests.mk.
+#
+# examples: programs a user could have written, built as a user would build them.
+# targets:  small programs that print the truth which the recording must then show.
+
+TESTS := $O/tests
+TARGET_FLAGS := -std=gnu11 $(WARN) -MMD -MP -D_GNU_SOURCE -g -pthread
+
+EXAMPLES := $(patsubst tests/examples/%.c,$(TESTS)/examples/%,$(wildcard tests/examples/*/*.c))
+PLAIN := $(patsubst tests/targets/%.c,$(TESTS)/targets/%,$(wildcard tests/targets/*.c))
+# inner.so lies in sub/ only, where outer.so's RUNPATH leads.
+PLUGINS := $(addprefix $(TESTS)/targets/plugins/,cxx.so outer.so deep.so ctor.so sub/inner.so)
+# The truth test again, in the other shapes programs come in.
+TRUTHS := $(addprefix $(TESTS)/targets/truth-,O2 nopie nofp stripped)
+# The same at -O2, and programs in C++.
+OPTIMISED := $(addprefix $(TESTS)/targets/,sync-O2 c11-O2 threads-O2)
+CXX_PLAIN := $(patsubst tests/targets/%.cc,$(TESTS)/targets/%,$(wildcard tests/targets/*.cc))
+
+FORTIFIED := $(TESTS)/targets/net_calls-fortified
+
+.PHONY: targets examples
+examples: $(EXAMPLES)
+targets: $(FORTIFIED)
+targets: $(PLAIN) $(PLUGINS) $(TRUTHS) $(OPTIMISED) $(CXX_PLAIN)
+
+# Frames of interest stay visible: no sibling calls. The rest is what a release build does.
+$(TESTS)/examples/%: tests/examples/%.c
+	$(call say,EXAMPLE,$@)
+	$Q mkdir -p $(@D)
+	$Q$(CC) $(TARGET_FLAGS) -O2 -fno-optimize-sibling-calls -o $@ $<
+
+$(TESTS)/targets/%: tests/targets/%.c
+	$(call say,TARGET,$@)
+	$Q mkdir -p $(@D)
+	$Q$(CC) $(TARGET_FLAGS) -O0 -o $@ $< $(LDFLAGS) -ldl
+
+$(TESTS)/targets/truth-O2: SHAPE := -O2
+$(TESTS)/targets/truth-nopie: SHAPE := -O2 -no-pie -fno-pie
+$(TESTS)/targets/truth-nofp: SHAPE := -O2 -fomit-frame-pointer -D_FORTIFY_SOURCE=2
+$(TESTS)/targets/truth-stripped: SHAPE := -O2 -s
+$(TRUTHS): tests/targets/truth.c
+	$(call say,TARGET,$@)
+	$Q mkdir -p $(@D)
+	$Q$(CC) $(TARGET_FLAGS) $(SHAPE) -fno-optimize-sibling-calls -o $@ $<
+
+$(OPTIMISED): $(TESTS)/targets/%-O2: tests/targets/%.c
+	$(call say,TARGET,$@)
+	$Q mkdir -p $(@D)
+	$Q$(CC) $(TARGET_FLAGS) -O2 -fno-optimize-sibling-calls -o $@ $<
+
+$(CXX_PLAIN): $(TESTS)/targets/%: tests/targets/%.cc
+	$(call say,TARGET,$@)
+	$Q mkdir -p $(@D)
+	$Q$(CXX) $(filter-out -std=% -Wmissing-prototypes -Wstrict-prototypes,$(TARGET_FLAGS)) \
+		-std=c++17 -O1 -o $@ $<
+
+$(TESTS)/targets/alone: LDFLAGS += -static
+$(FORTIFIED): $(TESTS)/targets/%-fortified: tests/targets/%.c
+	$(call say,TARGET,$@)
+	$Q mkdir -p $(@D)
+	$Q$(CC) $(TARGET_FLAGS) -O2 -D_FORTIFY_SOURCE=2 -fno-optimize-sibling-calls -o $@ $<
+
+$(TESTS)/targets/dl $(TESTS)/targets/args: LDFLAGS += '-Wl,-rpath,$$ORIGIN/plugins' -Wl,--enable-new-dtags
+$(TESTS)/targets/plugins/outer.so: LDFLAGS += '-Wl,-rpath,$$ORIGIN/sub' -Wl,--enable-new-dtags
+$(TESTS)/targets/plugins/%.so: tests/targets/plugins/%.c
+	$(call say,PLUGIN,$@)
+	$Q mkdir -p $(@D)
+	$Q$(CC) $(TARGET_FLAGS) -O0 -fPIC -shared -o $@ $< $(LDFLAGS)
+
+$(TESTS)/targets/plugins/sub/%.so: tests/targets/plugins/%.c
+	$(call say,PLUGIN,$@)
+	$Q mkdir -p $(@D)
+	$Q$(CC) $(TARGET_FLAGS) -O0 -fPIC -shared -o $@ $<
+
+$(TESTS)/targets/plugins/%.so: tests/targets/plugins/%.cc
+	$(call say,PLUGIN,$@)
+	$Q mkdir -p $(@D)
+	$Q$(CXX) $(filter-out -std=% -Wmissing-prototypes -Wstrict-prototypes,$(TARGET_FLAGS)) \
+		-O0 -fPIC -shared -o $@ $<
+
+-include $(wildcard $(TESTS)/examples/*/*.d $(TESTS)/targets/*.d $(TESTS)/targets/plugins/*.d)
+
+# What make bench measures: nothing of it may be optimised away.
+$(TESTS)/bench/work: tests/bench/work.c
+	$(call say,BENCH,$@)
+	$Q mkdir -p $(@D)
+	$Q$(CC) $(TARGET_FLAGS) -O2 -fno-builtin -o $@ $<

@@ -1,0 +1,227 @@
+# SPDX-License-Identifier: MIT
+"""fr ctl PID: settings of a live process changed through its region, and what may not be changed."""
+
+import os
+import pathlib
+import random
+import struct
+import subprocess
+
+import pytest
+
+import fr
+
+CONTROL = 15
+
+
+def ctl(p, *args, ok=(0,)):
+    return fr.fr("ctl", p.pid, *args, ok=ok)
+
+
+def levels(p):
+    return fr.read("ctl", p.pid)["levels"]
+
+
+def busy(host, **settings):
+    """A process that makes small calls until it is killed."""
+    p = host.target("triggers", "calls:100000", **settings)
+    p.line("begin")
+    fr.wait_for(lambda: len(fr.read("events", p.pid, ok=(0, 3))) > 0, "its first events")
+    return p
+
+
+def kinds(p, after=0):
+    return [e["event"] for e in fr.read("events", p.pid, ok=(0, 3)) if e["t_ns"] > after]
+
+
+def test_shows_what_is_in_force(host):
+    p = busy(host, FR_SLOW="250us", FR_EVENTS="lock=full,mem=off", FR_TRIGGER="recv>3s,rss>2G")
+    c = fr.read("ctl", p.pid)
+    assert c["levels"] == {"thread": "full", "lock": "full", "net": "full", "mem": "off",
+                           "io": "slow", "user": "full"}
+    assert c["slow_ns"] == 250000 and c["rules"]["recv"]["limit"] == 3 * 10**9
+    assert c["rules"]["rss"] == {"unit": "bytes", "limit": 2 << 30, "fired": 0}
+    text = ctl(p).out
+    assert "recv > 3 s" in text.replace("3.00", "3") and "lock=full" in text
+
+
+def test_changes_levels(host):
+    p = busy(host, FR_EVENTS="net=slow,lock=full", FR_SLOW="10s")
+    assert "net.send" not in kinds(p)
+    ctl(p, "events=net=full")
+    assert levels(p)["net"] == "full" and fr.read("info", p.pid)["header"]["levels"]["net"] == "full"
+    fr.wait_for(lambda: kinds(p).count("net.send") > 10, "recorded sends")
+    assert any(e["event"] == "level" and e["level"] == 4 for e in fr.read("events", p.pid))
+    assert p.alive()
+
+
+def test_off_and_on(host):
+    """Off records nothing more; on wakes it up again."""
+    p = busy(host)
+    ctl(p, "off")
+    assert set(levels(p).values()) == {"off"}
+    count = lambda: len(fr.read("events", p.pid))
+    before = fr.wait_for(lambda: (n := count()) == count() and n, "silence")
+    calm = [count() for _ in range(20)]
+    assert calm == [before] * 20
+    ctl(p, "on")
+    assert levels(p)["net"] == "full" and levels(p)["lock"] == "slow"
+    fr.wait_for(lambda: count() > before + 10, "events again")
+    assert p.alive()
+
+
+def test_changed_trigger_fires(host):
+    p = host.target("triggers", "calls:2000", "lock:150", "lock:150", "stay")
+    p.line("begin")
+    ctl(p, "trigger=lock_wait>60ms", "cooldown=90s")
+    assert fr.read("ctl", p.pid)["cooldown_ns"] == 90 * 10**9
+    t = fr.read("report", host.snapshot(p))["trigger"]
+    assert t["reason"].startswith("lock_wait ") and "> 60 ms" in t["reason"]
+
+
+def test_trigger_is_taken_back(host):
+    p = host.target("triggers", "calls:2000", "lock:150", "calls:100", FR_TRIGGER="lock_wait>60ms,exit")
+    p.line("begin")
+    ctl(p, "trigger=exit")
+    assert p.code() == 0
+    assert [fr.read("report", f)["trigger"]["kind"] for f in host.snapshots(p.pid)] == ["exit"]
+
+
+def test_hold_raises_lock(host):
+    p = busy(host)
+    ctl(p, "trigger=hold>50ms")
+    assert levels(p)["lock"] == "full"
+
+
+@pytest.mark.parametrize("bad", ["events=", "events=lock", "events=lock=much", "events=moon=full",
+                                 "events=recorder=off", "slow=", "slow=quick", "trigger=moon>3s",
+                                 "trigger=recv", "trigger=exit>3s", "trigger_max=-1", "cooldown=1",
+                                 "off=1", "nothing=3", "on="])
+def test_refused_before_it_is_written(host, bad):
+    p = busy(host)
+    before = fr.read("ctl", p.pid)
+    r = ctl(p, "events=lock=full", bad, ok=(1,))
+    assert bad in r.err
+    assert fr.read("ctl", p.pid) == before
+
+
+def test_idle_process_applies_later(host):
+    """One that sleeps is told when it next records something; fr ctl says so."""
+    p = host.target("triggers", "poll:6000", "lock:10", "stay")
+    fr.wait_for(lambda: fr.task_syscall(p.pid, p.pid) in (fr.SYS_POLL, 271), "the poll")
+    r = ctl(p, "events=lock=full")
+    assert "will see the new settings" in r.err
+    ctl(p, "slow=3ms")  # on top of the one that waits
+    p.line("stay")
+    c = fr.read("ctl", p.pid)
+    assert c["levels"]["lock"] == "full" and c["slow_ns"] == 3000000
+
+
+def test_children_inherit_the_change(host):
+    script = ("import os, time, socket\n"
+              "a, b = socket.socketpair()\n"
+              "end = time.time() + 2.5\n"
+              "print('begin', flush=True)\n"
+              "while time.time() < end:\n    a.send(b'x'); b.recv(1); time.sleep(.01)\n"
+              "pid = os.fork()\n"
+              "while True:\n    a.send(b'x'); b.recv(1); time.sleep(.01)\n")
+    p = host.start("/usr/bin/python3", "-c", script)
+    p.line("begin")
+    ctl(p, "events=lock=full", "slow=7ms")
+    child = fr.wait_for(lambda: pathlib.Path(f"/proc/{p.pid}/task/{p.pid}/children").read_text(),
+                        "the child").split()[0]
+    try:
+        fr.wait_for(lambda: fr.fr("ctl", child, ok=(0, 1)).returncode == 0, "the child's region")
+        c = fr.read("ctl", child)
+        assert c["levels"]["lock"] == "full" and c["slow_ns"] == 7000000
+    finally:
+        os.kill(int(child), 9)
+
+
+def test_a_process_started_with_all_off_does_not_listen(host):
+    p = host.target("triggers", "stay", FR_EVENTS="off")
+    p.line("stay")
+    assert "does not listen" in ctl(p, "on", ok=(1,)).err
+    assert set(levels(p).values()) == {"off"}
+
+
+def test_gone_process(host):
+    p = busy(host)
+    p.kill()
+    region, = host.regions()
+    assert "is gone" in fr.fr("ctl", region, "off", ok=(1,)).err
+    assert fr.read("ctl", region)["levels"]["net"] == "full", "what was in force can still be read"
+
+
+def test_other_users_may_not(host, root):
+    p = busy(host)
+    os.chmod(host.path, 0o755)
+    host.dir.chmod(0o755)
+    for d in host.path.parents:
+        if d != pathlib.Path("/") and d.stat().st_mode & 0o001 == 0:
+            d.chmod(d.stat().st_mode | 0o011)
+    region, = host.regions()
+    r = subprocess.run(["setpriv", "--reuid=65534", "--clear-groups", fr.FR, "ctl", region, "off"],
+                       capture_output=True, text=True, check=False)
+    assert r.returncode == 1 and ("ermission denied" in r.stderr or "cannot be" in r.stderr), r
+    assert levels(p)["net"] == "full"
+
+
+def control_place(region):
+    """Offset and size of the control section."""
+    head = region.read_bytes()[:4096]
+    count = struct.unpack_from("<I", head, 20)[0]
+    for i in range(count):
+        sid, rec, off = struct.unpack_from("<IIQ", head, section_table(head) + 32 * i)
+        if sid == CONTROL:
+            return off, rec
+    raise AssertionError("no control section")
+
+
+def section_table(head):
+    """Where the section table begins: the first entry is that of the drops."""
+    for at in range(64, 4096 - 32, 8):
+        sid, rec, off = struct.unpack_from("<IIQ", head, at)
+        if (sid, rec, off) == (6, 8, 4096):
+            return at
+    raise AssertionError("no section table")
+
+
+def test_nonsense_does_no_harm(host):
+    """Random bytes in the control section: refused, counted as such, and the host runs on."""
+    p = busy(host)
+    region, = host.regions()
+    at, size = control_place(region)
+    rng = random.Random(7)
+    before = levels(p)
+    for i in range(40):
+        with open(region, "r+b") as f:
+            f.seek(at + 56)
+            f.write(rng.randbytes(size - 56))
+            f.seek(at)
+            f.write(struct.pack("<Q", rng.randrange(1, 1 << 63)))
+    fr.wait_for(lambda: struct.unpack_from("<I", region.read_bytes(), at + 16)[0] == 1, "refusal")
+    header = fr.read("info", p.pid, ok=(0, 3))["header"]["levels"]
+    assert {k: header[k] for k in before} == before
+    assert p.alive()
+    fr.fr("ctl", p.pid, ok=(0, 1))
+    fr.fr("report", p.pid, ok=(0, 3))
+
+
+def test_settings_with_a_good_hash_are_checked_too(host):
+    """A hash is no proof of sense: levels and limits that cannot be are refused by the recorder."""
+    p = busy(host)
+    region, = host.regions()
+    at, _ = control_place(region)
+    wanted = bytearray(232)
+    wanted[:6] = bytes([9] * 6)
+    h = 0xcbf29ce484222325
+    for b in wanted:
+        h = ((h ^ b) * 0x100000001b3) % (1 << 64)
+    with open(region, "r+b") as f:
+        f.seek(at + 48)
+        f.write(struct.pack("<Q", h) + bytes(wanted))
+        f.seek(at)
+        f.write(struct.pack("<Q", 1))
+    fr.wait_for(lambda: struct.unpack_from("<QQI", region.read_bytes(), at)[1:] == (1, 1), "refusal")
+    assert levels(p)["net"] == "full" and p.alive()

@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: MIT
+"""Files, descriptors, sleeps, maps: what is recorded, and that a number means what it means."""
+
+import json
+
+import pytest
+
+import fr
+import test_truth
+
+
+def said_and_recorded(host, name, *args, **settings):
+    p = host.target(name, *args, **settings)
+    assert p.code() == 0, (p.lines[-3:], p.stderr())
+    return [json.loads(line) for line in p.lines], fr.read("events", host.snapshot(p))
+
+
+def check_places(pairs, name):
+    for call, event in pairs:
+        leaf = next(f for f in event["stack"] if not f["inl"])
+        assert (leaf["fn"], leaf["line"]) == (call["fn"], call["line"]), (call, event)
+        assert leaf["file"].endswith(f"tests/targets/{name}.c")
+
+
+def test_every_file_call_is_recorded(full):
+    """Opens with their modes, transfers, syncs, renames, sleeps: arguments, results, places."""
+    said, events = said_and_recorded(full, "files", "truth", full.cwd)
+    sleeps = [s for s in said if s["event"] == "io.sleep"]
+    others = [s for s in said if s["event"] != "io.sleep"]
+    pairs = list(test_truth.match_all(others, events))
+    assert len(pairs) == len(others) == 30
+    check_places(pairs, "files")
+    found = [e for e in events if e["event"] == "io.sleep"]
+    assert len(found) == len(sleeps) == 6
+    for call, event in zip(sleeps, found):
+        assert event["via"] == call["via"] and event.get("err", 0) == call["err"]
+        if not call["err"]:
+            assert abs(event["asked_ns"] - call["about_ns"]) < 0.1 * call["about_ns"], (call, event)
+            assert event["dur_ns"] >= 0.99 * event["asked_ns"], event
+
+
+def test_large_maps(full):
+    said, events = said_and_recorded(full, "files", "maps")
+    pairs = list(test_truth.match_all(said, events))
+    assert len(pairs) == len(said) == 4
+    check_places(pairs, "files")
+    assert not [e for e in events if e["event"].startswith("mem.") and e.get("size") == 8192
+                and e["event"] in ("mem.map", "mem.unmap")]
+
+
+def test_level_slow_keeps_the_slow_and_the_failed(tmp_path):
+    host = fr.Host(tmp_path, FR_TRIGGER="exit", FR_SLOW="2ms")
+    said, events = said_and_recorded(host, "files", "truth", host.cwd)
+    io = [e for e in events if e["event"].startswith("io.") or e["event"] == "fd.open"]
+    assert io
+    for e in io:
+        woke = e["event"] == "io.write" and e["kind"] == 4
+        assert woke or e.get("err") or e["dur_ns"] >= 2000000, e
+    failed = [s for s in said if s.get("err") and s["event"] != "io.sleep"]
+    assert len(failed) == 4
+    list(test_truth.match_all(failed, events))
+
+
+def test_level_off_is_off(tmp_path):
+    host = fr.Host(tmp_path, FR_TRIGGER="exit", FR_EVENTS="io=off")
+    _, events = said_and_recorded(host, "files", "truth", host.cwd)
+    assert not [e for e in events if e["event"].startswith(("io.", "fd."))]
+
+
+@pytest.mark.parametrize("events", ["", "full", "off", "net=off", "io=off"])
+def test_same_without(host, events):
+    """Results are the target's own checks; what it prints does not depend on us."""
+    strip = lambda p: [{k: v for k, v in json.loads(line).items() if k not in
+                        ("tid", "ptr", "old")} for line in p.lines]
+    settings = {"FR_EVENTS": events} if events else {}
+    for name, args in (("files", ["truth", host.cwd]), ("descriptors", []), ("files", ["maps"])):
+        bare = host.target(name, *args, recorded=False)
+        assert bare.code() == 0, bare.lines[-1]
+        p = host.target(name, *args, **settings)
+        assert p.code() == 0, p.lines[-1]
+        if args[:1] != ["truth"]:
+            assert strip(p) == strip(bare)
+
+
+def test_descriptors_are_what_they_are(full):
+    """dup2, closefrom, close_range, fclose, pclose and SCM_RIGHTS change what a number means."""
+    said, events = said_and_recorded(full, "descriptors")
+    for s in said:
+        s["via"] = s["via"] or ""
+    pairs = list(test_truth.match_all(said, events))
+    assert len(pairs) == len(said) >= 25
+    check_places([(c, e) for c, e in pairs if c["event"] != "fd.received"], "descriptors")
+
+
+def test_descriptors_at_default_levels(host):
+    """The table is as true where nothing but sockets is recorded in full."""
+    said, events = said_and_recorded(host, "descriptors", FR_TRIGGER="exit")
+    sent = [e["fd"] for e in events if e["event"] == "net.send" and e["via"] == "write"]
+    assert sent == [s["fd"] for s in said if s["event"] == "net.send"]
+
+
+# ---- in the report -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("call", ["nanosleep", "read"])
+def test_lock_held_over_a_sleep_or_a_pipe(host, call):
+    p = host.target("files", "hold", host.cwd, call, FR_TRIGGER="exit")
+    assert p.code() == 0, p.lines
+    finding, *_ = fr.findings(fr.read("report", host.snapshot(p)), "lock-held-across-blocking-call")
+    assert f"{call}()" in finding["title"], finding["title"]
+    assert "slow_call" in json.dumps(finding["stacks"][0])
+
+
+def test_blocked_in_read_of_a_pipe_is_no_peer(host):
+    """The state of a live thread: a read of a pipe is of a file, with its number."""
+    script = "import os; r, w = os.pipe(); print('fd', r, flush=True); os.read(r, 1)"
+    p = host.start("/usr/bin/python3", "-c", script)
+    fd = int(p.line("fd").split()[1])
+    state = lambda: fr.read("threads", p.pid, ok=(0, 3))[0].get("on") or {}
+    on = fr.wait_for(lambda: state() if state().get("kind") == "file" else None, "the state")
+    assert on["fd"] == fd and on["call"] == "read"
+
+
+def test_who_wrote_to_the_pipe(tmp_path):
+    """At the default level the write that ends a read is there, before it, with its stack."""
+    host = fr.Host(tmp_path, FR_TRIGGER="exit")
+    said, events = said_and_recorded(host, "files", "wake")
+    assert len(said) == 2
+    for s, kind in zip(said, (4, 5)):
+        wrote = next(e for e in events if e["event"] == "io.write" and e["fd"] == s["to"])
+        got = next(e for e in events if e["event"] == "io.read" and e["fd"] == s["from"])
+        assert wrote["tid"] == s["writer"] and got["tid"] == s["reader"]
+        assert wrote["kind"] == got["kind"] == kind
+        began = wrote["t_ns"] - wrote["dur_ns"]
+        assert got["t_ns"] - got["dur_ns"] < began <= got["t_ns"]
+        assert "wake" in fr.names(wrote["stack"])
+
+
+# ---- harm ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("events", ["", "slow", "full", "off"])
+@pytest.mark.parametrize("name", ["ioerrnos", "iocancel"])
+def test_same_output(host, name, events):
+    """Results and errno of calls that fail, wild pointers among them; cancellation in waits."""
+    bare = host.target(name, recorded=False)
+    assert bare.code() == 0, bare.lines[-3:]
+    p = host.target(name, **({"FR_EVENTS": events} if events else {}))
+    assert p.code() == 0, (p.lines[-3:], p.stderr())
+    assert p.lines == bare.lines
+    fr.wait_for(lambda: not host.regions(), "no region left behind")

@@ -1,0 +1,12 @@
+# SPDX-License-Identifier: MIT
+"""One more hook, event, rule and command are a row each and at most a file: see tests/grow."""
+
+import subprocess
+
+import fr
+
+
+def test_one_more_of_everything():
+    r = subprocess.run([fr.TOP / "tests/grow"], capture_output=True, text=True, timeout=600,
+                       check=False)
+    assert r.returncode == 0, r.stdout + r.stderr

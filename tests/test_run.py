@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: MIT
+"""fr run and the manners of the command line: what is refused, what is said where, which status."""
+
+import os
+import subprocess
+
+import pytest
+
+import fr
+
+
+def call(*args, **kw):
+    """fr with its own streams: (exit code, stdout, stderr)."""
+    p = subprocess.run([str(fr.FR), *map(str, args)], capture_output=True, text=True, timeout=60,
+                       **kw)
+    return p.returncode, p.stdout, p.stderr
+
+
+def compile_c(path, text, *flags):
+    path.with_suffix(".c").write_text(text)
+    subprocess.run(["gcc", "-o", path, path.with_suffix(".c"), *flags], check=True)
+    return path
+
+
+@pytest.mark.parametrize("script,code", [("exit 7", 7), ("exit 0", 0), ("kill -9 $$", -9)])
+def test_status_is_the_programs_own(tmp_path, script, code):
+    got, out, err = call("run", "-q", "--", "sh", "-c", f"echo out; {script}", cwd=tmp_path)
+    assert got == code and out == "out\n" and err == ""
+
+
+def test_pid_stays_and_one_line_says_where(tmp_path):
+    p = subprocess.Popen([fr.FR, "run", "-o", "snaps", "--", "sh", "-c", "echo $$; echo $FR_OUT"],
+                         cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    out, err = p.communicate(timeout=60)
+    assert out.splitlines() == [str(p.pid), str(tmp_path / "snaps")]
+    assert len(err.splitlines()) == 1
+    assert f"kill -USR1 {p.pid}" in err and f"{tmp_path}/snaps/fr-sh-{p.pid}-1.frd" in err
+
+
+def test_options_become_settings(tmp_path):
+    code, out, _ = call("run", "-q", "-e", "full", "--max-bytes=4M", "-w", "2s", "-k",
+                        "--trigger", "exit", "-o", tmp_path, "-d", tmp_path, "--",
+                        "sh", "-c", "env | grep ^FR_ | sort", cwd=tmp_path)
+    assert code == 0
+    assert out.splitlines() == [f"FR_DIR={tmp_path}", "FR_EVENTS=full", "FR_KEEP=1",
+                                "FR_MAX_BYTES=4M", "FR_MIN_AGE=2s", f"FR_OUT={tmp_path}",
+                                "FR_TRIGGER=exit"]
+
+
+def test_preload_is_prepended(tmp_path):
+    env = dict(os.environ, LD_PRELOAD="libc.so.6")
+    _, out, _ = call("run", "-q", "--", "sh", "-c", "echo $LD_PRELOAD", cwd=tmp_path, env=env)
+    assert out.strip() == f"{fr.LIB.resolve()}:libc.so.6"
+
+
+def test_what_cannot_be_recorded_is_refused(tmp_path):
+    static = compile_c(tmp_path / "static", "int main(void){return 0;}", "-static")
+    setuid = compile_c(tmp_path / "setuid", "int main(void){return 0;}")
+    setuid.chmod(0o6755)
+    os.chown(setuid, 12345, 12345)
+    setuid.chmod(0o6755)
+    text = tmp_path / "text"
+    text.write_text("hello")
+    script = tmp_path / "script"
+    script.write_text(f"#!{static}\n")
+    script.chmod(0o755)
+    for program, words in [(static, "statically linked"), (setuid, "setuid"),
+                           (script, "statically linked"), (text, "not executable"),
+                           (tmp_path, "not executable"), ("no-such-program", "no program")]:
+        code, out, err = call("run", "--", program, cwd=tmp_path)
+        assert code == 1 and out == "" and words in err, (program, err)
+
+
+def test_library_is_missing(tmp_path):
+    env = dict(os.environ, FR_LIB=str(tmp_path / "nothing.so"))
+    code, _, err = call("run", "--", "true", cwd=tmp_path, env=env)
+    assert code == 1 and "FR_LIB" in err
+
+
+@pytest.mark.parametrize("args,code,words", [
+    ((), 2, ""),
+    (("reprot", "x.frd"), 2, "did you mean 'report'?"),
+    (("report",), 2, "needs one recording"),
+    (("report", "a", "b"), 2, "not several"),
+    (("report", "--wrong", "a"), 2, "no option --wrong"),
+    (("report", "-t", "T1", "a"), 2, "no option -t"),
+    (("locks", "-n", "many", "a"), 2, "no number"),
+    (("events", "--min-dur", "soon", "a"), 2, "no duration"),
+    (("report", "--color", "pink", "a"), 2, "--color"),
+    (("run", "--wrong", "--", "true"), 2, "is no option"),
+    (("run",), 2, "which program"),
+    (("help", "locsk"), 2, "did you mean 'locks'?"),
+    (("report", "/nonexistent.frd"), 1, "/nonexistent.frd"),
+    (("/nonexistent.frd",), 1, "/nonexistent.frd"),
+])
+def test_usage(args, code, words):
+    got, _, err = call(*args)
+    assert got == code and words in err, err
+
+
+def test_help_and_version():
+    code, out, err = call("--help")
+    assert code == 0 and err == "" and all(c in out for c in ("run", "report", "threads", "locks"))
+    for command in ("run", "list", "report", "threads", "locks", "events", "decode", "info"):
+        code, out, err = call("help", command)
+        assert code == 0 and err == "" and "usage: fr " + command in out
+        assert call(command, "--help")[1] == out
+    assert call("--version")[1].startswith("fr ")
+
+
+def test_a_reader_that_goes_away_ends_it_quietly(tmp_path):
+    call("run", "-q", "-e", "full", "--trigger", "exit", "--", "ls", "-lR", "/usr/share/doc",
+         cwd=tmp_path)
+    recording = next(tmp_path.glob("*.frd"))
+    p = subprocess.run(f"{fr.FR} decode {recording} | head -n 1", shell=True, text=True,
+                       capture_output=True, timeout=60)
+    assert "SIGPIPE" not in p.stderr and "roken pipe" not in p.stderr
+
+
+def test_color_and_output_file(tmp_path):
+    call("run", "-q", "--trigger", "exit", "--", "true", cwd=tmp_path)
+    recording = next(tmp_path.glob("*.frd"))
+    assert "\033[" not in call("report", recording)[1]
+    assert "\033[" in call("report", recording, "--color=always")[1]
+    code, out, _ = call("report", "-o", tmp_path / "r.txt", recording)
+    assert code == 0 and out == "" and "window" in (tmp_path / "r.txt").read_text()
+    assert call("report", "-o", tmp_path / "no" / "dir", recording)[0] == 1
+    assert call("report", "-o", "/dev/full", recording)[0] == 1

@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * test_export.c - events, decode, info and list: the JSON contract, and that no byte of a recording
+ * reaches a terminal unescaped.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+#include <jansson.h>
+
+#include "exporters/exporters.h"
+#include "preload/events.h"
+#include "tests/lib/rich.h"
+
+static char dir[64];
+static char path[128];
+
+static void say(const char *fmt, ...)
+{
+}
+
+static int command(int (*run)(struct call *c), struct options opt, char **text, size_t *n)
+{
+	char *argv[] = {"fr", dir, NULL};
+	struct diag d = {0};
+	struct recording *rec = fr_recording_open(path, &d);
+	FILE *f = open_memstream(text, n);
+	struct call c = {.rec = rec,
+			 .spec = path,
+			 .opt = &opt,
+			 .out = f,
+			 .diag = &d,
+			 .argc = 2,
+			 .argv = argv,
+			 .say = say};
+	int rc;
+
+	assert_non_null(rec);
+	if (!opt.until_ns)
+		opt.until_ns = UINT64_MAX;
+	rc = run(&c);
+	fclose(f);
+	fr_recording_close(rec);
+	diag_free(&d);
+	return rc;
+}
+
+/* The line of the first event of that name. */
+static json_t *event_named(char *text, const char *name)
+{
+	for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n")) {
+		json_t *o = json_loads(line, 0, NULL);
+
+		if (!o)
+			fail_msg("not JSON: %s", line);
+		if (!strcmp(json_string_value(json_object_get(o, "event")), name))
+			return o;
+		json_decref(o);
+	}
+	fail_msg("no %s", name);
+	return NULL;
+}
+
+static void expect_int(json_t *o, const char *key, json_int_t v)
+{
+	if (!json_is_integer(json_object_get(o, key)))
+		fail_msg("%s is no number", key);
+	assert_true(json_integer_value(json_object_get(o, key)) == v);
+}
+
+static void expect_str(json_t *o, const char *key, const char *v)
+{
+	if (!json_is_string(json_object_get(o, key)))
+		fail_msg("%s is no text", key);
+	assert_string_equal(json_string_value(json_object_get(o, key)), v);
+}
+
+static void events_by_the_contract(void **state)
+{
+	json_t *o, *stack;
+	char *text;
+	size_t n;
+
+	assert_int_equal(command(fr_cmd_events, (struct options){.json = true}, &text, &n), 0);
+	o = event_named(text, "net.recv");
+	assert_memory_equal(json_string_value(json_object_get(o, "id")), "E", 1);
+	expect_int(o, "t_ns", SYNTH_START_NS + 3);
+	expect_int(o, "tid", 100);
+	expect_int(o, "fd", 5);
+	expect_int(o, "result", -1);
+	expect_int(o, "dur_ns", 40);
+	expect_int(o, "err", 11);
+	stack = json_object_get(o, "stack");
+	assert_int_equal(json_array_size(stack), 4);
+	expect_str(json_array_get(stack, 0), "mod", "server");
+	expect_str(json_array_get(stack, 0), "off", "0xf");
+	assert_true(json_is_null(json_object_get(json_array_get(stack, 0), "fn")));
+	json_decref(o);
+	free(text);
+
+	command(fr_cmd_events, (struct options){.json = true}, &text, &n);
+	o = event_named(text, "net.connect");
+	expect_str(o, "peer", "[::1]:80");
+	json_decref(o);
+	free(text);
+
+	command(fr_cmd_events, (struct options){.json = true}, &text, &n);
+	o = event_named(text, "thread.name");
+	expect_str(o, "name", "n\x1b[31m\xef\xbf\xbd");
+	json_decref(o);
+	free(text);
+}
+
+static void limits_hold(void **state)
+{
+	size_t n, lines = 0;
+	char *text;
+
+	command(fr_cmd_events, (struct options){.limit = 7}, &text, &n);
+	for (size_t i = 0; i < n; i++)
+		lines += text[i] == '\n';
+	assert_int_equal(lines, 7);
+	assert_memory_equal(text, "E1 ", 3);
+	free(text);
+}
+
+static void nothing_raw_reaches_a_terminal(void **state)
+{
+	static int (*const commands[])(struct call * c) = {fr_cmd_events, fr_cmd_decode,
+							   fr_cmd_info, fr_cmd_list};
+
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+		char *text;
+		size_t n;
+
+		assert_int_equal(command(commands[i], (struct options){.all = true}, &text, &n), 0);
+		assert_true(n > 0);
+		for (size_t k = 0; k < n; k++)
+			assert_true((text[k] >= 0x20 && text[k] < 0x7f) || text[k] == '\n');
+		free(text);
+	}
+}
+
+static void info_says_all(void **state)
+{
+	json_t *o, *header;
+	char *text;
+	size_t n;
+
+	command(fr_cmd_info, (struct options){.json = true}, &text, &n);
+	o = json_loads(text, 0, NULL);
+	assert_non_null(o);
+	expect_int(o, "fr", 1);
+	expect_int(o, "events", 147);
+	header = json_object_get(o, "header");
+	expect_int(header, "pid", 4711);
+	expect_str(header, "comm", "ser\x1bver");
+	assert_int_equal(json_array_size(json_object_get(header, "cmdline")), 2);
+	expect_int(json_object_get(o, "drops"), "nested", 3);
+	expect_int(json_object_get(o, "crash"), "signal", 11);
+	expect_str(json_object_get(o, "trigger"), "kind", "signal");
+	assert_int_equal(json_array_size(json_object_get(o, "threads")), 3);
+	expect_int(json_array_get(json_object_get(o, "threads"), 2), "overwritten", 100);
+	expect_str(json_array_get(json_object_get(o, "modules"), 0), "build_id",
+		   "abababababababababababababababababababab");
+	json_decref(o);
+	free(text);
+}
+
+static void list_finds_it(void **state)
+{
+	json_t *a;
+	char *text;
+	size_t n;
+
+	command(fr_cmd_list, (struct options){.json = true}, &text, &n);
+	a = json_loads(text, 0, NULL);
+	assert_int_equal(json_array_size(a), 1);
+	expect_str(json_array_get(a, 0), "kind", "snapshot");
+	expect_str(json_array_get(a, 0), "trigger", "signal");
+	expect_int(json_array_get(a, 0), "pid", 4711);
+	json_decref(a);
+	free(text);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(events_by_the_contract),
+		cmocka_unit_test(limits_hold),
+		cmocka_unit_test(nothing_raw_reaches_a_terminal),
+		cmocka_unit_test(info_says_all),
+		cmocka_unit_test(list_finds_it),
+	};
+	struct synth *s = rich_new();
+	int rc;
+
+	snprintf(dir, sizeof(dir), "/tmp/fr-test-export-XXXXXX");
+	if (!mkdtemp(dir))
+		return 1;
+	snprintf(path, sizeof(path), "%s/a.frd", dir);
+	strcpy(synth_header(s)->comm, "ser\x1bver");
+	synth_write(s, path);
+	synth_free(s);
+	rc = cmocka_run_group_tests(tests, NULL, NULL);
+	unlink(path);
+	rmdir(dir);
+	return rc;
+}
