@@ -66,11 +66,12 @@ static void print_diag(const struct diag *d)
 static bool wants_color(const struct time_text *times, FILE *out)
 {
 	const char *when = times->color ? times->color : "auto", *no = getenv("NO_COLOR");
+	const char *term = getenv("TERM");
 
 	if (!strcmp(when, "always"))
 		return true;
-	return strcmp(when, "never") && !(no && *no) && isatty(fileno(out)) && getenv("TERM") &&
-	       strcmp(getenv("TERM"), "dumb");
+	return strcmp(when, "never") && !(no && *no) && isatty(fileno(out)) && term &&
+	       strcmp(term, "dumb");
 }
 
 static bool open_output(struct call *c, struct options *opt)

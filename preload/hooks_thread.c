@@ -157,7 +157,7 @@ FR_HOOK int thrd_create(thrd_t *th, thrd_start_t routine, void *arg)
 struct join {
 	enum fr_hook via;
 	pthread_t th;
-	void **ret;
+	void *ret; /* void ** of pthread_join, int * of thrd_join; passed on as it came */
 	clockid_t clock;
 	const struct timespec *until;
 };
@@ -172,7 +172,7 @@ static int real_join(const struct join *j)
 	case FR_HOOK_pthread_clockjoin_np:
 		return FR_REAL(pthread_clockjoin_np)(j->th, j->ret, j->clock, j->until);
 	case FR_HOOK_thrd_join:
-		return fr_c11_errno(FR_REAL(thrd_join)((thrd_t)j->th, (int *)j->ret));
+		return fr_c11_errno(FR_REAL(thrd_join)((thrd_t)j->th, j->ret));
 	default:
 		return FR_REAL(pthread_join)(j->th, j->ret);
 	}
@@ -208,7 +208,7 @@ FR_HOOK int pthread_join(pthread_t th, void **ret)
 
 FR_HOOK int thrd_join(thrd_t th, int *ret)
 {
-	const struct join j = {.via = FR_HOOK_thrd_join, .th = (pthread_t)th, .ret = (void **)ret};
+	const struct join j = {.via = FR_HOOK_thrd_join, .th = (pthread_t)th, .ret = ret};
 
 	return fr_c11_result(join(&j, FR_SITE()));
 }

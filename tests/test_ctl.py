@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""fr ctl PID: settings of a live process changed through its region, and what may not be changed."""
+"""fr ctl PID: settings of a live process changed through its region; what may not be changed."""
 
 import os
 import pathlib
@@ -49,7 +49,8 @@ def test_changes_levels(host):
     p = busy(host, FR_EVENTS="net=slow,lock=full", FR_SLOW="10s")
     assert "net.send" not in kinds(p)
     ctl(p, "events=net=full")
-    assert levels(p)["net"] == "full" and fr.read("info", p.pid)["header"]["levels"]["net"] == "full"
+    assert levels(p)["net"] == "full"
+    assert fr.read("info", p.pid)["header"]["levels"]["net"] == "full"
     fr.wait_for(lambda: kinds(p).count("net.send") > 10, "recorded sends")
     assert any(e["event"] == "level" and e["level"] == 4 for e in fr.read("events", p.pid))
     assert p.alive()
@@ -80,7 +81,8 @@ def test_changed_trigger_fires(host):
 
 
 def test_trigger_is_taken_back(host):
-    p = host.target("triggers", "calls:2000", "lock:150", "calls:100", FR_TRIGGER="lock_wait>60ms,exit")
+    p = host.target("triggers", "calls:2000", "lock:150", "calls:100",
+                    FR_TRIGGER="lock_wait>60ms,exit")
     p.line("begin")
     ctl(p, "trigger=exit")
     assert p.code() == 0
@@ -223,5 +225,6 @@ def test_settings_with_a_good_hash_are_checked_too(host):
         f.write(struct.pack("<Q", h) + bytes(wanted))
         f.seek(at)
         f.write(struct.pack("<Q", 1))
-    fr.wait_for(lambda: struct.unpack_from("<QQI", region.read_bytes(), at)[1:] == (1, 1), "refusal")
+    fr.wait_for(lambda: struct.unpack_from("<QQI", region.read_bytes(), at)[1:] == (1, 1),
+                "refusal")
     assert levels(p)["net"] == "full" and p.alive()

@@ -111,7 +111,8 @@ def test_hold_raises_the_level_and_says_so(host):
     assert "hold needs every lock" in fr.fr("info", files[0]).out
 
 
-@pytest.mark.parametrize("bad", ["moon>3s", "lock_wait", "recv>soon", "exit>5s", "rss>", ">", "lock_wait>0"])
+@pytest.mark.parametrize("bad", ["moon>3s", "lock_wait", "recv>soon", "exit>5s", "rss>", ">",
+                                 "lock_wait>0"])
 def test_a_bad_item_leaves_the_others(host, bad):
     p, files = run(host, "recv:120", FR_TRIGGER=f"{bad},recv>80ms,,")
     assert len(files) == 1 and trigger(files[0])["reason"].startswith("recv ")

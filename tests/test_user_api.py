@@ -120,7 +120,8 @@ def test_too_long_is_cut_and_counted(full):
     assert not report["drops"].get("too_long")
     log = next(e["log"] for e in events if e["event"] == "user.log" and "hhh" in str(e["log"]))
     assert log == {"h" * 63: "h" * 319}
-    label = next(e["label"] for e in events if e["event"] == "user.label" and "hhh" in str(e["label"]))
+    label = next(e["label"] for e in events
+                 if e["event"] == "user.label" and "hhh" in str(e["label"]))
     assert label == {"h" * 63: "h" * 159}
     text = fr.fr("events", recording).out
     assert "\x1b" not in text and "\\x1b" in text

@@ -15,7 +15,8 @@ import sys
 import tempfile
 
 MODES = {"bare": None, "off": "off", "slow": "slow", "full": "full"}
-OPS = ["lock", "unlock", "malloc", "free", "lock_unlock", "malloc_free", "malloc_mix", "calloc_free"]
+OPS = ["lock", "unlock", "malloc", "free", "lock_unlock", "malloc_free", "malloc_mix",
+       "calloc_free"]
 # Operations that make two recorded calls per iteration, both of them timed.
 PAIRS = {"lock_unlock", "malloc_free", "malloc_mix", "calloc_free"}
 
@@ -51,7 +52,8 @@ def measure(args, op, depth, threads):
     row = {m: statistics.median(v) for m, v in ns.items()}
     return {"op": op, "depth": depth, "threads": threads, "bare_ns": row["bare"],
             "added_ns": {m: row[m] - row["bare"] for m in MODES if m != "bare"},
-            "full_ns_per_event": (row["full"] - row["bare"]) / (2 if op in PAIRS else 1), "bytes_per_event": size}
+            "full_ns_per_event": (row["full"] - row["bare"]) / (2 if op in PAIRS else 1),
+            "bytes_per_event": size}
 
 
 def main():
