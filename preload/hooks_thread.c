@@ -206,6 +206,7 @@ FR_HOOK int pthread_join(pthread_t th, void **ret)
 	return join(&j, FR_SITE());
 }
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): the signature is threads.h's */
 FR_HOOK int thrd_join(thrd_t th, int *ret)
 {
 	const struct join j = {.via = FR_HOOK_thrd_join, .th = (pthread_t)th, .ret = ret};
