@@ -2,7 +2,9 @@
 /*
  * events.h - all chunks of a recording as one stream in time order.
  *
- * The order is by time; equal times keep each thread's own order. A stream can be opened as often
+ * The order is by time; equal times keep each thread's own order. A mutex acquisition whose stamp
+ * lies up to 1 us before the release it followed comes behind that release, with its time (see
+ * order.h); so does what its thread did until then. A stream can be opened as often
  * as wanted and always gives the same events with the same ids: an event's id is its place in the
  * merged stream, from 1, and is what the user sees as handle E<id>.
  */

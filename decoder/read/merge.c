@@ -6,17 +6,28 @@
  * goes on while it is not later than the heap's top, which is the usual case, because threads run
  * in bursts. Equal times: lower lane first, that is lower thread, rare tier before dense.
  *
+ * A thread that seems to take a mutex before its holder has released it is put off (order.h): its
+ * event waits in its lane and is tried again after each event of the others.
+ *
  * Owns its cursors; reads the recording, which may serve many streams at once. Never holds more
- * than one event.
+ * than one event a lane.
  */
 #include <stdlib.h>
 
 #include "base/mem.h"
 #include "read/decode.h"
+#include "read/order.h"
 
 struct entry {
 	uint64_t t;
 	uint32_t lane;
+};
+
+/* An event that was put off; the time of its lane is still its own. */
+struct waiting {
+	bool is;
+	uint64_t tried; /* s->id when it was last tried */
+	struct event e;
 };
 
 struct stream {
@@ -25,11 +36,14 @@ struct stream {
 	const struct clock_segment *segment;
 	const struct clock_segment *last_segment;
 	uint64_t id;
+	uint64_t t; /* ticks of the event given last */
 	uint32_t current; /* lane, valid if more */
 	bool more;
 	struct entry *heap;
 	size_t n;
 	struct lane_cursor *lanes;
+	struct waiting *waiting; /* by lane */
+	struct holder holders[ORDER_SLOTS];
 };
 
 static inline bool before(const struct entry *a, const struct entry *b)
@@ -90,6 +104,7 @@ struct stream *fr_stream_open(const struct recording *rec)
 	s->segment = impl->clock.segments;
 	s->last_segment = impl->clock.segments + impl->clock.n - 1;
 	s->lanes = fr_mem_alloc(impl->n_lanes * sizeof(*s->lanes));
+	s->waiting = fr_mem_alloc(impl->n_lanes * sizeof(*s->waiting));
 	s->heap = fr_mem_alloc(impl->n_lanes * sizeof(*s->heap));
 	for (size_t i = 0; i < impl->n_lanes; i++) {
 		struct lane_cursor *l = &s->lanes[i];
@@ -107,17 +122,59 @@ struct stream *fr_stream_open(const struct recording *rec)
 	return s;
 }
 
+/*
+ * Lets the lane on top go first, if the current one's event E would have to wait for it no longer
+ * than clocks can err. Not if nothing has come since the last try: two threads would wait for
+ * each other for ever. Not behind the same thread's other lane: its own order is never touched.
+ */
+static bool put_off(struct stream *s, const struct event *e)
+{
+	struct waiting *w = &s->waiting[s->current];
+	struct entry top, mine = {0, s->current};
+
+	if (!s->n || w->tried == s->id)
+		return false;
+	top = s->heap[0];
+	mine.t = top.t;
+	if (s->lanes[top.lane].thread == e->thread ||
+	    fr_clock_scale(top.t - s->lanes[s->current].t, s->clock->mean) > ORDER_SKEW_NS)
+		return false;
+	*w = (struct waiting){.is = true, .tried = s->id, .e = *e};
+	s->current = top.lane;
+	s->heap[0] = mine;
+	sift_down(s, 0);
+	return true;
+}
+
+static inline void take(struct stream *s, struct lane_cursor *l, struct event *e)
+{
+	struct waiting *w = &s->waiting[s->current];
+
+	if (__builtin_expect(!w->is, 1)) {
+		lane_take(l, s->schema, s->clock->mean, e);
+		return;
+	}
+	*e = w->e;
+	w->is = false;
+}
+
 bool fr_stream_next(struct stream *s, struct event *e)
 {
-	struct lane_cursor *l = &s->lanes[s->current];
+	struct lane_cursor *l;
 
 	if (!s->more)
 		return false;
-	while (s->segment < s->last_segment && l->t >= s->segment[1].t0)
+	do {
+		l = &s->lanes[s->current];
+		take(s, l, e);
+	} while (__builtin_expect(order_too_early(s->holders, e), 0) && put_off(s, e));
+	order_note(s->holders, e);
+	if (l->t > s->t)
+		s->t = l->t;
+	while (s->segment < s->last_segment && s->t >= s->segment[1].t0)
 		s->segment++;
 	e->id = ++s->id;
-	e->t_ns = fr_clock_ns(s->segment, l->t);
-	lane_take(l, s->schema, s->clock->mean, e);
+	e->t_ns = fr_clock_ns(s->segment, s->t);
 	if (lane_peek(l))
 		settle(s, l->t);
 	else
@@ -130,6 +187,7 @@ void fr_stream_close(struct stream *s)
 	if (!s)
 		return;
 	free(s->lanes);
+	free(s->waiting);
 	free(s->heap);
 	free(s);
 }

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * test_read_order.c - a stamp read too early by the processor does not turn a mutex's order around.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "read/events.h"
+#include "tests/lib/synth.h"
+
+#define T0 SYNTH_START_NS
+#define MUTEX 0xa000
+#define LOCK(th, at, ...) SYNTH_EVENT(s, th, T0 + (at), FR_EV_MUTEX_LOCK, 0, __VA_ARGS__)
+#define UNLOCK(th, at, ...) SYNTH_EVENT(s, th, T0 + (at), FR_EV_MUTEX_UNLOCK, 0, __VA_ARGS__)
+
+static char path[64];
+
+struct seen {
+	uint32_t thread; /* index */
+	uint64_t at; /* ns after T0 */
+	uint16_t kind;
+};
+
+/* Writes S, reads it back and compares its stream with the N events of WANT. */
+static void expect_order(struct synth *s, const struct seen *want, size_t n)
+{
+	struct diag d = {0};
+	struct recording *rec;
+	struct stream *stream;
+	struct event e;
+
+	synth_write(s, path);
+	synth_free(s);
+	rec = fr_recording_open(path, &d);
+	assert_non_null(rec);
+	stream = fr_stream_open(rec);
+	for (size_t i = 0; i < n; i++) {
+		assert_true(fr_stream_next(stream, &e));
+		assert_int_equal(e.id, i + 1);
+		assert_int_equal(e.kind, want[i].kind);
+		assert_int_equal(e.thread, want[i].thread);
+		assert_int_equal(e.t_ns, T0 + want[i].at);
+	}
+	assert_false(fr_stream_next(stream, &e));
+	fr_stream_close(stream);
+	fr_recording_close(rec);
+	diag_free(&d);
+}
+
+#define EXPECT(...)                                                                                \
+	do {                                                                                       \
+		const struct seen want[] = {__VA_ARGS__};                                          \
+		expect_order(s, want, sizeof(want) / sizeof(want[0]));                             \
+	} while (0)
+
+static void acquisition_waits_for_the_release(void **state)
+{
+	struct synth *s = synth_new();
+	uint32_t a = synth_thread(s, 100, "a"), b = synth_thread(s, 101, "b");
+
+	LOCK(a, 100, MUTEX);
+	LOCK(b, 200, MUTEX);
+	UNLOCK(b, 250, MUTEX);
+	UNLOCK(a, 300, MUTEX);
+	LOCK(a, 400, MUTEX);
+	EXPECT({0, 100, FR_EV_MUTEX_LOCK}, {0, 300, FR_EV_MUTEX_UNLOCK}, {1, 300, FR_EV_MUTEX_LOCK},
+	       {1, 300, FR_EV_MUTEX_UNLOCK}, {0, 400, FR_EV_MUTEX_LOCK});
+}
+
+/* A recursive mutex is free again after the outer release only. */
+static void depth_counts(void **state)
+{
+	struct synth *s = synth_new();
+	uint32_t a = synth_thread(s, 100, "a"), b = synth_thread(s, 101, "b");
+
+	LOCK(a, 100, MUTEX);
+	LOCK(a, 110, MUTEX);
+	LOCK(b, 120, MUTEX);
+	UNLOCK(a, 130, MUTEX);
+	UNLOCK(a, 140, MUTEX);
+	EXPECT({0, 100, FR_EV_MUTEX_LOCK}, {0, 110, FR_EV_MUTEX_LOCK}, {0, 130, FR_EV_MUTEX_UNLOCK},
+	       {0, 140, FR_EV_MUTEX_UNLOCK}, {1, 140, FR_EV_MUTEX_LOCK});
+}
+
+/* Whoever failed has nothing to wait for, and a release a millisecond later is another one. */
+static void others_stay_where_they_are(void **state)
+{
+	struct synth *s = synth_new();
+	uint32_t a = synth_thread(s, 100, "a"), b = synth_thread(s, 101, "b");
+
+	LOCK(a, 100, MUTEX);
+	LOCK(b, 200, MUTEX, 0, 0, 16);
+	LOCK(b, 300, MUTEX + 8);
+	LOCK(b, 400, MUTEX);
+	UNLOCK(a, 1000400, MUTEX);
+	EXPECT({0, 100, FR_EV_MUTEX_LOCK}, {1, 200, FR_EV_MUTEX_LOCK}, {1, 300, FR_EV_MUTEX_LOCK},
+	       {1, 400, FR_EV_MUTEX_LOCK}, {0, 1000400, FR_EV_MUTEX_UNLOCK});
+}
+
+/* Each has what the other one wants: damaged or lost events must not stop the stream. */
+static void two_that_wait_for_each_other(void **state)
+{
+	struct synth *s = synth_new();
+	uint32_t a = synth_thread(s, 100, "a"), b = synth_thread(s, 101, "b");
+
+	LOCK(a, 100, MUTEX);
+	LOCK(b, 110, MUTEX + 8);
+	LOCK(a, 120, MUTEX + 8);
+	LOCK(b, 130, MUTEX);
+	UNLOCK(a, 140, MUTEX);
+	UNLOCK(b, 150, MUTEX + 8);
+	EXPECT({0, 100, FR_EV_MUTEX_LOCK}, {1, 110, FR_EV_MUTEX_LOCK}, {0, 120, FR_EV_MUTEX_LOCK},
+	       {0, 140, FR_EV_MUTEX_UNLOCK}, {1, 140, FR_EV_MUTEX_LOCK},
+	       {1, 150, FR_EV_MUTEX_UNLOCK});
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(acquisition_waits_for_the_release),
+		cmocka_unit_test(depth_counts),
+		cmocka_unit_test(others_stay_where_they_are),
+		cmocka_unit_test(two_that_wait_for_each_other),
+	};
+	int rc;
+
+	snprintf(path, sizeof(path), "/tmp/fr-test-order-%d.frd", getpid());
+	rc = cmocka_run_group_tests(tests, NULL, NULL);
+	unlink(path);
+	return rc;
+}
