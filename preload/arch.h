@@ -40,6 +40,12 @@ static inline uint64_t fr_arch_tsc(void)
 	return __builtin_ia32_rdtsc();
 }
 
+/* Nothing behind it begins before everything in front of it is done; rdtsc is no exception. */
+static inline void fr_arch_fence(void)
+{
+	__builtin_ia32_lfence();
+}
+
 static inline void fr_arch_pause(void)
 {
 	__builtin_ia32_pause();
@@ -90,6 +96,11 @@ static inline uint64_t fr_arch_tsc(void)
 
 	__asm__ volatile("mrs %0, cntvct_el0" : "=r"(v));
 	return v;
+}
+
+static inline void fr_arch_fence(void)
+{
+	__asm__ volatile("isb" : : : "memory");
 }
 
 static inline void fr_arch_pause(void)

@@ -41,6 +41,17 @@ static FR_ALWAYS_INLINE uint64_t fr_clock_ticks(void)
 	return fr_clock_ns(CLOCK_MONOTONIC) >> fr_clock.shift;
 }
 
+/*
+ * The stamp of something that this thread has got from another one: not read while the processor
+ * still waits for it, as the plain stamp may be. Costs as much again; the hot mutex goes without
+ * (decoder/read/order.h).
+ */
+static FR_ALWAYS_INLINE uint64_t fr_clock_ticks_after(void)
+{
+	fr_arch_fence();
+	return fr_clock_ticks();
+}
+
 /* Chooses the clock. WANT: enum fr_clock_kind; TSC only where the kernel trusts it too. */
 void fr_clock_choose(int want);
 

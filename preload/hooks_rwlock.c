@@ -88,7 +88,7 @@ static void record_at_once(pthread_rwlock_t *l, const struct how *h, struct fr_s
 
 	if (!t)
 		return;
-	now = fr_clock_ticks();
+	now = fr_clock_ticks_after();
 	stack = fr_stack_get(t, s);
 	if (rc == 0)
 		fr_held_push(t, (uint64_t)l, held_of(h), now, stack);

@@ -64,8 +64,8 @@ static __attribute__((noinline)) void record_taken(sem_t *s, struct fr_site site
 
 	if (unlikely(!t))
 		return;
-	fr_put(t, FR_EV_SEM_WAIT, FR_TIER_DENSE, fr_clock_ticks(), fr_stack_get(t, site), true,
-	       FR_ARGS((uint64_t)s));
+	fr_put(t, FR_EV_SEM_WAIT, FR_TIER_DENSE, fr_clock_ticks_after(), fr_stack_get(t, site),
+	       true, FR_ARGS((uint64_t)s));
 	fr_leave(t);
 }
 
@@ -76,7 +76,7 @@ static void record_at_once(sem_t *s, const struct how *h, struct fr_site site, i
 
 	if (!t)
 		return;
-	fr_put_cold(t, FR_EV_SEM_WAIT, FR_TIER_DENSE, fr_clock_ticks(), fr_stack_get(t, site),
+	fr_put_cold(t, FR_EV_SEM_WAIT, FR_TIER_DENSE, fr_clock_ticks_after(), fr_stack_get(t, site),
 		    FR_ARGS((uint64_t)s, 0, err_of(rc), via_of(h)));
 	fr_leave(t);
 }

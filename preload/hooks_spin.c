@@ -47,7 +47,7 @@ static __attribute__((noinline)) void record_taken(pthread_spinlock_t *l, struct
 
 	if (unlikely(!t))
 		return;
-	now = fr_clock_ticks();
+	now = fr_clock_ticks_after();
 	stack = fr_stack_get(t, s);
 	fr_held_push(t, (uint64_t)l, FR_HELD_SPIN, now, stack);
 	fr_put(t, FR_EV_SPIN_LOCK, FR_TIER_DENSE, now, stack, true, FR_ARGS((uint64_t)l));
@@ -63,7 +63,7 @@ static FR_COLD void record_try(pthread_spinlock_t *l, struct fr_site s, int rc)
 
 	if (!t)
 		return;
-	now = fr_clock_ticks();
+	now = fr_clock_ticks_after();
 	stack = fr_stack_get(t, s);
 	if (rc == 0)
 		fr_held_push(t, (uint64_t)l, FR_HELD_SPIN, now, stack);

@@ -53,7 +53,7 @@ struct fr_thread *fr_wait_end(const struct fr_wait *w, uint64_t *now, uint64_t *
 			      w->outer.object2, w->outer.owner);
 	else
 		fr_state_clear(t);
-	*now = fr_clock_ticks();
+	*now = fr_clock_ticks_after();
 	*dur = *now > w->t0 ? *now - w->t0 : 0;
 	if (unlikely(fr_watch_due(*now)))
 		fr_watch(t, *now);

@@ -146,7 +146,8 @@ static void put_many(struct synth *s, const struct fr_event_rec *row, uint32_t s
 		    row->type[i] == FR_ARG_PAIR)
 			len = args[i];
 	}
-	synth_event(s, serial, T0 + n * STEP_NS, row->id, (uint32_t)(n % 200), args, given, blob, len);
+	synth_event(s, serial, T0 + n * STEP_NS, row->id, (uint32_t)(n % 200), args, given, blob,
+		    len);
 }
 
 static void check_many(const struct fr_event_rec *row, const struct event *e)
