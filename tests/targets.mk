@@ -19,7 +19,13 @@ CXX_PLAIN := $(patsubst tests/targets/%.cc,$(TESTS)/targets/%,$(wildcard tests/t
 
 FORTIFIED := $(TESTS)/targets/net_calls-fortified
 
+# law_calls in C and C++, as program and as plugin, with OpenSSL as it is installed (no headers).
+LAW_CALLS := $(addprefix $(TESTS)/targets/,law_calls-cxx plugins/law_calls.so plugins/law_calls-cxx.so)
+LAW_LIBS := -ldl -l:libssl.so.3 -l:libcrypto.so.3
+AS_CXX := $(filter-out -std=% -Wmissing-prototypes -Wstrict-prototypes,$(TARGET_FLAGS)) -std=c++17
+
 .PHONY: targets examples
+targets: $(LAW_CALLS)
 examples: $(EXAMPLES)
 targets: $(FORTIFIED)
 targets: $(PLAIN) $(PLUGINS) $(TRUTHS) $(OPTIMISED) $(CXX_PLAIN)
@@ -54,6 +60,15 @@ $(CXX_PLAIN): $(TESTS)/targets/%: tests/targets/%.cc
 	$Q mkdir -p $(@D)
 	$Q$(CXX) $(filter-out -std=% -Wmissing-prototypes -Wstrict-prototypes,$(TARGET_FLAGS)) \
 		-std=c++17 -O1 -o $@ $<
+
+# Calls with bad arguments on purpose: the compiler shall not think about them.
+LAW_FLAGS := -O0 -Wno-nonnull -Wno-unused-result -Wno-deprecated-declarations -Wno-shadow
+$(TESTS)/targets/law_calls: LDFLAGS += $(LAW_FLAGS) $(LAW_LIBS)
+$(LAW_CALLS): tests/targets/law_calls.c tests/targets/law_calls.h $(wildcard tests/targets/law_*.def)
+	$(call say,TARGET,$@)
+	$Q mkdir -p $(@D)
+	$Q$(if $(findstring cxx,$@),$(CXX) $(AS_CXX) -x c++,$(CC) $(TARGET_FLAGS)) $(LAW_FLAGS) \
+		$(if $(findstring .so,$@),-fPIC -shared -DPLUGIN) -o $@ $< -x none $(LAW_LIBS)
 
 $(TESTS)/targets/alone: LDFLAGS += -static
 $(FORTIFIED): $(TESTS)/targets/%-fortified: tests/targets/%.c

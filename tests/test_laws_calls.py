@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: MIT
+"""The law of every call: result, errno and cancellation are what they are without the recorder.
+
+The rows stand in targets/law_quick.def and targets/law_blocking.def; a hook without one is red.
+"""
+
+import re
+
+import pytest
+
+import fr
+
+LEVELS = ["", "slow", "full", "off"]
+SHAPES = [("law_calls", None), ("law_calls-cxx", None), ("law_calls", "law_calls.so"),
+          ("law_calls", "law_calls-cxx.so"), ("law_calls-cxx", "law_calls-cxx.so")]
+
+NO_RETURN = {
+    "_exit": "ends the process: test_process.py", "_Exit": "the same",
+    "__libc_start_main": "called once, by the program's start",
+}
+# A pending cancellation ends them, but nothing here can make them wait for ever.
+CANNOT_BLOCK = {
+    **dict.fromkeys(["close", "fsync", "fdatasync", "msync", "sync_file_range", "pread", "pread64",
+                     "pwrite", "pwrite64", "preadv", "preadv64", "pwritev", "pwritev64"],
+                    "the kernel waits for a device only, uninterruptibly"),
+    **dict.fromkeys(["freopen", "freopen64", "fclose"], "as open and close do"),
+    "getaddrinfo": "would need a name server that does not answer",
+}
+
+
+def hooks():
+    return re.findall(r"^HOOK\(\d+, *(\w+),", (fr.TOP / "preload/hooks.def").read_text(), re.M)
+
+
+def rows(name):
+    text = (fr.TOP / "tests/targets" / name).read_text()
+    return re.findall(r"^CALL\((\w+),", text, re.M)
+
+
+def said(host, shape, kind, **how):
+    program, plugin = shape
+    args = [fr.TARGETS / "plugins" / plugin] if plugin else []
+    p = host.target(program, kind, *args, **how)
+    assert p.code(timeout=60) == 0, (p.lines[-3:], p.stderr())
+    assert p.stderr() == ""
+    return p, p.lines
+
+
+def test_every_hook_has_a_row():
+    missing = set(hooks()) - set(rows("law_quick.def")) - set(NO_RETURN)
+    assert not missing, "add rows to tests/targets/law_quick.def"
+
+
+def test_every_row_is_a_hook():
+    assert set(rows("law_quick.def")) | set(rows("law_blocking.def")) <= set(hooks())
+
+
+def test_every_cancellation_point_is_cancelled_while_it_waits(host):
+    """Which hooks these are is asked of libc: a pending cancellation ended them."""
+    _, lines = said(host, SHAPES[0], "pending", recorded=False)
+    points = {line.split(":")[0] for line in lines if ": cancelled" in line}
+    assert len(points) > 50
+    assert points - set(rows("law_blocking.def")) - set(CANNOT_BLOCK) == set()
+
+
+@pytest.mark.parametrize("events", LEVELS)
+@pytest.mark.parametrize("shape", SHAPES, ids=lambda s: "+".join(map(str, filter(None, s))))
+@pytest.mark.parametrize("kind", ["errno", "pending", "blocked"])
+def test_same(host, kind, shape, events):
+    _, bare = said(host, shape, kind, recorded=False)
+    _, lines = said(host, shape, kind, **({"FR_EVENTS": events} if events else {}))
+    assert lines == bare and len(lines) > 60
+
+
+@pytest.mark.parametrize("unwind", ["fp", "caller"])
+@pytest.mark.parametrize("kind", ["errno", "pending", "blocked"])
+def test_same_without_libunwind(host, kind, unwind):
+    _, bare = said(host, SHAPES[0], kind, recorded=False)
+    assert said(host, SHAPES[0], kind, FR_EVENTS="full", FR_UNWIND=unwind)[1] == bare
+
+
+def test_cancelled_calls_are_recorded(full):
+    """Each wait that was cancelled is an event, with the call it was in."""
+    p, lines = said(full, SHAPES[0], "blocked")
+    ends = [e for e in fr.read("events", full.snapshot(p)) if e["event"] == "thread.cancelled"]
+    asked = [line.split(":")[0] for line in lines if ": cancelled" in line]
+    inner = lambda call: call.endswith("_once") or call.startswith("SSL_")
+    assert [e["via"] for e in ends] == ["read" if inner(call) else call for call in asked]
