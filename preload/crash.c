@@ -9,6 +9,7 @@
 
 #include <ucontext.h>
 
+#include "process.h"
 #include "ring.h"
 #include "signals.h"
 #include "snapshot.h"
@@ -64,11 +65,51 @@ static void record_stack(const ucontext_t *uc)
 static void die(int sig, const siginfo_t *si)
 {
 	bool refaults = si->si_code > 0 && sig != SIGTRAP && sig != SIGSYS && sig != SIGABRT;
+	uint64_t mask = 1ull << (sig - 1);
 
 	fr_signals_default(sig);
+	/* until the return, which restores the mask of the place where it happened */
+	fr_sys4(SYS_rt_sigprocmask, SIG_BLOCK, &mask, 0, 8);
 	if (!refaults &&
 	    fr_sys4(SYS_rt_tgsigqueueinfo, fr_sys_getpid(), fr_sys_gettid(), sig, si) != 0)
 		fr_sys3(SYS_tgkill, fr_sys_getpid(), fr_sys_gettid(), sig);
+}
+
+/*
+ * A crash in the dump itself, as when somebody has cut the region's file: out of the dump, back to
+ * the first crash. Fatal signals are not blocked meanwhile (install_crash): blocked, the kernel
+ * would kill at once, by the wrong signal. The jump changes no mask and stays on its stack.
+ */
+static void *escape[5];
+static volatile bool dumping;
+
+static void dump(int sig, const siginfo_t *si, const ucontext_t *uc)
+{
+	fill_crash(si, uc);
+	record_stack(uc);
+	if (fr_snapshot_now(FR_TRIGGER_CRASH, sig, fr_region.crash->sender_pid, NULL))
+		fr_region_unlink(); /* the snapshot says it all; without it the region stays */
+}
+
+__attribute__((noinline)) static void dump_guarded(int sig, const siginfo_t *si,
+						   const ucontext_t *uc)
+{
+	if (__builtin_setjmp(escape) == 0) {
+		dumping = true;
+		dump(sig, si, uc);
+	} else {
+		fr_snapshot_abandon();
+	}
+	dumping = false;
+}
+
+/* The process that the region is of: not a vfork child, which has its parent's memory. */
+static bool ours_to_tell(void)
+{
+	if (FR_LEVEL(FR_CLASS_RECORDER) == FR_LEVEL_UNBORN)
+		fr_birth(FR_CLASS_RECORDER);
+	return fr_region.hdr && FR_LEVEL(FR_CLASS_RECORDER) != FR_LEVEL_OFF &&
+	       fr_process.pid == (uint32_t)fr_sys_getpid();
 }
 
 void fr_crash_handler(int sig, siginfo_t *si, void *ucv)
@@ -77,23 +118,21 @@ void fr_crash_handler(int sig, siginfo_t *si, void *ucv)
 	int me = fr_sys_gettid();
 	int first = 0;
 
-	if (FR_LEVEL(FR_CLASS_RECORDER) == FR_LEVEL_UNBORN)
-		fr_birth(FR_CLASS_RECORDER);
-	if (!fr_region.hdr || FR_LEVEL(FR_CLASS_RECORDER) == FR_LEVEL_OFF) {
+	if (!ours_to_tell()) {
 		die(sig, si);
 		return;
 	}
 	if (!atomic_compare_exchange_strong(&fr_gate.crashing, &first, me)) {
-		/* another thread is dying: its death ends us too. We ourselves: a crash in the
-		 * crash */
+		if (first == me && dumping && si->si_code <= 0)
+			return; /* sent by somebody: we are dying already */
+		if (first == me && dumping)
+			__builtin_longjmp(escape, 1);
+		/* another thread is dying: its death ends us too */
 		for (int i = 0; i < 3000 && first != me; i++)
 			fr_sys2(SYS_nanosleep, &ms, 0);
 		die(sig, si);
 		return;
 	}
-	fill_crash(si, ucv);
-	record_stack(ucv);
-	if (fr_snapshot_now(FR_TRIGGER_CRASH, sig, fr_region.crash->sender_pid, NULL))
-		fr_region_unlink(); /* the snapshot says it all; without it the region stays */
+	dump_guarded(sig, si, ucv);
 	die(sig, si);
 }

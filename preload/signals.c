@@ -134,14 +134,13 @@ static int install(int sig, void (*fn)(int, siginfo_t *, void *), int flags, con
 	return FR_REAL(sigaction)(sig, &a, NULL);
 }
 
+/* Nothing is blocked: the handler must learn of a crash of its own. */
 static int install_crash(int sig)
 {
-	sigset_t mask;
+	sigset_t none;
 
-	sigemptyset(&mask);
-	for (size_t i = 0; i < sizeof(fatal) / sizeof(*fatal); i++)
-		sigaddset(&mask, fatal[i]);
-	return install(sig, fr_crash_handler, SA_ONSTACK, &mask);
+	sigemptyset(&none);
+	return install(sig, fr_crash_handler, SA_ONSTACK | SA_NODEFER, &none);
 }
 
 static int install_trigger(int sig, const struct sigaction *host)

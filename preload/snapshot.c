@@ -42,6 +42,7 @@ struct writer {
 	struct stat file;
 	int fd;
 	bool shared_table;
+	bool here; /* not in a thread of its own */
 	bool ok;
 };
 static struct writer *self;
@@ -259,7 +260,9 @@ static void write_here(void)
 {
 	self->fd = -1;
 	self->shared_table = true;
+	self->here = true;
 	finish(write_file());
+	self->here = false;
 }
 
 /* ---- the writer's thread ----------------------------------------------------------------------
@@ -279,7 +282,8 @@ static void thread_main(void)
 
 static bool begin(enum fr_trigger_kind kind, int signo, uint32_t sender, const char *reason)
 {
-	if (!self || !fr_region.hdr)
+	/* another process: a vfork child in our memory, which would take the lock with it */
+	if (!self || !fr_region.hdr || fr_process.pid != (uint32_t)fr_sys_getpid())
 		return false;
 	if (!fr_try_lock(&fr_gate.snapshot_lock)) {
 		__atomic_fetch_add(&merged, 1, __ATOMIC_RELAXED);
@@ -331,4 +335,10 @@ bool fr_snapshot_now(enum fr_trigger_kind kind, int signo, uint32_t sender, cons
 	write_here();
 	fr_unlock(&fr_gate.snapshot_lock);
 	return self->ok;
+}
+
+void fr_snapshot_abandon(void)
+{
+	if (self && self->here && self->fd >= 0)
+		fr_sys3(SYS_unlinkat, AT_FDCWD, self->part, 0);
 }

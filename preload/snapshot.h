@@ -29,4 +29,7 @@ void fr_snapshot_wait(void);
 /* Writes one here and now: the process is about to end. True if the file is complete. */
 bool fr_snapshot_now(enum fr_trigger_kind kind, int signo, uint32_t sender, const char *reason);
 
+/* fr_snapshot_now() was left by a jump and will not be tried again: its file goes. */
+void fr_snapshot_abandon(void);
+
 #endif

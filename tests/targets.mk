@@ -10,7 +10,7 @@ TARGET_FLAGS := -std=gnu11 $(WARN) -MMD -MP -D_GNU_SOURCE -g -pthread
 EXAMPLES := $(patsubst tests/examples/%.c,$(TESTS)/examples/%,$(wildcard tests/examples/*/*.c))
 PLAIN := $(patsubst tests/targets/%.c,$(TESTS)/targets/%,$(wildcard tests/targets/*.c))
 # inner.so lies in sub/ only, where outer.so's RUNPATH leads.
-PLUGINS := $(addprefix $(TESTS)/targets/plugins/,cxx.so outer.so deep.so ctor.so sub/inner.so)
+PLUGINS := $(addprefix $(TESTS)/targets/plugins/,cxx.so outer.so deep.so ctor.so ctor_blocks.so sub/inner.so)
 # The truth test again, in the other shapes programs come in.
 TRUTHS := $(addprefix $(TESTS)/targets/truth-,O2 nopie nofp stripped)
 # The same at -O2, and programs in C++.
@@ -76,7 +76,7 @@ $(FORTIFIED): $(TESTS)/targets/%-fortified: tests/targets/%.c
 	$Q mkdir -p $(@D)
 	$Q$(CC) $(TARGET_FLAGS) -O2 -D_FORTIFY_SOURCE=2 -fno-optimize-sibling-calls -o $@ $<
 
-$(TESTS)/targets/dl $(TESTS)/targets/args: LDFLAGS += '-Wl,-rpath,$$ORIGIN/plugins' -Wl,--enable-new-dtags
+$(TESTS)/targets/dl $(TESTS)/targets/args $(TESTS)/targets/crashes: LDFLAGS += '-Wl,-rpath,$$ORIGIN/plugins' -Wl,--enable-new-dtags
 $(TESTS)/targets/plugins/outer.so: LDFLAGS += '-Wl,-rpath,$$ORIGIN/sub' -Wl,--enable-new-dtags
 $(TESTS)/targets/plugins/%.so: tests/targets/plugins/%.c
 	$(call say,PLUGIN,$@)
