@@ -331,6 +331,7 @@ enum fr_arg {
 	FR_ARG_SIG = 14, /* signal number: varint */
 	FR_ARG_STACK = 15, /* another stack id (creator's, ...): varint */
 	FR_ARG_PAIR = 16, /* varint length, then bytes: a key, NUL, a value (host's encoding) */
+	FR_ARG_KIND = 17, /* enum fr_fd_kind: varint */
 };
 
 /*

@@ -54,7 +54,7 @@ def test_level_slow_keeps_the_slow_and_the_failed(tmp_path):
     io = [e for e in events if e["event"].startswith("io.") or e["event"] == "fd.open"]
     assert io
     for e in io:
-        woke = e["event"] == "io.write" and e["kind"] == 4
+        woke = e["event"] == "io.write" and e["kind"] == "pipe"
         assert woke or e.get("err") or e["dur_ns"] >= 2000000, e
     failed = [s for s in said if s.get("err") and s["event"] != "io.sleep"]
     assert len(failed) == 4
@@ -126,7 +126,7 @@ def test_who_wrote_to_the_pipe(tmp_path):
     host = fr.Host(tmp_path, FR_TRIGGER="exit")
     said, events = said_and_recorded(host, "files", "wake")
     assert len(said) == 2
-    for s, kind in zip(said, (4, 5)):
+    for s, kind in zip(said, ("pipe", "eventfd")):
         wrote = next(e for e in events if e["event"] == "io.write" and e["fd"] == s["to"])
         got = next(e for e in events if e["event"] == "io.read" and e["fd"] == s["from"])
         assert wrote["tid"] == s["writer"] and got["tid"] == s["reader"]

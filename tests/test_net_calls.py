@@ -45,7 +45,7 @@ def test_listener_is_told_from_a_connection(full):
     _, events, _ = recorded(full, "net_calls")
     listeners = {e["fd"] for e in events if e["event"] == "net.listen" and not e.get("err")}
     kinds = {e["kind"] for e in events if e["event"] == "net.close" and e["fd"] in listeners}
-    assert 3 in kinds
+    assert "listener" in kinds
 
 
 @pytest.mark.parametrize("events", ["", "slow", "full", "off"])

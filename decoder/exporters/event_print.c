@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "base/sockaddr.h"
 #include "base/units.h"
+#include "exporters/words.h"
 
 /* What a printer of one argument is given. */
 struct arg {
@@ -161,6 +162,18 @@ static void put_stack_json(struct sbuf *b, const struct arg *a)
 	fr_sbuf_str(b, fr_stacks_json(a->p->stacks, (uint32_t)a->v));
 }
 
+static void put_kind(struct sbuf *b, const struct arg *a)
+{
+	fr_sbuf_str(b, fr_word_fd(a->v <= UINT32_MAX ? (uint32_t)a->v : UINT32_MAX));
+}
+
+static void put_kind_json(struct sbuf *b, const struct arg *a)
+{
+	fr_sbuf_char(b, '"');
+	put_kind(b, a);
+	fr_sbuf_char(b, '"');
+}
+
 /* zero: what 0 means. NOTHING is not worth a word in text; ABSENT is left out of JSON as well. */
 enum zero {
 	ZERO_VALUE,
@@ -191,6 +204,7 @@ static const struct {
 	[FR_ARG_SIG] = {put_signal, put_u64, "", ZERO_VALUE},
 	[FR_ARG_STACK] = {put_stack, put_stack_json, "", ZERO_NOTHING},
 	[FR_ARG_PAIR] = {put_pair, put_pair_json, "", ZERO_VALUE},
+	[FR_ARG_KIND] = {put_kind, put_kind_json, "", ZERO_VALUE},
 };
 
 static void pad_to(struct sbuf *b, size_t start, size_t width)

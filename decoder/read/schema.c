@@ -42,7 +42,7 @@ static const uint8_t ops[] = {
 	[FR_ARG_SIZE] = OP_VARINT, [FR_ARG_FD] = OP_ZIGZAG,   [FR_ARG_ERR] = OP_VARINT,
 	[FR_ARG_TID] = OP_VARINT,  [FR_ARG_CALL] = OP_VARINT, [FR_ARG_STR] = OP_BYTES,
 	[FR_ARG_SOCK] = OP_BYTES,  [FR_ARG_SIG] = OP_VARINT,  [FR_ARG_STACK] = OP_VARINT,
-	[FR_ARG_PAIR] = OP_BYTES,
+	[FR_ARG_PAIR] = OP_BYTES,  [FR_ARG_KIND] = OP_VARINT,
 };
 
 static bool row_good(const struct fr_event_rec *r)

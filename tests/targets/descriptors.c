@@ -10,7 +10,7 @@
 
 #include "did.h"
 
-enum { PIPE = 4, EVENTFD = 5, EPOLL = 6, FILE_ = 7 };
+static const char PIPE[] = "pipe", EVENTFD[] = "eventfd", EPOLL[] = "epoll", FILE_[] = "file";
 
 static void socket_pair(int s[2])
 {
@@ -32,12 +32,12 @@ NOINLINE static void as_socket(int fd)
 	DID("net.send", "write", "\"fd\":%d,\"result\":%d,\"err\":%d", fd, rc, err_of(rc));
 }
 
-NOINLINE static void as_other(int fd, int kind)
+NOINLINE static void as_other(int fd, const char *kind)
 {
 	static const uint64_t one = 1;
 
 	rc = (int)CALL(write(fd, &one, 8));
-	DID("io.write", "write", "\"fd\":%d,\"result\":%d,\"err\":%d,\"kind\":%d", fd, rc,
+	DID("io.write", "write", "\"fd\":%d,\"result\":%d,\"err\":%d,\"kind\":\"%s\"", fd, rc,
 	    err_of(rc), kind);
 }
 
@@ -49,14 +49,14 @@ NOINLINE static void copies(void)
 	f = file();
 	as_other(f, FILE_);
 	rc = CALL(dup2(s[0], f));
-	DID("fd.dup", "dup2", "\"old\":%d,\"fd\":%d,\"kind\":2,\"err\":0", s[0], f);
+	DID("fd.dup", "dup2", "\"old\":%d,\"fd\":%d,\"kind\":\"socket\",\"err\":0", s[0], f);
 	as_socket(f);
 	must(pipe(p) == 0, "pipe");
 	rc = CALL(dup3(p[1], f, O_CLOEXEC));
-	DID("fd.dup", "dup3", "\"old\":%d,\"fd\":%d,\"kind\":%d,\"err\":0", p[1], f, PIPE);
+	DID("fd.dup", "dup3", "\"old\":%d,\"fd\":%d,\"kind\":\"%s\",\"err\":0", p[1], f, PIPE);
 	as_other(f, PIPE);
 	d = CALL(dup(f));
-	DID("fd.dup", "dup", "\"old\":%d,\"fd\":%d,\"kind\":%d,\"err\":0", f, d, PIPE);
+	DID("fd.dup", "dup", "\"old\":%d,\"fd\":%d,\"kind\":\"%s\",\"err\":0", f, d, PIPE);
 	as_other(d, PIPE);
 	rc = CALL(dup2(-1, f));
 	must(rc == -1 && errno == EBADF, "dup2 of nothing");
@@ -65,7 +65,7 @@ NOINLINE static void copies(void)
 	rc = CALL(dup2(s[0], s[0]));
 	as_socket(s[0]);
 	CALL(close(f));
-	DID("fd.close", "close", "\"fd\":%d,\"kind\":%d", f, PIPE);
+	DID("fd.close", "close", "\"fd\":%d,\"kind\":\"%s\"", f, PIPE);
 	f = fcntl(s[1], F_DUPFD_CLOEXEC, 50);
 	must(f >= 50, "F_DUPFD");
 	as_socket(f);
@@ -117,7 +117,7 @@ NOINLINE static void streams(void)
 	must(s[0] == fd || s[1] == fd, "number");
 	as_socket(fd);
 	fd = CALL(epoll_create1(EPOLL_CLOEXEC));
-	DID("fd.make", "epoll_create1", "\"fd\":%d,\"kind\":%d,\"err\":0", fd, EPOLL);
+	DID("fd.make", "epoll_create1", "\"fd\":%d,\"kind\":\"%s\",\"err\":0", fd, EPOLL);
 }
 
 /* A socket and a file by message, from a child; their numbers were others before. */
@@ -149,8 +149,8 @@ NOINLINE static void messages(void)
 	m.msg_controllen = sizeof(control.b);
 	must(CALL(recvmsg(s[1], &m, 0)) == 1, "recvmsg");
 	memcpy(got, CMSG_DATA(CMSG_FIRSTHDR(&m)), sizeof(got));
-	DID("fd.received", "", "\"fd\":%d,\"kind\":2", got[0]);
-	DID("fd.received", "", "\"fd\":%d,\"kind\":%d", got[1], FILE_);
+	DID("fd.received", "", "\"fd\":%d,\"kind\":\"socket\"", got[0]);
+	DID("fd.received", "", "\"fd\":%d,\"kind\":\"%s\"", got[1], FILE_);
 	as_socket(got[0]);
 	as_other(got[1], FILE_);
 }

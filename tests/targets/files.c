@@ -20,8 +20,8 @@
  */
 
 #define MOVED(event, via, fd, size)                                                                \
-	DID(event, via, "\"fd\":%d,\"size\":%d,\"result\":%d,\"err\":%d,\"kind\":7", fd, size, rc, \
-	    err_of(rc))
+	DID(event, via, "\"fd\":%d,\"size\":%d,\"result\":%d,\"err\":%d,\"kind\":\"file\"", fd,    \
+	    size, rc, err_of(rc))
 
 NOINLINE static void transfers(int fd)
 {
