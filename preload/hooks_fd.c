@@ -140,6 +140,13 @@ FR_HOOK int creat(const char *path, mode_t mode)
 	return OPEN(creat, path, O_CREAT | O_WRONLY | O_TRUNC, FR_REAL(creat)(path, mode));
 }
 
+FR_HOOK int creat64(const char *path, mode_t mode)
+{
+	if (!fr_fd_kept())
+		return FR_REAL(creat64)(path, mode);
+	return OPEN(creat64, path, O_CREAT | O_WRONLY | O_TRUNC, FR_REAL(creat64)(path, mode));
+}
+
 /* Fortified programs: the real ones abort the program when a mode is missing. */
 FR_HOOK int __open_2(const char *path, int flags)
 {
@@ -153,6 +160,20 @@ FR_HOOK int __open64_2(const char *path, int flags)
 	if (!fr_fd_kept())
 		return FR_REAL(__open64_2)(path, flags);
 	return OPEN(__open64_2, path, flags, FR_REAL(__open64_2)(path, flags));
+}
+
+FR_HOOK int __openat_2(int dir, const char *path, int flags)
+{
+	if (!fr_fd_kept())
+		return FR_REAL(__openat_2)(dir, path, flags);
+	return OPEN(__openat_2, path, flags, FR_REAL(__openat_2)(dir, path, flags));
+}
+
+FR_HOOK int __openat64_2(int dir, const char *path, int flags)
+{
+	if (!fr_fd_kept())
+		return FR_REAL(__openat64_2)(dir, path, flags);
+	return OPEN(__openat64_2, path, flags, FR_REAL(__openat64_2)(dir, path, flags));
 }
 
 /* ---- objects that connect threads
@@ -304,6 +325,15 @@ FR_HOOK int fclose(FILE *f)
 	if (fr_fd_kept())
 		fr_fd_end(f->_fileno, FR_HOOK_fclose, FR_SITE());
 	return FR_REAL(fclose)(f);
+}
+
+FR_HOOK int closedir(DIR *d)
+{
+	DIR *volatile given = d; /* libc answers closedir(NULL), whatever its header says */
+
+	if (given && fr_fd_kept())
+		fr_fd_end(dirfd(d), FR_HOOK_closedir, FR_SITE());
+	return FR_REAL(closedir)(d);
 }
 
 FR_HOOK FILE *freopen(const char *path, const char *mode, FILE *f)

@@ -70,6 +70,18 @@ FR_HOOK ssize_t pread64(int fd, void *buf, size_t n, off64_t at)
 	return FR_FILE_CALL(IO_READ, fd, n, pread64, FR_REAL(pread64)(fd, buf, n, at));
 }
 
+FR_HOOK ssize_t __pread_chk(int fd, void *buf, size_t n, off_t at, size_t buflen)
+{
+	return FR_FILE_CALL(IO_READ, fd, n, __pread_chk,
+			    FR_REAL(__pread_chk)(fd, buf, n, at, buflen));
+}
+
+FR_HOOK ssize_t __pread64_chk(int fd, void *buf, size_t n, off64_t at, size_t buflen)
+{
+	return FR_FILE_CALL(IO_READ, fd, n, __pread64_chk,
+			    FR_REAL(__pread64_chk)(fd, buf, n, at, buflen));
+}
+
 FR_HOOK ssize_t pwrite(int fd, const void *buf, size_t n, off_t at)
 {
 	return FR_FILE_CALL(IO_WRITE, fd, n, pwrite, FR_REAL(pwrite)(fd, buf, n, at));
@@ -218,6 +230,17 @@ FR_HOOK int rename(const char *from, const char *to)
 FR_HOOK int renameat(int from_dir, const char *from, int to_dir, const char *to)
 {
 	return PATH(to, renameat, FR_REAL(renameat)(from_dir, from, to_dir, to));
+}
+
+/* Younger than the others: a libc before 2.28 has none. */
+FR_HOOK int renameat2(int from_dir, const char *from, int to_dir, const char *to,
+		      unsigned int flags)
+{
+	if (!FR_REAL(renameat2)) {
+		errno = ENOSYS;
+		return -1;
+	}
+	return PATH(to, renameat2, fr_real.renameat2(from_dir, from, to_dir, to, flags));
 }
 
 FR_HOOK int unlink(const char *path)

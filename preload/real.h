@@ -6,6 +6,7 @@
 #ifndef FR_REAL_H
 #define FR_REAL_H
 
+#include <dirent.h>
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <malloc.h>
@@ -43,6 +44,10 @@ int __ppoll_chk(struct pollfd *fds, nfds_t nfds, const struct timespec *timeout,
 		const sigset_t *mask, size_t fdslen);
 int __open_2(const char *path, int flags);
 int __open64_2(const char *path, int flags);
+int __openat_2(int dir, const char *path, int flags);
+int __openat64_2(int dir, const char *path, int flags);
+ssize_t __pread_chk(int fd, void *buf, size_t n, off_t at, size_t buflen);
+ssize_t __pread64_chk(int fd, void *buf, size_t n, off64_t at, size_t buflen);
 
 /* Of libssl, whose headers are not needed to build the recorder. */
 int SSL_connect(void *ssl);

@@ -3,6 +3,7 @@
  * descriptors.c - numbers that change their meaning: what the recorder believes of a descriptor
  * must be what it is. Says each call that shows it; -1 in a name stands for "of no socket".
  */
+#include <dirent.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
@@ -100,6 +101,7 @@ NOINLINE static void streams(void)
 {
 	int s[2], fd;
 	FILE *f;
+	DIR *d;
 
 	socket_pair(s);
 	f = fdopen(s[1], "w");
@@ -109,6 +111,15 @@ NOINLINE static void streams(void)
 	must(fd == s[1], "number");
 	as_other(fd, FILE_);
 	close(fd);
+	d = opendir("/");
+	must(d && dirfd(d) == fd, "opendir");
+	rc = (int)CALL(write(fd, "x", 1));
+	must(rc < 0 && errno == EBADF, "a directory that can be written");
+	DID("io.write", "write", "\"fd\":%d,\"result\":-1,\"err\":%d,\"kind\":\"other\"", fd,
+	    EBADF);
+	rc = CALL(closedir(d));
+	must(rc == 0, "closedir");
+	DID("fd.close", "closedir", "\"fd\":%d,\"kind\":\"other\"", fd);
 	f = popen("exit 0", "r");
 	fd = fileno(f);
 	must(pclose(f) == 0, "pclose");

@@ -19,6 +19,12 @@
 /* ---- files --------------------------------------------------------------------------------------
  */
 
+/* What fortified programs call; no header has them on their own. */
+ssize_t __pread_chk(int fd, void *buf, size_t n, off_t at, size_t buflen);
+ssize_t __pread64_chk(int fd, void *buf, size_t n, off64_t at, size_t buflen);
+int __openat_2(int dir, const char *path, int flags);
+int __openat64_2(int dir, const char *path, int flags);
+
 #define MOVED(event, via, fd, size)                                                                \
 	DID(event, via, "\"fd\":%d,\"size\":%d,\"result\":%d,\"err\":%d,\"kind\":\"file\"", fd,    \
 	    size, rc, err_of(rc))
@@ -50,6 +56,12 @@ NOINLINE static void transfers(int fd)
 	MOVED("io.read", "preadv", fd, 30);
 	rc = (int)CALL(preadv64(fd, v, 1, 0));
 	MOVED("io.read", "preadv64", fd, 10);
+	rc = (int)CALL(__pread_chk(fd, b, 8, 0, sizeof(b)));
+	must(memcmp(b, "0123abab", 8) == 0, "__pread_chk");
+	MOVED("io.read", "__pread_chk", fd, 8);
+	rc = (int)CALL(__pread64_chk(fd, b, 7, 1, sizeof(b)));
+	must(memcmp(b, "123abab", 7) == 0, "__pread64_chk");
+	MOVED("io.read", "__pread64_chk", fd, 7);
 	lseek(fd, 0, SEEK_SET);
 	rc = (int)CALL(read(fd, b, 5));
 	MOVED("io.read", "read", fd, 5);
@@ -94,6 +106,13 @@ NOINLINE static void names(void)
 	NAMED("rename", "moved");
 	rc = CALL(renameat(AT_FDCWD, "moved", AT_FDCWD, "again"));
 	NAMED("renameat", "again");
+	rc = CALL(renameat2(AT_FDCWD, "again", AT_FDCWD, "file", RENAME_NOREPLACE));
+	NAMED("renameat2", "file");
+	rc = CALL(renameat2(AT_FDCWD, "file", AT_FDCWD, "again", ~0u));
+	must(rc == -1 && errno == EINVAL, "renameat2 with impossible flags");
+	NAMED("renameat2", "again");
+	rc = CALL(rename("file", "again"));
+	NAMED("rename", "again");
 	rc = CALL(unlink("again"));
 	NAMED("unlink", "again");
 	rc = CALL(unlinkat(AT_FDCWD, "again", 0));
@@ -128,6 +147,15 @@ NOINLINE static int opens(void)
 	OPENED("openat64", "missing", O_RDONLY);
 	rc = CALL(creat("other", 0600));
 	OPENED("creat", "other", O_CREAT | O_WRONLY | O_TRUNC);
+	close(rc);
+	rc = CALL(creat64("other", 0600));
+	OPENED("creat64", "other", O_CREAT | O_WRONLY | O_TRUNC);
+	close(rc);
+	rc = CALL(__openat_2(AT_FDCWD, "other", O_RDONLY));
+	OPENED("__openat_2", "other", O_RDONLY);
+	close(rc);
+	rc = CALL(__openat64_2(AT_FDCWD, "other", O_RDWR));
+	OPENED("__openat64_2", "other", O_RDWR);
 	close(rc);
 	rc = CALL(open(".", O_TMPFILE | O_RDWR, 0600));
 	OPENED("open", ".", O_TMPFILE | O_RDWR);
