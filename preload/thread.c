@@ -19,6 +19,7 @@
 #include "signals.h"
 #include "sys.h"
 #include "text.h"
+#include "wait.h"
 
 static struct fr_thread_rec none_rec = {.n_held = FR_HELD_MAX};
 struct fr_thread fr_thread_none = {.busy = UINTPTR_MAX, .rec = &none_rec};
@@ -118,6 +119,7 @@ static struct fr_thread *take_block(void)
 		memset(t->w, 0, sizeof(t->w));
 		t->quiet = false;
 		t->altstack = NULL;
+		t->retook = 0;
 		t->end_rounds = t->our_signals = t->host_signals = 0;
 		return t;
 	}
@@ -336,7 +338,7 @@ void fr_held_remove(struct fr_thread *t, uint64_t lock)
 		rec->n_held = (uint16_t)(n - 1);
 		return;
 	}
-	if (rec->held_more)
+	if (!fr_wait_retook(t, lock) && rec->held_more)
 		rec->held_more--;
 }
 

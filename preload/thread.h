@@ -47,6 +47,7 @@ struct fr_thread {
 	uint32_t our_signals; /* deliveries of the trigger signal */
 	uint32_t host_signals; /* handlers of the host that ran */
 	uint32_t state_signals; /* host_signals when the current state was set */
+	uint64_t retook; /* st_since of the cancelled wait that fr_wait_retook() has told of */
 	uint32_t end_rounds; /* rounds of TSD destructors seen */
 	uint32_t tid;
 	bool watching; /* inside fr_watch */

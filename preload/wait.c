@@ -4,6 +4,7 @@
  */
 #include "wait.h"
 
+#include "real.h"
 #include "sys.h"
 #include "trigger.h"
 #include "watch.h"
@@ -20,6 +21,24 @@ static FR_COLD void keep_outer(struct fr_wait *w, const struct fr_thread_rec *re
 	w->outer.stack = rec->st_stack;
 }
 
+static bool is_cond_wait(uint32_t call)
+{
+	return call == FR_HOOK_pthread_cond_wait || call == FR_HOOK_pthread_cond_timedwait ||
+	       call == FR_HOOK_pthread_cond_clockwait || call == FR_HOOK_cnd_wait ||
+	       call == FR_HOOK_cnd_timedwait;
+}
+
+bool fr_wait_retook(struct fr_thread *t, uint64_t lock)
+{
+	const struct fr_thread_rec *rec = t->rec;
+
+	if (!is_cond_wait(rec->st_call) || rec->st_object2 != lock ||
+	    t->state_signals != t->host_signals || t->retook == rec->st_since)
+		return false;
+	t->retook = rec->st_since;
+	return true;
+}
+
 void fr_wait_begin(struct fr_wait *w, struct fr_site s, uint32_t call, uint64_t object,
 		   uint64_t object2, uint32_t owner)
 {
@@ -32,8 +51,11 @@ void fr_wait_begin(struct fr_wait *w, struct fr_site s, uint32_t call, uint64_t 
 	w->stack = fr_stack_get(t, s);
 	w->our_signals = t->our_signals;
 	w->host_signals = t->host_signals;
-	if (unlikely(t->rec->st_call && t->state_signals == t->host_signals))
+	if (unlikely(t->rec->st_call && t->state_signals == t->host_signals)) {
 		keep_outer(w, t->rec);
+		if (fr_wait_retook(t, t->rec->st_object2))
+			fr_held_push(t, t->rec->st_object2, FR_HELD_MUTEX, 0, t->rec->st_stack);
+	}
 	fr_state_set(t, call, w->t0, w->stack, object, object2, owner);
 	fr_leave(t);
 }

@@ -2,6 +2,7 @@
 """Semaphores, spin locks, barriers, once, file locks, C11 and C++ threads, cancelled waits."""
 
 import json
+import subprocess
 
 import pytest
 
@@ -93,6 +94,24 @@ def test_cancelled_waits_are_seen(full, events):
         assert event["dur_ns"] > 0
         assert event["stack"][0]["line"] == call["line"]
     assert len([e for e in found if e["event"] == "thread.cancelled"]) == 5
+
+
+@pytest.mark.parametrize("order", ["after", "before"])
+def test_mutex_of_a_cancelled_condition_wait(host, order):
+    """While the thread cleans up it has the mutex again, until it gives it back: neither is missed."""
+    p = fr.Process([fr.TARGETS / "cleanup", order], host.env(), host.cwd, stdin=subprocess.PIPE)
+    host.started.append(p)
+    told = []
+    for _ in range(2):
+        said = p.truth("held")
+        t, = [t for t in fr.read("threads", host.ask(p)) if t["tid"] == said["tid"]]
+        assert (t["state"], t["on"]["kind"]) == ("blocked", "sem"), t
+        held = [fr.number(h["addr"]) for h in t["held"]]
+        assert held == ([fr.number(said["mutex"])] if said["held"] else []), (said, t)
+        told.append(said["held"])
+        p.popen.stdin.write(b"\n")
+        p.popen.stdin.flush()
+    assert p.code() == 0 and told == [order == "after", False]
 
 
 def test_thread_name_by_prctl(full):
