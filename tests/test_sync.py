@@ -98,7 +98,7 @@ def test_cancelled_waits_are_seen(full, events):
 
 @pytest.mark.parametrize("order", ["after", "before"])
 def test_mutex_of_a_cancelled_condition_wait(host, order):
-    """While the thread cleans up it has the mutex again, until it gives it back: neither is missed."""
+    """While the thread cleans up it has the mutex again, until it gives it back."""
     p = fr.Process([fr.TARGETS / "cleanup", order], host.env(), host.cwd, stdin=subprocess.PIPE)
     host.started.append(p)
     told = []
