@@ -98,7 +98,8 @@ static bool exchange(int fd)
 {
 	long p;
 
-	if (fr_sys2(SYS_ftruncate, fd, fr_region.size) < 0 || !copy_region(fd))
+	if (!fr_file_size_allowed(fr_region.size) ||
+	    fr_sys2(SYS_ftruncate, fd, fr_region.size) < 0 || !copy_region(fd))
 		return false;
 	p = fr_sys6(SYS_mmap, (long)fr_region.hdr, (long)fr_region.size, PROT_READ | PROT_WRITE,
 		    MAP_SHARED | MAP_FIXED, fd, 0);

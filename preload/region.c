@@ -9,6 +9,7 @@
 #include "region.h"
 
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include "clock.h"
@@ -211,11 +212,19 @@ static void candidate_dir(int i, char *buf, size_t size)
 	}
 }
 
+bool fr_file_size_allowed(uint64_t size)
+{
+	struct rlimit lim = {0};
+
+	return fr_sys2(SYS_getrlimit, RLIMIT_FSIZE, &lim) != 0 || lim.rlim_cur == RLIM_INFINITY ||
+	       lim.rlim_cur >= size;
+}
+
 static void *map_file(int fd, size_t size)
 {
 	void *p;
 
-	if (fr_sys2(SYS_ftruncate, fd, size) < 0)
+	if (!fr_file_size_allowed(size) || fr_sys2(SYS_ftruncate, fd, size) < 0)
 		return NULL;
 	p = fr_sys_mmap(size, PROT_READ | PROT_WRITE, MAP_SHARED, fd);
 	if (!p)
@@ -247,7 +256,8 @@ static void *make_in_dir(size_t size, bool first)
 		}
 		if (p)
 			return p;
-		fr_note("no region in ", dir, fd < 0 ? ": it cannot be written" : ": no space");
+		fr_note("no region in ", dir,
+			fd < 0 ? ": it cannot be written" : ": no space, or files are limited");
 	}
 	return NULL;
 }

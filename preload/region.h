@@ -67,6 +67,9 @@ static inline bool fr_span_need(struct fr_span *s, size_t end)
 	return fr_span_grow(s, end);
 }
 
+/* May a file of ours be so big? Over RLIMIT_FSIZE the kernel sends SIGXFSZ, which kills. */
+bool fr_file_size_allowed(uint64_t size);
+
 /* The section's bytes in use, for readers. Only ever raised. */
 void fr_section_used(enum fr_section_id id, uint64_t used);
 

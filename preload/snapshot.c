@@ -14,7 +14,6 @@
 #include "snapshot.h"
 
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include "clock.h"
@@ -66,15 +65,6 @@ static bool put(const void *buf, size_t n)
 	     now.st_dev != self->file.st_dev))
 		return false;
 	return fr_sys_write_all(self->fd, buf, n) >= 0;
-}
-
-/* Over the limit the kernel would send SIGXFSZ, which kills. */
-static bool size_allowed(uint64_t size)
-{
-	struct rlimit lim = {0};
-
-	return fr_sys2(SYS_getrlimit, RLIMIT_FSIZE, &lim) != 0 || lim.rlim_cur == RLIM_INFINITY ||
-	       lim.rlim_cur >= size;
 }
 
 static void name_file(const char *dir, uint64_t number)
@@ -231,7 +221,7 @@ static bool write_file(void)
 	fr_modules_sweep();
 	fr_clock_pair_write(fr_region.clocks);
 	size = make_header();
-	if (!size_allowed(size) || !open_file())
+	if (!fr_file_size_allowed(size) || !open_file())
 		return false;
 	self->hdr.x_snapshots = self->trigger.number;
 	if (!put(&self->hdr, FR_HEADER_SIZE) || !put_sections())
