@@ -40,7 +40,8 @@ help:
 	@echo 'make            build/libfr.so and build/fr'
 	@echo 'make test       all tests (short forms); make trust: the long ones'
 	@echo 'make demo       scene 1: the slow request of the guess-number server'
-	@echo 'make bench      ns and bytes per event, beside the bare call'
+	@echo 'make bench      what it costs, in paired runs; PARTS="micro servers", QUICK=1'
+	@echo 'make bench-peers  the same work under LTTng, heaptrack, uftrace, perf, strace'
 	@echo 'make lint fmt   static checks; format the code'
 	@echo 'make install    to PREFIX ($(PREFIX)), DESTDIR honoured; make uninstall'
 	@echo 'make clean      remove $O'
@@ -66,15 +67,17 @@ $O/decoder/%.o: decoder/%.c
 
 include tests/tests.mk
 
-.PHONY: demo test trust bench lint fmt
+.PHONY: demo test trust bench bench-peers lint fmt
 demo:
 	$Qscripts/demo
 test:
 	$Qscripts/test
 trust:
 	$Qscripts/test --long
-bench: all
-	$Qscripts/bench
+bench:
+	$Qscripts/bench $(if $(QUICK),--quick) $(PARTS)
+bench-peers:
+	$Qscripts/bench $(if $(QUICK),--quick) peers
 lint:
 	$Qscripts/lint
 fmt:

@@ -373,6 +373,7 @@ uint32_t fr_stack_miss(struct fr_thread *t, uintptr_t pc, uintptr_t sp, uintptr_
 			return m->set[i].stack[way];
 		}
 	}
+	t->rec->stack_walks++;
 	k = walker_at(t, s, false);
 	walk(&k, &t->walk);
 	id = fr_depot_put(&t->walk, &same_slots);

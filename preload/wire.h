@@ -192,7 +192,7 @@ struct fr_thread_rec {
 	uint64_t stack_lo; /* bounds of the thread's own stack, 0 = unknown */
 	uint64_t stack_hi;
 	uint64_t x_reported; /* st_since of the wait that the trigger `stuck` has told of */
-	uint64_t reserved;
+	uint64_t stack_walks; /* stacks that the memo did not know: walked frame by frame */
 	struct fr_held held[FR_HELD_MAX];
 };
 

@@ -95,9 +95,3 @@ $(TESTS)/targets/plugins/%.so: tests/targets/plugins/%.cc
 		-O0 -fPIC -shared -o $@ $<
 
 -include $(wildcard $(TESTS)/examples/*/*.d $(TESTS)/targets/*.d $(TESTS)/targets/plugins/*.d)
-
-# What make bench measures: nothing of it may be optimised away.
-$(TESTS)/bench/work: tests/bench/work.c
-	$(call say,BENCH,$@)
-	$Q mkdir -p $(@D)
-	$Q$(CC) $(TARGET_FLAGS) -O2 -fno-builtin -o $@ $<

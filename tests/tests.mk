@@ -3,7 +3,6 @@
 #
 # make unit        builds every tests/unit/test_*.c against the decoder without its main()
 # make unit-run    builds and runs them; make unit-run T=test_read runs one
-# make bench-stream  events a second of opening and streaming a synthetic recording
 # make fuzz        builds tests/fuzz/fuzz_*.c with clang and libFuzzer; make fuzz-run FUZZ_S=30
 
 # Kept apart from the objects of fr, so that SAN= needs its own O=.
@@ -30,18 +29,7 @@ $(UNIT_BIN): %: %.o $(TEST_LIB_OBJ) $(UNIT_DECODER_OBJ)
 	$(call say,LINK,$@)
 	$Q$(CC) -o $@ $^ $(if $(SAN),-fsanitize=$(SAN)) $(LDFLAGS) $(DECODER_LIBS) -lcmocka
 
-$O/tests/bench/bench_stream.o: tests/bench/bench_stream.c
-	$(call say,CC,$<)
-	$Q mkdir -p $(@D)
-	$Q$(CC) $(DECODER_CFLAGS) $(CFLAGS) -c -o $@ $<
-
-$O/tests/bench/bench_stream: %: %.o $(SYNTH_SRC:%.c=$O/%.o) $(filter $O/decoder/base/% $O/decoder/read/%,$(DECODER_OBJ))
-	$(call say,LINK,$@)
-	$Q$(CC) -o $@ $^ $(if $(SAN),-fsanitize=$(SAN)) $(LDFLAGS)
-
-.PHONY: unit unit-run fuzz fuzz-run bench-stream
-bench-stream: $O/tests/bench/bench_stream
-	$Q$<
+.PHONY: unit unit-run fuzz fuzz-run
 
 unit: $(UNIT_BIN)
 
@@ -65,3 +53,4 @@ fuzz-run: fuzz
 -include $(TEST_LIB_OBJ:.o=.d) $(UNIT_OBJ:.o=.d)
 
 include tests/targets.mk
+include tests/bench/bench.mk

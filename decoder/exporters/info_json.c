@@ -209,6 +209,7 @@ static json_t *threads(const struct recording *rec)
 		json_object_set_new(o, "alive", json_boolean(th->r.x_life == FR_THREAD_LIVE));
 		set_u64(o, "events", th->kept);
 		set_u64(o, "overwritten", th->overwritten);
+		set_u64(o, "stack_walks", th->r.stack_walks);
 		set_u64(o, "first_ns", th->first_ns);
 		set_u64(o, "last_ns", th->last_ns);
 		json_array_append_new(a, o);

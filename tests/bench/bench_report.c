@@ -2,8 +2,9 @@
 /*
  * bench_report.c - how long the stages of a report take on a large recording at level full.
  *
- *	bench_report [MILLIONS [THREADS [PATH]]]  default 10 million events, 16 threads; PATH keeps
- *it
+ *	bench_report [MILLIONS [THREADS [PATH [RUNS]]]]
+ *
+ * Default: 10 million events, 16 threads, 3 runs. PATH keeps the recording.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -108,6 +109,7 @@ int main(int argc, char **argv)
 {
 	double millions = argc > 1 ? atof(argv[1]) : 10;
 	unsigned int n_threads = argc > 2 ? (unsigned int)atoi(argv[2]) : 16;
+	int runs = argc > 4 ? atoi(argv[4]) : 3;
 	char made[64];
 	const char *path = argc > 3 ? argv[3] : made;
 
@@ -117,7 +119,7 @@ int main(int argc, char **argv)
 		_exit(0);
 	}
 	wait(NULL);
-	for (int i = 0; i < 3; i++)
+	for (int i = 0; i < runs; i++)
 		run(path);
 	if (path == made)
 		unlink(path);

@@ -8,6 +8,8 @@
  * for lock, unlock, malloc and free of that half of the pair alone. It knows nothing of the
  * recorder: the harness (micro.py) runs it with and without.
  */
+#include <dlfcn.h>
+#include <execinfo.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,10 +30,12 @@ struct worker {
 	double ns[BATCHES];
 };
 
+static struct worker workers[THREADS_MAX];
 static const struct op *op;
 static long iterations;
 static int depth;
 static pthread_barrier_t start_line;
+static __thread long my_number; /* 0, 1, ... */
 
 static double now_ns(void)
 {
@@ -142,6 +146,129 @@ static struct halves malloc_halves(long n)
 	return h;
 }
 
+/* ---- two or more threads at one mutex ----------------------------------------------------------
+ */
+
+static pthread_mutex_t shared = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t turned = PTHREAD_COND_INITIALIZER;
+static long turn; /* of contended and ping_pong: one of them runs */
+
+static double contended(long n)
+{
+	double t0 = now_ns();
+
+	for (long i = 0; i < n; i++) {
+		pthread_mutex_lock(&shared);
+		turn++;
+		pthread_mutex_unlock(&shared);
+	}
+	return now_ns() - t0;
+}
+
+/* In turn: each iteration is a wait for the other of exactly two threads. */
+static double ping_pong(long n)
+{
+	double t0 = now_ns();
+
+	pthread_mutex_lock(&shared);
+	for (long i = 0; i < n; i++) {
+		while ((turn & 1) != my_number)
+			pthread_cond_wait(&turned, &shared);
+		turn++;
+		pthread_cond_signal(&turned);
+	}
+	pthread_mutex_unlock(&shared);
+	return now_ns() - t0;
+}
+
+/* ---- stacks ------------------------------------------------------------------------------------
+ */
+
+#define PATH 12 /* frames whose callers vary: 4096 stacks at one stack pointer */
+
+static __attribute__((noinline)) void step_a(unsigned int path, int left);
+static __attribute__((noinline)) void step_b(unsigned int path, int left);
+
+static void go_on(unsigned int path, int left)
+{
+	if (left == 0) {
+		void *volatile p = malloc(64);
+
+		free(p);
+	} else if (path & 1) {
+		step_a(path >> 1, left - 1);
+	} else {
+		step_b(path >> 1, left - 1);
+	}
+	__asm__ volatile("");
+}
+
+static void step_a(unsigned int path, int left)
+{
+	go_on(path, left);
+	__asm__ volatile("" : : "r"(left));
+}
+
+static void step_b(unsigned int path, int left)
+{
+	go_on(path, left);
+	__asm__ volatile("" : : "r"(path));
+}
+
+static double paths(long n, unsigned int mask)
+{
+	unsigned int x = 2463534242u;
+	double t0 = now_ns();
+
+	for (long i = 0; i < n; i++) {
+		x ^= x << 13;
+		x ^= x >> 17;
+		x ^= x << 5;
+		step_a(x & mask, PATH);
+	}
+	return now_ns() - t0;
+}
+
+/* The same work on one path, which a memo knows, and on paths too many for any memo. */
+static double path_known(long n)
+{
+	return paths(n, 0);
+}
+
+static double path_new(long n)
+{
+	return paths(n, (1u << PATH) - 1);
+}
+
+static double unwind_each(long n)
+{
+	void *lib = dlopen("libunwind.so.8", RTLD_NOW | RTLD_LOCAL);
+	int (*take)(void **, int) = (int (*)(void **, int))dlsym(lib, "unw_backtrace");
+	void *pc[64];
+	double t0;
+
+	take(pc, 64);
+	t0 = now_ns();
+	for (long i = 0; i < n; i++)
+		take(pc, 64);
+	return now_ns() - t0;
+}
+
+static double backtrace_each(long n)
+{
+	void *pc[64];
+	double t0;
+
+	backtrace(pc, 64);
+	t0 = now_ns();
+	for (long i = 0; i < n; i++)
+		backtrace(pc, 64);
+	return now_ns() - t0;
+}
+
+/* ---- halves of pairs ---------------------------------------------------------------------------
+ */
+
 static double lock_only(long n)
 {
 	return lock_halves(n).first;
@@ -163,9 +290,20 @@ static double free_only(long n)
 }
 
 static const struct op ops[] = {
-	{"lock", lock_only},        {"unlock", unlock_only},      {"malloc", malloc_only},
-	{"free", free_only},        {"lock_unlock", lock_unlock}, {"malloc_free", malloc_free},
-	{"malloc_mix", malloc_mix}, {"calloc_free", calloc_free},
+	{"lock", lock_only},
+	{"unlock", unlock_only},
+	{"malloc", malloc_only},
+	{"free", free_only},
+	{"lock_unlock", lock_unlock},
+	{"malloc_free", malloc_free},
+	{"malloc_mix", malloc_mix},
+	{"calloc_free", calloc_free},
+	{"contended", contended},
+	{"ping_pong", ping_pong},
+	{"path_known", path_known},
+	{"path_new", path_new},
+	{"unw_backtrace", unwind_each},
+	{"backtrace", backtrace_each},
 };
 
 /* ---- running
@@ -183,6 +321,7 @@ static void *work(void *arg)
 {
 	struct worker *w = arg;
 
+	my_number = w - workers;
 	for (int b = 0; b < BATCHES; b++) {
 		pthread_barrier_wait(&start_line);
 		w->ns[b] = dig(depth, iterations) / (double)iterations;
@@ -199,7 +338,6 @@ static int by_value(const void *a, const void *b)
 
 int main(int argc, char **argv)
 {
-	static struct worker workers[THREADS_MAX];
 	double slowest[BATCHES] = {0};
 	int threads;
 
