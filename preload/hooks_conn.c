@@ -162,7 +162,7 @@ static void record_connect(const struct fr_wait *w, int fd, const struct address
 	if (!t)
 		return;
 	if (fr_connecting(fd) && ends_earlier(err)) {
-		fr_connecting_end(t, fd, err == EISCONN ? 0 : err, FR_HOOK_connect, w->stack);
+		fr_connecting_end(t, fd, err == EISCONN ? 0 : err, w->call, w->stack);
 	} else {
 		if (err == EINPROGRESS || err == EINTR)
 			fr_connecting_begin(fd, w->t0);
@@ -172,23 +172,36 @@ static void record_connect(const struct fr_wait *w, int fd, const struct address
 	fr_leave(t);
 }
 
-FR_HOOK int connect(int fd, const struct sockaddr *addr, socklen_t len)
+static int connecting(int (*real)(int, const struct sockaddr *, socklen_t), enum fr_hook via,
+		      int fd, const struct sockaddr *addr, socklen_t len, struct fr_site s)
 {
 	struct address a;
 	struct fr_wait w;
 	int rc;
 
-	if (!watched(fd))
-		return FR_REAL(connect)(fd, addr, len);
 	address_copy(&a, addr, len);
 	if (a.blob.size) /* now, so that a connect that hangs shows where to */
 		fr_fd_peer(fd, (const struct sockaddr *)a.bytes, a.blob.size);
-	fr_wait_begin(&w, FR_SITE(), FR_HOOK_connect, (uint64_t)fd, 0, 0);
+	fr_wait_begin(&w, s, via, (uint64_t)fd, 0, 0);
 	do {
-		rc = fr_real.connect(fd, addr, len);
+		rc = real(fd, addr, len);
 	} while (rc < 0 && fr_wait_our_eintr(&w));
 	record_connect(&w, fd, &a, err_of(rc));
 	return rc;
+}
+
+FR_HOOK int connect(int fd, const struct sockaddr *addr, socklen_t len)
+{
+	if (!watched(fd))
+		return FR_REAL(connect)(fd, addr, len);
+	return connecting(fr_real.connect, FR_HOOK_connect, fd, addr, len, FR_SITE());
+}
+
+FR_HOOK int __connect(int fd, const struct sockaddr *addr, socklen_t len)
+{
+	if (!watched(fd))
+		return FR_REAL_OLD(connect)(fd, addr, len);
+	return connecting(FR_REAL_OLD(connect), FR_HOOK___connect, fd, addr, len, FR_SITE());
 }
 
 static FR_COLD void learn_error(int fd, int err, struct fr_site s)

@@ -113,6 +113,26 @@ FR_HOOK int open64(const char *path, int flags, ...)
 	return OPEN(open64, path, flags, FR_REAL(open64)(path, flags, mode));
 }
 
+FR_HOOK int __open(const char *path, int flags, ...)
+{
+	mode_t mode = 0;
+
+	MODE_OF(mode, flags, flags);
+	if (!fr_fd_kept())
+		return FR_REAL_OLD(open)(path, flags, mode);
+	return OPEN(__open, path, flags, FR_REAL_OLD(open)(path, flags, mode));
+}
+
+FR_HOOK int __open64(const char *path, int flags, ...)
+{
+	mode_t mode = 0;
+
+	MODE_OF(mode, flags, flags);
+	if (!fr_fd_kept())
+		return FR_REAL_OLD(open64)(path, flags, mode);
+	return OPEN(__open64, path, flags, FR_REAL_OLD(open64)(path, flags, mode));
+}
+
 FR_HOOK int openat(int dir, const char *path, int flags, ...)
 {
 	mode_t mode = 0;
@@ -197,8 +217,7 @@ static void record_made(int fd, int fd2, enum fr_fd_kind kind, uint64_t err, enu
 		fr_fd_open(fd2, kind, now, stack);
 	if (FR_LEVEL(FR_CLASS_IO) <= FR_LEVEL_OFF)
 		;
-	else if (fd2 >= 0 || via == FR_HOOK_pipe || via == FR_HOOK_pipe2 ||
-		 via == FR_HOOK_socketpair)
+	else if (kind == FR_FD_PIPE || kind == FR_FD_SOCKET)
 		fr_put_cold(t, FR_EV_FD_PAIR, FR_TIER_RARE, now, stack,
 			    FR_ARGS(SIGNED(fd), SIGNED(fd2), kind, err, via));
 	else
@@ -218,6 +237,11 @@ static int pair_made(const int *fds, int rc, enum fr_fd_kind kind, enum fr_hook 
 FR_HOOK int pipe(int fds[2])
 {
 	return pair_made(fds, FR_REAL(pipe)(fds), FR_FD_PIPE, FR_HOOK_pipe, FR_SITE());
+}
+
+FR_HOOK int __pipe(int fds[2])
+{
+	return pair_made(fds, FR_REAL_OLD(pipe)(fds), FR_FD_PIPE, FR_HOOK___pipe, FR_SITE());
 }
 
 FR_HOOK int pipe2(int fds[2], int flags)
@@ -289,6 +313,11 @@ FR_HOOK int dup2(int old, int fd)
 	return fr_fd_copied(old, FR_REAL(dup2)(old, fd), FR_HOOK_dup2, FR_SITE());
 }
 
+FR_HOOK int __dup2(int old, int fd)
+{
+	return fr_fd_copied(old, FR_REAL_OLD(dup2)(old, fd), FR_HOOK___dup2, FR_SITE());
+}
+
 FR_HOOK int dup3(int old, int fd, int flags)
 {
 	return fr_fd_copied(old, FR_REAL(dup3)(old, fd, flags), FR_HOOK_dup3, FR_SITE());
@@ -302,6 +331,13 @@ FR_HOOK int close(int fd)
 	if (fr_fd_kept())
 		fr_fd_end(fd, FR_HOOK_close, FR_SITE());
 	return FR_REAL(close)(fd);
+}
+
+FR_HOOK int __close(int fd)
+{
+	if (fr_fd_kept())
+		fr_fd_end(fd, FR_HOOK___close, FR_SITE());
+	return FR_REAL_OLD(close)(fd);
 }
 
 FR_HOOK int close_range(unsigned int first, unsigned int last, int flags)

@@ -8,6 +8,7 @@
 #include "fileio.h"
 
 #include <stdio.h>
+#include <sys/eventfd.h>
 #include <sys/uio.h>
 
 #include "host.h"
@@ -90,6 +91,33 @@ FR_HOOK ssize_t pwrite(int fd, const void *buf, size_t n, off_t at)
 FR_HOOK ssize_t pwrite64(int fd, const void *buf, size_t n, off64_t at)
 {
 	return FR_FILE_CALL(IO_WRITE, fd, n, pwrite64, FR_REAL(pwrite64)(fd, buf, n, at));
+}
+
+FR_HOOK ssize_t __pread64(int fd, void *buf, size_t n, off64_t at)
+{
+	return FR_FILE_CALL(IO_READ, fd, n, __pread64, FR_REAL_OLD(pread64)(fd, buf, n, at));
+}
+
+FR_HOOK ssize_t __pwrite64(int fd, const void *buf, size_t n, off64_t at)
+{
+	return FR_FILE_CALL(IO_WRITE, fd, n, __pwrite64, FR_REAL_OLD(pwrite64)(fd, buf, n, at));
+}
+
+/* Recorded as the read and write of 8 bytes that they are inside libc. */
+FR_HOOK int eventfd_read(int fd, eventfd_t *value)
+{
+	return FR_FILE_CALL(IO_READ, fd, 8, eventfd_read,
+			    FR_REAL(eventfd_read)(fd, value) == 0 ? 8 : -1) == 8
+		       ? 0
+		       : -1;
+}
+
+FR_HOOK int eventfd_write(int fd, eventfd_t value)
+{
+	return FR_FILE_CALL(IO_WRITE, fd, 8, eventfd_write,
+			    FR_REAL(eventfd_write)(fd, value) == 0 ? 8 : -1) == 8
+		       ? 0
+		       : -1;
 }
 
 size_t fr_file_vector_size(const struct iovec *iov, int n)

@@ -124,7 +124,7 @@ static enum mode fcntl_mode(const struct flock *l, int rc)
 	return MODE_UNKNOWN;
 }
 
-#define FCNTL(fn)                                                                                  \
+#define FCNTL(fn, real)                                                                            \
 	FR_HOOK int fn(int fd, int cmd, ...)                                                       \
 	{                                                                                          \
 		va_list ap;                                                                        \
@@ -134,13 +134,12 @@ static enum mode fcntl_mode(const struct flock *l, int rc)
 		arg = va_arg(ap, void *);                                                          \
 		va_end(ap);                                                                        \
 		if (cmd == F_DUPFD || cmd == F_DUPFD_CLOEXEC)                                      \
-			return fr_fd_copied(fd, FR_REAL(fn)(fd, cmd, arg), FR_HOOK_##fn,           \
-					    FR_SITE());                                            \
+			return fr_fd_copied(fd, real(fd, cmd, arg), FR_HOOK_##fn, FR_SITE());      \
 		if (!is_lock(cmd) || off())                                                        \
-			return FR_REAL(fn)(fd, cmd, arg);                                          \
-		return FILE_LOCK(fd, fcntl_mode(arg, rc_), FR_HOOK_##fn,                           \
-				 FR_REAL(fn)(fd, cmd, arg));                                       \
+			return real(fd, cmd, arg);                                                 \
+		return FILE_LOCK(fd, fcntl_mode(arg, rc_), FR_HOOK_##fn, real(fd, cmd, arg));      \
 	}
 
-FCNTL(fcntl)
-FCNTL(fcntl64)
+FCNTL(fcntl, FR_REAL(fcntl))
+FCNTL(fcntl64, FR_REAL(fcntl64))
+FCNTL(__fcntl, FR_REAL_OLD(fcntl))

@@ -116,19 +116,21 @@ FR_HOOK void mtx_destroy(mtx_t *m)
 	record_destroy(m, before, 0, FR_HOOK_mtx_destroy, FR_SITE());
 }
 
-#define INIT(fn, params, args, value, err)                                                         \
+#define INIT(fn, params, args, value, err) INIT_BY(fn, FR_REAL(fn), params, args, value, err)
+#define INIT_BY(fn, real, params, args, value, err)                                                \
 	FR_HOOK int fn params                                                                      \
 	{                                                                                          \
-		int rc = FR_REAL(fn) args;                                                         \
+		int rc = real args;                                                                \
                                                                                                    \
 		record_init(lock, rc ? 0 : (uint64_t)(value), err, FR_HOOK_##fn, FR_SITE());       \
 		return rc;                                                                         \
 	}
-#define DESTROY(fn, type, err)                                                                     \
+#define DESTROY(fn, type, err) DESTROY_BY(fn, FR_REAL(fn), type, err)
+#define DESTROY_BY(fn, real, type, err)                                                            \
 	FR_HOOK int fn(type *lock)                                                                 \
 	{                                                                                          \
 		uint64_t before = stamp();                                                         \
-		int rc = FR_REAL(fn)(lock);                                                        \
+		int rc = real(lock);                                                               \
                                                                                                    \
 		record_destroy(lock, before, err, FR_HOOK_##fn, FR_SITE());                        \
 		return rc;                                                                         \
@@ -156,3 +158,10 @@ DESTROY(pthread_barrier_destroy, pthread_barrier_t, rc)
 DESTROY(pthread_spin_destroy, pthread_spinlock_t, rc)
 DESTROY(sem_destroy, sem_t, ERRNO)
 DESTROY(sem_close, sem_t, ERRNO)
+
+INIT_BY(__pthread_mutex_init, FR_REAL_OLD(pthread_mutex_init),
+	(pthread_mutex_t * lock, const pthread_mutexattr_t *attr), (lock, attr), KIND(lock), rc)
+INIT_BY(__pthread_rwlock_init, FR_REAL_OLD(pthread_rwlock_init),
+	(pthread_rwlock_t * lock, const pthread_rwlockattr_t *attr), (lock, attr), 0, rc)
+DESTROY_BY(__pthread_mutex_destroy, FR_REAL_OLD(pthread_mutex_destroy), pthread_mutex_t, rc)
+DESTROY_BY(__pthread_rwlock_destroy, FR_REAL_OLD(pthread_rwlock_destroy), pthread_rwlock_t, rc)

@@ -3,8 +3,8 @@
  * hooks_map.c - replacement functions: large memory maps.
  *
  * Maps of a MiB and more are recorded at every level of class mem but off. What libc maps inside
- * (arenas and big blocks of malloc, stacks of threads) and growth by brk are not seen: there the
- * blocks themselves are.
+ * (arenas and big blocks of malloc, stacks of threads) and how its malloc grows the heap is not
+ * seen: there the blocks themselves are. sbrk of other allocators is.
  *
  * Context: other allocators call these under their own locks and before anybody's constructor: no
  * dlsym here (it may allocate), the system call does as well. Giving back is stamped before.
@@ -123,6 +123,33 @@ FR_HOOK void *mremap(void *old, size_t old_size, size_t size, int flags, ...)
 	fr_put_cold(
 		t, FR_EV_MEM_REMAP, FR_TIER_RARE, before, fr_stack_get(t, FR_SITE()),
 		FR_ARGS((uint64_t)old, old_size, err ? 0 : (uint64_t)p, size, err, FR_HOOK_mremap));
+	fr_leave(t);
+	return p;
+}
+
+/* Libc's own, which keeps its idea of the break: for a call before we know the real one. */
+void *__sbrk(intptr_t by);
+
+FR_HOOK void *sbrk(intptr_t by)
+{
+	size_t size = by < 0 ? -(size_t)by : (size_t)by;
+	bool large = watched(size);
+	uint64_t before = large ? fr_clock_ticks() : 0;
+	void *p = fr_real.sbrk ? fr_real.sbrk(by) : __sbrk(by);
+	struct fr_thread *t;
+
+	if (!large)
+		return p;
+	if (by > 0) {
+		record_map(p, &(struct map){size, PROT_READ | PROT_WRITE, -1, FR_HOOK_sbrk},
+			   FR_SITE());
+		return p;
+	}
+	t = p == MAP_FAILED ? NULL : fr_enter();
+	if (!t)
+		return p;
+	fr_put_cold(t, FR_EV_MEM_UNMAP, FR_TIER_RARE, before, fr_stack_get(t, FR_SITE()),
+		    FR_ARGS((uint64_t)p - size, size, FR_HOOK_sbrk));
 	fr_leave(t);
 	return p;
 }

@@ -58,6 +58,10 @@ static int real_lock(pthread_mutex_t *m, const struct how *h)
 		return FR_REAL(pthread_mutex_timedlock)(m, h->until);
 	case FR_HOOK_pthread_mutex_clocklock:
 		return FR_REAL(pthread_mutex_clocklock)(m, h->clock, h->until);
+	case FR_HOOK___pthread_mutex_lock:
+		return FR_REAL_OLD(pthread_mutex_lock)(m);
+	case FR_HOOK___pthread_mutex_trylock:
+		return FR_REAL_OLD(pthread_mutex_trylock)(m);
 	case FR_HOOK_mtx_lock:
 		return fr_c11_errno(FR_REAL(mtx_lock)((mtx_t *)m));
 	case FR_HOOK_mtx_trylock:
@@ -67,6 +71,12 @@ static int real_lock(pthread_mutex_t *m, const struct how *h)
 	default:
 		return FR_REAL(pthread_mutex_lock)(m);
 	}
+}
+
+static bool only_tries(const struct how *h)
+{
+	return h->via == FR_HOOK_pthread_mutex_trylock || h->via == FR_HOOK_mtx_trylock ||
+	       h->via == FR_HOOK___pthread_mutex_trylock;
 }
 
 /* `via` argument of an event: 0 for the plain call. */
@@ -142,7 +152,7 @@ static FR_COLD int lock_taken(pthread_mutex_t *m, const struct how *h, struct fr
 			fr_held_push(fr_self, (uint64_t)m, FR_HELD_MUTEX, 0, 0);
 		return rc;
 	}
-	if (h->via == FR_HOOK_pthread_mutex_trylock || h->via == FR_HOOK_mtx_trylock)
+	if (only_tries(h))
 		return try_taken(m, h, s, owner);
 	fr_wait_begin(&w, s, h->via, (uint64_t)m, 0, owner);
 	rc = real_lock(m, h);
@@ -317,6 +327,47 @@ FR_HOOK int pthread_mutex_unlock(pthread_mutex_t *m)
 	return fr_real.pthread_mutex_unlock(m);
 }
 
+/* Of the other names, which are seldom called: since when it was held if that is of interest. */
+static uint64_t before_unlock(pthread_mutex_t *m, enum fr_hook via, struct fr_site s)
+{
+	uint64_t since = 0;
+
+	if (fr_level(FR_CLASS_LOCK) == FR_LEVEL_OFF)
+		return 0;
+	if (fr_trigger_hold != UINT64_MAX)
+		since = fr_held_since(fr_self, (uint64_t)m);
+	if ((unsigned int)m->__data.__lock > 1 || FR_LEVEL(FR_CLASS_LOCK) == FR_LEVEL_FULL)
+		record_waited_unlock(m, via, s);
+	fr_held_pop(fr_self, (uint64_t)m);
+	return since;
+}
+
+/* ---- old names ------------------------------------------------------------------------------ */
+
+FR_HOOK int __pthread_mutex_lock(pthread_mutex_t *m)
+{
+	const struct how h = {.via = FR_HOOK___pthread_mutex_lock};
+
+	return lock_other(m, &h, FR_SITE());
+}
+
+FR_HOOK int __pthread_mutex_trylock(pthread_mutex_t *m)
+{
+	const struct how h = {.via = FR_HOOK___pthread_mutex_trylock};
+
+	return lock_other(m, &h, FR_SITE());
+}
+
+FR_HOOK int __pthread_mutex_unlock(pthread_mutex_t *m)
+{
+	uint64_t since = before_unlock(m, FR_HOOK___pthread_mutex_unlock, FR_SITE());
+	int rc = FR_REAL_OLD(pthread_mutex_unlock)(m);
+
+	if (unlikely(since))
+		fr_trigger_held((uint64_t)m, since);
+	return rc;
+}
+
 /* ---- C11 ------------------------------------------------------------------------------------ */
 
 FR_HOOK int mtx_lock(mtx_t *mtx)
@@ -351,19 +402,11 @@ FR_HOOK int mtx_timedlock(mtx_t *m, const struct timespec *until)
 	return fr_c11_result(lock_other((pthread_mutex_t *)m, &h, FR_SITE()));
 }
 
-FR_HOOK int mtx_unlock(mtx_t *mtx)
+FR_HOOK int mtx_unlock(mtx_t *m)
 {
-	pthread_mutex_t *m = (pthread_mutex_t *)mtx;
-	uint64_t since = 0;
-	int rc;
+	uint64_t since = before_unlock((pthread_mutex_t *)m, FR_HOOK_mtx_unlock, FR_SITE());
+	int rc = FR_REAL(mtx_unlock)(m);
 
-	if (fr_level(FR_CLASS_LOCK) != FR_LEVEL_OFF) {
-		since = fr_trigger_hold == UINT64_MAX ? 0 : fr_held_since(fr_self, (uint64_t)m);
-		if ((unsigned int)m->__data.__lock > 1 || FR_LEVEL(FR_CLASS_LOCK) == FR_LEVEL_FULL)
-			record_waited_unlock(m, FR_HOOK_mtx_unlock, FR_SITE());
-		fr_held_pop(fr_self, (uint64_t)m);
-	}
-	rc = FR_REAL(mtx_unlock)(mtx);
 	if (unlikely(since))
 		fr_trigger_held((uint64_t)m, since);
 	return rc;

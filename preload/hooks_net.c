@@ -169,6 +169,46 @@ FR_HOOK ssize_t readv(int fd, const struct iovec *iov, int n)
 			fr_real.readv(fd, iov, n));
 }
 
+/* ---- other names of the same ---------------------------------------------------------------- */
+
+FR_HOOK ssize_t __send(int fd, const void *buf, size_t n, int flags)
+{
+	if (!watched(fd))
+		return FR_REAL_OLD(send)(fd, buf, n, flags);
+	return TRANSFER(FR_EV_NET_SEND, fd, n, FR_HOOK___send,
+			FR_REAL_OLD(send)(fd, buf, n, flags));
+}
+
+FR_HOOK ssize_t __write(int fd, const void *buf, size_t n)
+{
+	if (!watched(fd))
+		return FR_FILE_CALL(IO_WRITE, fd, n, __write, FR_REAL_OLD(write)(fd, buf, n));
+	return TRANSFER(FR_EV_NET_SEND, fd, n, FR_HOOK___write, FR_REAL_OLD(write)(fd, buf, n));
+}
+
+FR_HOOK ssize_t __read(int fd, void *buf, size_t n)
+{
+	if (!watched(fd))
+		return FR_FILE_CALL(IO_READ, fd, n, __read, FR_REAL_OLD(read)(fd, buf, n));
+	return TRANSFER(FR_EV_NET_RECV, fd, n, FR_HOOK___read, FR_REAL_OLD(read)(fd, buf, n));
+}
+
+/* On a socket at -1, where it is readv or writev with flags; elsewhere the kernel refuses. */
+#define VECTOR2(fn, buf_t, net_ev, io_ev)                                                          \
+	FR_HOOK ssize_t fn(int fd, const struct iovec *iov, int n, buf_t at, int flags)            \
+	{                                                                                          \
+		if (!watched(fd))                                                                  \
+			return FR_FILE_VECTOR(io_ev, fd, iov, n, fn,                               \
+					      FR_REAL(fn)(fd, iov, n, at, flags));                 \
+		return TRANSFER(net_ev, fd, rc_ < 0 ? 0 : iov_size(iov, (size_t)n), FR_HOOK_##fn,  \
+				FR_REAL(fn)(fd, iov, n, at, flags));                               \
+	}
+
+VECTOR2(preadv2, off_t, FR_EV_NET_RECV, IO_READ)
+VECTOR2(preadv64v2, off64_t, FR_EV_NET_RECV, IO_READ)
+VECTOR2(pwritev2, off_t, FR_EV_NET_SEND, IO_WRITE)
+VECTOR2(pwritev64v2, off64_t, FR_EV_NET_SEND, IO_WRITE)
+
 /* Fortified programs: the real ones abort the program when BUFLEN is too small. */
 FR_HOOK ssize_t __recv_chk(int fd, void *buf, size_t n, size_t buflen, int flags)
 {

@@ -74,6 +74,16 @@ FR_HOOK int poll(struct pollfd *fds, nfds_t n, int timeout)
 	return POLL(c, fr_real.poll(fds, n, left_));
 }
 
+FR_HOOK int __poll(struct pollfd *fds, nfds_t n, int timeout)
+{
+	struct call c = {FR_HOOK___poll, -1, n, timeout};
+
+	if (!watched())
+		return FR_REAL_OLD(poll)(fds, n, timeout);
+	c.fd = first_fd(fds, n);
+	return POLL(c, FR_REAL_OLD(poll)(fds, n, left_));
+}
+
 FR_HOOK int __poll_chk(struct pollfd *fds, nfds_t n, int timeout, size_t fdslen)
 {
 	struct call c = {FR_HOOK___poll_chk, -1, n, timeout};
@@ -206,19 +216,29 @@ static int first_of(const fd_set *r, const fd_set *w, const fd_set *x, int n)
  * Resumed as it is: when a signal interrupts it, Linux leaves the sets alone and has written the
  * time that is left over the timeout.
  */
+#define SELECT(via, real)                                                                          \
+	({                                                                                         \
+		struct call c_ = {via, -1, (uint64_t)(int64_t)n, -1};                              \
+                                                                                                   \
+		c_.fd = first_of(r, w, x, n);                                                      \
+		if (timeout)                                                                       \
+			c_.timeout_ms = ms_of(                                                     \
+				&(struct timespec){timeout->tv_sec, timeout->tv_usec * 1000});     \
+		POLL(c_, ((void)left_, real(n, r, w, x, timeout)));                                \
+	})
+
 FR_HOOK int select(int n, fd_set *r, fd_set *w, fd_set *x, struct timeval *timeout)
 {
-	struct call c = {FR_HOOK_select, -1, (uint64_t)(int64_t)n, -1};
-
 	if (!watched() || (timeout && !fr_wait_readable(timeout, sizeof(*timeout))))
 		return FR_REAL(select)(n, r, w, x, timeout);
-	c.fd = first_of(r, w, x, n);
-	if (timeout) {
-		const struct timespec ts = {timeout->tv_sec, timeout->tv_usec * 1000};
+	return SELECT(FR_HOOK_select, fr_real.select);
+}
 
-		c.timeout_ms = ms_of(&ts);
-	}
-	return POLL(c, ((void)left_, fr_real.select(n, r, w, x, timeout)));
+FR_HOOK int __select(int n, fd_set *r, fd_set *w, fd_set *x, struct timeval *timeout)
+{
+	if (!watched() || (timeout && !fr_wait_readable(timeout, sizeof(*timeout))))
+		return FR_REAL_OLD(select)(n, r, w, x, timeout);
+	return SELECT(FR_HOOK___select, FR_REAL_OLD(select));
 }
 
 FR_HOOK int pselect(int n, fd_set *r, fd_set *w, fd_set *x, const struct timespec *timeout,

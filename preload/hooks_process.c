@@ -54,6 +54,11 @@ FR_HOOK pid_t fork(void)
 	return forking(FR_REAL(fork), FR_HOOK_fork, FR_SITE());
 }
 
+FR_HOOK pid_t __fork(void)
+{
+	return forking(FR_REAL_OLD(fork), FR_HOOK___fork, FR_SITE());
+}
+
 FR_HOOK pid_t _Fork(void)
 {
 	return forking(FR_REAL(_Fork), FR_HOOK__Fork, FR_SITE());
@@ -62,13 +67,16 @@ FR_HOOK pid_t _Fork(void)
 /*
  * The child of vfork returns first, out of the frame that called: nothing of ours may lie on the
  * stack then. fr_vfork_begin() notes that the thread's next calls may be another process's and
- * gives the real function; the jump leaves the stack as the caller left it.
+ * gives the real function; the jump leaves the stack as the caller left it. Both names are one
+ * function here: in libc they are, too.
  */
 #if defined(__x86_64__)
 __asm__(".text\n"
-	".globl vfork\n"
+	".globl vfork, __vfork\n"
 	".type vfork, @function\n"
+	".type __vfork, @function\n"
 	"vfork:\n"
+	"__vfork:\n"
 	"	.cfi_startproc\n"
 	"	endbr64\n"
 	"	mov (%rsp), %rdi\n"
@@ -84,9 +92,11 @@ __asm__(".text\n"
 	".size vfork, . - vfork\n");
 #elif defined(__aarch64__)
 __asm__(".text\n"
-	".globl vfork\n"
+	".globl vfork, __vfork\n"
 	".type vfork, %function\n"
+	".type __vfork, %function\n"
 	"vfork:\n"
+	"__vfork:\n"
 	"	.cfi_startproc\n"
 	"	mov x0, x30\n"
 	"	mov x1, sp\n"
@@ -295,6 +305,24 @@ FR_HOOK pid_t waitpid(pid_t pid, int *status, int options)
 	if (!watched())
 		return FR_REAL(waitpid)(pid, status, options);
 	return WAIT(c, fr_real.waitpid(pid, status, options));
+}
+
+FR_HOOK pid_t __wait(int *status)
+{
+	struct waited c = {FR_HOOK___wait, -1, 0, status};
+
+	if (!watched())
+		return FR_REAL_OLD(wait)(status);
+	return WAIT(c, FR_REAL_OLD(wait)(status));
+}
+
+FR_HOOK pid_t __waitpid(pid_t pid, int *status, int options)
+{
+	struct waited c = {FR_HOOK___waitpid, pid, 0, status};
+
+	if (!watched())
+		return FR_REAL_OLD(waitpid)(pid, status, options);
+	return WAIT(c, FR_REAL_OLD(waitpid)(pid, status, options));
 }
 
 FR_HOOK pid_t wait3(int *status, int options, struct rusage *usage)

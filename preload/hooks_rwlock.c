@@ -40,6 +40,14 @@ static int real_lock(pthread_rwlock_t *l, const struct how *h)
 		return FR_REAL(pthread_rwlock_trywrlock)(l);
 	case FR_HOOK_pthread_rwlock_timedwrlock:
 		return FR_REAL(pthread_rwlock_timedwrlock)(l, h->until);
+	case FR_HOOK___pthread_rwlock_rdlock:
+		return FR_REAL_OLD(pthread_rwlock_rdlock)(l);
+	case FR_HOOK___pthread_rwlock_tryrdlock:
+		return FR_REAL_OLD(pthread_rwlock_tryrdlock)(l);
+	case FR_HOOK___pthread_rwlock_wrlock:
+		return FR_REAL_OLD(pthread_rwlock_wrlock)(l);
+	case FR_HOOK___pthread_rwlock_trywrlock:
+		return FR_REAL_OLD(pthread_rwlock_trywrlock)(l);
 	default:
 		return FR_REAL(pthread_rwlock_clockwrlock)(l, h->clock, h->until);
 	}
@@ -167,35 +175,51 @@ RWLOCK(pthread_rwlock_wrlock, true, false)
 RWLOCK(pthread_rwlock_trywrlock, true, true)
 RWLOCK_TIMED(pthread_rwlock_timedwrlock, true)
 RWLOCK_CLOCK(pthread_rwlock_clockwrlock, true)
+RWLOCK(__pthread_rwlock_rdlock, false, false)
+RWLOCK(__pthread_rwlock_tryrdlock, false, true)
+RWLOCK(__pthread_rwlock_wrlock, true, false)
+RWLOCK(__pthread_rwlock_trywrlock, true, true)
 
-static void record_unlock(pthread_rwlock_t *l, struct fr_site s, bool waited)
+static void record_unlock(pthread_rwlock_t *l, struct fr_site s, bool waited, uint64_t via)
 {
 	struct fr_thread *t = fr_enter();
 
 	if (!t)
 		return;
 	fr_put_cold(t, FR_EV_RWLOCK_UNLOCK, FR_TIER_DENSE, fr_clock_ticks(), fr_stack_get(t, s),
-		    FR_ARGS((uint64_t)l, waited, 0));
+		    FR_ARGS((uint64_t)l, waited, via));
 	fr_leave(t);
 }
 
-FR_HOOK int pthread_rwlock_unlock(pthread_rwlock_t *l)
+/* Since when it was held, if a condition asks for that. */
+static uint64_t before_unlock(pthread_rwlock_t *l, uint64_t via, struct fr_site s)
 {
 	enum fr_level level = fr_level(FR_CLASS_LOCK);
 	uint64_t since = 0;
-	int rc;
+	bool waited;
 
-	if (level != FR_LEVEL_OFF) {
-		bool waited = is_waited_for(l);
-
-		if (unlikely(fr_trigger_hold != UINT64_MAX))
-			since = fr_held_since(fr_self, (uint64_t)l);
-		fr_held_pop(fr_self, (uint64_t)l);
-		if (waited || level == FR_LEVEL_FULL)
-			record_unlock(l, FR_SITE(), waited);
-	}
-	rc = FR_REAL(pthread_rwlock_unlock)(l);
-	if (unlikely(since))
-		fr_trigger_held((uint64_t)l, since);
-	return rc;
+	if (level == FR_LEVEL_OFF)
+		return 0;
+	waited = is_waited_for(l);
+	if (unlikely(fr_trigger_hold != UINT64_MAX))
+		since = fr_held_since(fr_self, (uint64_t)l);
+	fr_held_pop(fr_self, (uint64_t)l);
+	if (waited || level == FR_LEVEL_FULL)
+		record_unlock(l, s, waited, via);
+	return since;
 }
+
+#define RWLOCK_UNLOCK(fn, real, via)                                                               \
+	FR_HOOK int fn(pthread_rwlock_t *l)                                                        \
+	{                                                                                          \
+		uint64_t since = before_unlock(l, via, FR_SITE());                                 \
+		int rc = real(l);                                                                  \
+                                                                                                   \
+		if (unlikely(since))                                                               \
+			fr_trigger_held((uint64_t)l, since);                                       \
+		return rc;                                                                         \
+	}
+
+RWLOCK_UNLOCK(pthread_rwlock_unlock, FR_REAL(pthread_rwlock_unlock), 0)
+RWLOCK_UNLOCK(__pthread_rwlock_unlock, FR_REAL_OLD(pthread_rwlock_unlock),
+	      FR_HOOK___pthread_rwlock_unlock)

@@ -19,24 +19,122 @@ FR_HOOK int sigaction(int sig, const struct sigaction *act, struct sigaction *ol
 	return fr_signals_action(sig, act, old);
 }
 
-/* BSD semantics, as glibc's signal(): restart, and the signal blocked in its own handler. */
-FR_HOOK sighandler_t signal(int sig, sighandler_t handler)
+FR_HOOK int __sigaction(int sig, const struct sigaction *act, struct sigaction *old)
 {
-	struct sigaction act = {.sa_handler = handler, .sa_flags = SA_RESTART};
+	if (fr_level(FR_CLASS_RECORDER) == FR_LEVEL_OFF)
+		return FR_REAL_OLD(sigaction)(sig, act, old);
+	return fr_signals_action(sig, act, old);
+}
+
+/* ---- signal() and its relatives ------------------------------------------------------------- */
+
+/* Signals that siginterrupt() was called for: signal() leaves out SA_RESTART then. */
+static uint64_t interrupting;
+
+static uint64_t bit(int sig)
+{
+	return 1ull << (sig - 1);
+}
+
+static bool possible(int sig, sighandler_t handler)
+{
+	if (handler != SIG_ERR && sig >= 1 && sig < _NSIG)
+		return true;
+	errno = EINVAL;
+	return false;
+}
+
+static sighandler_t set(int sig, const struct sigaction *act)
+{
 	struct sigaction old;
 
-	if (fr_level(FR_CLASS_RECORDER) == FR_LEVEL_OFF)
-		return FR_REAL(signal)(sig, handler);
-	if (handler == SIG_ERR || sig < 1 || sig >= _NSIG) {
-		errno = EINVAL;
+	return fr_signals_action(sig, act, &old) == 0 ? old.sa_handler : SIG_ERR;
+}
+
+/* BSD semantics, as glibc's signal(): restart, and the signal blocked in its own handler. */
+static sighandler_t bsd(int sig, sighandler_t handler)
+{
+	struct sigaction act = {.sa_handler = handler};
+
+	if (!possible(sig, handler))
 		return SIG_ERR;
-	}
+	if (!(__atomic_load_n(&interrupting, __ATOMIC_RELAXED) & bit(sig)))
+		act.sa_flags = SA_RESTART;
 	sigemptyset(&act.sa_mask);
 	sigaddset(&act.sa_mask, sig);
-	if (fr_signals_action(sig, &act, &old) != 0)
-		return SIG_ERR;
-	return old.sa_handler;
+	return set(sig, &act);
 }
+
+/* System V semantics: once, and nothing blocked. */
+static sighandler_t sysv(int sig, sighandler_t handler)
+{
+	const struct sigaction act = {.sa_handler = handler,
+				      .sa_flags = SA_RESETHAND | SA_NODEFER | SA_INTERRUPT};
+
+	return possible(sig, handler) ? set(sig, &act) : SIG_ERR;
+}
+
+#define SIGNAL(fn, semantics)                                                                      \
+	FR_HOOK sighandler_t fn(int sig, sighandler_t handler)                                     \
+	{                                                                                          \
+		if (fr_level(FR_CLASS_RECORDER) == FR_LEVEL_OFF)                                   \
+			return FR_REAL(fn)(sig, handler);                                          \
+		return semantics(sig, handler);                                                    \
+	}
+
+SIGNAL(signal, bsd)
+SIGNAL(bsd_signal, bsd)
+SIGNAL(ssignal, bsd)
+SIGNAL(sysv_signal, sysv)
+SIGNAL(__sysv_signal, sysv)
+
+FR_HOOK int sigignore(int sig)
+{
+	const struct sigaction act = {.sa_handler = SIG_IGN};
+
+	if (fr_level(FR_CLASS_RECORDER) == FR_LEVEL_OFF)
+		return FR_REAL(sigignore)(sig);
+	return fr_signals_action(sig, &act, NULL);
+}
+
+/* With SIG_HOLD the handler stays and the signal is blocked, else it is unblocked. */
+FR_HOOK sighandler_t sigset(int sig, sighandler_t handler)
+{
+	const struct sigaction act = {.sa_handler = handler};
+	bool hold = handler == SIG_HOLD;
+	struct sigaction old;
+	sigset_t one, before;
+
+	if (fr_level(FR_CLASS_RECORDER) == FR_LEVEL_OFF)
+		return FR_REAL(sigset)(sig, handler);
+	if (fr_signals_action(sig, hold ? NULL : &act, &old) != 0)
+		return SIG_ERR;
+	sigemptyset(&one);
+	sigaddset(&one, sig);
+	if (sigprocmask(hold ? SIG_BLOCK : SIG_UNBLOCK, &one, &before) != 0)
+		return SIG_ERR;
+	return sigismember(&before, sig) ? SIG_HOLD : old.sa_handler;
+}
+
+/* Libc changes the flags of what is installed, our wrapper; the host's view is told here. */
+FR_HOOK int siginterrupt(int sig, int flag)
+{
+	int rc = FR_REAL(siginterrupt)(sig, flag);
+	struct sigaction act;
+
+	if (rc != 0 || fr_level(FR_CLASS_RECORDER) == FR_LEVEL_OFF)
+		return rc;
+	if (flag)
+		__atomic_fetch_or(&interrupting, bit(sig), __ATOMIC_RELAXED);
+	else
+		__atomic_fetch_and(&interrupting, ~bit(sig), __ATOMIC_RELAXED);
+	if (fr_signals_action(sig, NULL, &act) != 0)
+		return -1;
+	act.sa_flags = flag ? act.sa_flags & ~SA_RESTART : act.sa_flags | SA_RESTART;
+	return fr_signals_action(sig, &act, NULL);
+}
+
+/* ---- other ---------------------------------------------------------------------------------- */
 
 /* Our alternate stack is not the host's: it sees none until it sets its own. */
 FR_HOOK int sigaltstack(const stack_t *st, stack_t *old)

@@ -109,27 +109,37 @@ static int sleep_on(struct fr_wait *w, const struct nap *n)
 	return rc;
 }
 
-FR_HOOK int nanosleep(const struct timespec *req, struct timespec *rem)
+/* Our signal ended the real call, whose result was RC: what the host shall see instead. */
+static int slept_on(struct fr_wait *w, const struct nap *n)
 {
-	struct fr_wait w;
-	struct nap n;
-	int rc;
+	int err = sleep_on(w, n);
 
-	if (off())
-		return FR_REAL(nanosleep)(req, rem);
-	n = nap_of(CLOCK_REALTIME, req, rem);
-	fr_wait_begin(&w, FR_SITE(), FR_HOOK_nanosleep, n.asked_ns, 0, 0);
-	rc = FR_REAL(nanosleep)(req, rem);
-	if (rc < 0 && fr_wait_our_eintr(&w)) {
-		int err = sleep_on(&w, &n);
-
-		rc = err ? -1 : 0;
-		if (err)
-			errno = err;
-	}
-	record(&w, n.asked_ns, rc < 0 ? (uint64_t)errno : 0, FR_HOOK_nanosleep);
-	return rc;
+	if (!err)
+		return 0;
+	errno = err;
+	return -1;
 }
+
+#define NANOSLEEP(fn, real)                                                                        \
+	FR_HOOK int fn(const struct timespec *req, struct timespec *rem)                           \
+	{                                                                                          \
+		struct fr_wait w;                                                                  \
+		struct nap n;                                                                      \
+		int rc;                                                                            \
+                                                                                                   \
+		if (off())                                                                         \
+			return real(req, rem);                                                     \
+		n = nap_of(CLOCK_REALTIME, req, rem);                                              \
+		fr_wait_begin(&w, FR_SITE(), FR_HOOK_##fn, n.asked_ns, 0, 0);                      \
+		rc = real(req, rem);                                                               \
+		if (rc < 0 && fr_wait_our_eintr(&w))                                               \
+			rc = slept_on(&w, &n);                                                     \
+		record(&w, n.asked_ns, rc < 0 ? (uint64_t)errno : 0, FR_HOOK_##fn);                \
+		return rc;                                                                         \
+	}
+
+NANOSLEEP(nanosleep, FR_REAL(nanosleep))
+NANOSLEEP(__nanosleep, FR_REAL_OLD(nanosleep))
 
 FR_HOOK int usleep(useconds_t us)
 {
@@ -142,13 +152,8 @@ FR_HOOK int usleep(useconds_t us)
 	n.start_ns = fr_clock_ns(CLOCK_MONOTONIC);
 	fr_wait_begin(&w, FR_SITE(), FR_HOOK_usleep, n.asked_ns, 0, 0);
 	rc = FR_REAL(usleep)(us);
-	if (rc < 0 && fr_wait_our_eintr(&w)) {
-		int err = sleep_on(&w, &n);
-
-		rc = err ? -1 : 0;
-		if (err)
-			errno = err;
-	}
+	if (rc < 0 && fr_wait_our_eintr(&w))
+		rc = slept_on(&w, &n);
 	record(&w, n.asked_ns, rc < 0 ? (uint64_t)errno : 0, FR_HOOK_usleep);
 	return rc;
 }
@@ -220,5 +225,26 @@ FR_HOOK int clock_nanosleep(clockid_t clock, int flags, const struct timespec *r
 	if (!absolute && ours(&w, rc))
 		rc = sleep_on(&w, &n);
 	record(&w, n.asked_ns, (uint64_t)rc, FR_HOOK_clock_nanosleep);
+	return rc;
+}
+
+/* C11: 0, -1 when a signal came, -2 for what is no time; errno stays. */
+FR_HOOK int thrd_sleep(const struct timespec *req, struct timespec *rem)
+{
+	struct fr_wait w;
+	struct nap n;
+	int rc, err;
+
+	if (off())
+		return FR_REAL(thrd_sleep)(req, rem);
+	n = nap_of(CLOCK_REALTIME, req, rem);
+	fr_wait_begin(&w, FR_SITE(), FR_HOOK_thrd_sleep, n.asked_ns, 0, 0);
+	rc = FR_REAL(thrd_sleep)(req, rem);
+	err = rc == -1 ? EINTR : rc ? EINVAL : 0;
+	if (ours(&w, err)) {
+		err = sleep_on(&w, &n);
+		rc = !err ? 0 : err == EINTR ? -1 : -2;
+	}
+	record(&w, n.asked_ns, (uint64_t)err, FR_HOOK_thrd_sleep);
 	return rc;
 }

@@ -123,6 +123,18 @@ FR_HOOK int pthread_once(pthread_once_t *once, void (*init)(void))
 	return rc;
 }
 
+FR_HOOK int __pthread_once(pthread_once_t *once, void (*init)(void))
+{
+	int word = __atomic_load_n(once, __ATOMIC_RELAXED);
+	int rc;
+
+	if (word & ONCE_DONE || fr_level(FR_CLASS_LOCK) == FR_LEVEL_OFF)
+		return FR_REAL_OLD(pthread_once)(once, init);
+	ONCE(once, word, FR_HOOK___pthread_once, FR_HOOK___pthread_once,
+	     rc = FR_REAL_OLD(pthread_once)(once, init));
+	return rc;
+}
+
 FR_HOOK void call_once(once_flag *once, void (*init)(void))
 {
 	int word = __atomic_load_n(&once->__data, __ATOMIC_RELAXED);

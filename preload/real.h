@@ -23,9 +23,11 @@
 #include <sys/eventfd.h>
 #include <sys/file.h>
 #include <sys/mman.h>
+#include <sys/msg.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/select.h>
+#include <sys/sem.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
@@ -49,6 +51,45 @@ int __openat64_2(int dir, const char *path, int flags);
 ssize_t __pread_chk(int fd, void *buf, size_t n, off_t at, size_t buflen);
 ssize_t __pread64_chk(int fd, void *buf, size_t n, off64_t at, size_t buflen);
 
+/* Old names of libc's that programs still bind to, and none of its headers declares. */
+__typeof__(open) __open;
+__typeof__(open64) __open64;
+__typeof__(close) __close;
+__typeof__(read) __read;
+__typeof__(write) __write;
+__typeof__(pread64) __pread64;
+__typeof__(pwrite64) __pwrite64;
+__typeof__(fcntl) __fcntl;
+__typeof__(dup2) __dup2;
+__typeof__(pipe) __pipe;
+__typeof__(nanosleep) __nanosleep;
+__typeof__(connect) __connect;
+__typeof__(send) __send;
+__typeof__(poll) __poll;
+__typeof__(select) __select;
+__typeof__(fork) __fork;
+__typeof__(vfork) __vfork;
+__typeof__(wait) __wait;
+__typeof__(waitpid) __waitpid;
+__typeof__(sigaction) __sigaction;
+__typeof__(sigsuspend) __sigsuspend;
+__typeof__(pthread_mutex_lock) __pthread_mutex_lock;
+__typeof__(pthread_mutex_trylock) __pthread_mutex_trylock;
+__typeof__(pthread_mutex_unlock) __pthread_mutex_unlock;
+__typeof__(pthread_mutex_init) __pthread_mutex_init;
+__typeof__(pthread_mutex_destroy) __pthread_mutex_destroy;
+__typeof__(pthread_rwlock_init) __pthread_rwlock_init;
+__typeof__(pthread_rwlock_destroy) __pthread_rwlock_destroy;
+__typeof__(pthread_rwlock_rdlock) __pthread_rwlock_rdlock;
+__typeof__(pthread_rwlock_tryrdlock) __pthread_rwlock_tryrdlock;
+__typeof__(pthread_rwlock_wrlock) __pthread_rwlock_wrlock;
+__typeof__(pthread_rwlock_trywrlock) __pthread_rwlock_trywrlock;
+__typeof__(pthread_rwlock_unlock) __pthread_rwlock_unlock;
+__typeof__(pthread_once) __pthread_once;
+
+sighandler_t __sysv_signal(int sig, sighandler_t handler);
+sighandler_t bsd_signal(int sig, sighandler_t handler);
+
 /* Of libssl, whose headers are not needed to build the recorder. */
 int SSL_connect(void *ssl);
 int SSL_accept(void *ssl);
@@ -61,6 +102,9 @@ int SSL_write_ex(void *ssl, const void *buf, size_t n, size_t *done);
 int __libc_start_main(int (*main)(int, char **, char **), int argc, char **argv, void (*init)(void),
 		      void (*fini)(void), void (*rtld_fini)(void), void *stack_end);
 
+/* We stand in front of what nobody should call any more, too. */
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations"
+
 #define HOOK(id, fn, klass, version) __typeof__(&fn) fn;
 struct fr_real {
 #include "hooks.def"
@@ -72,7 +116,7 @@ extern struct fr_real fr_real;
 #define HOOK(id, fn, klass, version) FR_HOOK_##fn = id,
 enum fr_hook {
 #include "hooks.def"
-	FR_HOOK_MAX = 256
+	FR_HOOK_MAX = 320
 };
 #undef HOOK
 
@@ -105,6 +149,12 @@ static inline void *fr_real_slot(const struct fr_hook_row *row)
 			fr_real_resolve();                                                         \
 		fr_real.fn;                                                                        \
 	})
+
+/*
+ * Of an old name: the old name's own, so that another preload whose FN calls __FN does not come
+ * back to itself by way of us; where libc has it no more, that of the name it has now.
+ */
+#define FR_REAL_OLD(fn) (FR_REAL(__##fn) ? fr_real.__##fn : fr_real.fn)
 
 /* A function that replaces one of the host's. */
 #define FR_HOOK __attribute__((visibility("default")))

@@ -5,7 +5,7 @@
  * For each signal one of three arrangements is installed:
  *   native   what the host asked for (SIG_DFL or SIG_IGN of signals we do not care about)
  *   ours     host's view is SIG_DFL: crash handler; or this is the trigger signal
- *   wrapped  host's view is a handler: host_wrapper() counts and calls it
+ *   wrapped  host's view is a handler: call_host() counts and calls it
  *
  * Context: hooks of sigaction and signal (any thread, signal handlers), the handlers themselves.
  * Must not: answer the host with anything but its own last word.
@@ -68,6 +68,18 @@ static bool is_function(const struct sigaction *a)
 	return a->sa_handler != SIG_DFL && a->sa_handler != SIG_IGN;
 }
 
+/*
+ * SA_RESETHAND: the kernel resets the handler and nothing else; ours must stand again where we need
+ * one.
+ */
+static void reset_hand(int sig)
+{
+	struct sigaction dfl = views[sig].act;
+
+	dfl.sa_handler = SIG_DFL;
+	fr_signals_action(sig, &dfl, NULL);
+}
+
 static void call_host(int sig, siginfo_t *si, void *uc)
 {
 	struct sigaction act = views[sig].act;
@@ -75,39 +87,14 @@ static void call_host(int sig, siginfo_t *si, void *uc)
 
 	if (!is_function(&act))
 		return;
+	if (act.sa_flags & SA_RESETHAND)
+		reset_hand(sig);
 	if (t != &fr_thread_none && t != &fr_thread_gone)
 		t->host_signals++;
 	if (act.sa_flags & SA_SIGINFO)
 		act.sa_sigaction(sig, si, uc);
 	else
 		act.sa_handler(sig);
-}
-
-/* SA_RESETHAND: the kernel has reset the signal; for a fatal one our handler must stand again. */
-static void reset_hand(int sig)
-{
-	struct sigaction dfl = {.sa_handler = SIG_DFL};
-
-	fr_signals_action(sig, &dfl, NULL);
-}
-
-static void host_wrapper(int sig, siginfo_t *si, void *uc)
-{
-	struct sigaction act = views[sig].act;
-
-	if ((act.sa_flags & SA_RESETHAND) && is_function(&act)) {
-		struct fr_thread *t = fr_self;
-
-		reset_hand(sig);
-		if (t != &fr_thread_none && t != &fr_thread_gone)
-			t->host_signals++;
-		if (act.sa_flags & SA_SIGINFO)
-			act.sa_sigaction(sig, si, uc);
-		else
-			act.sa_handler(sig);
-		return;
-	}
-	call_host(sig, si, uc);
 }
 
 static void on_trigger(int sig, siginfo_t *si, void *uc)
@@ -260,7 +247,7 @@ static int install_wrapper(int sig, const struct sigaction *act)
 
 	if (!atomic_load(&host_has_altstack))
 		flags &= ~SA_ONSTACK;
-	return install(sig, host_wrapper, flags, &act->sa_mask);
+	return install(sig, call_host, flags, &act->sa_mask);
 }
 
 void fr_signals_host_altstack(void)

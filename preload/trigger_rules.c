@@ -35,7 +35,7 @@ static const struct rule rules[FR_RULES_MAX] = {
 #undef TRIGGER
 
 /* Rule + 1 of each hook; 0 = none. */
-static uint8_t of_hook[256];
+static uint8_t of_hook[FR_HOOK_MAX];
 
 const char *fr_trigger_name(unsigned int rule)
 {
@@ -66,8 +66,10 @@ bool fr_trigger_possible(unsigned int rule, uint64_t limit)
 	}
 }
 
+/* Old and checked names count as the plain one: __read, __poll_chk. */
 static uint8_t rule_for(const char *hook)
 {
+	hook += strspn(hook, "_");
 	for (unsigned int i = 0; i < FR_RULES_MAX; i++) {
 		if ((rules[i].where & FR_WHERE_WAIT) && fr_text_match(rules[i].hooks, hook))
 			return (uint8_t)(i + 1);
@@ -85,7 +87,7 @@ void fr_trigger_describe(struct fr_control *c)
 		c->rules[i].unit = rules[i].unit;
 	}
 	for (unsigned int i = 0; i < fr_hook_count; i++)
-		of_hook[fr_hook_rows[i].id & 255] = rule_for(fr_hook_rows[i].name);
+		of_hook[fr_hook_rows[i].id] = rule_for(fr_hook_rows[i].name);
 }
 
 /* ---- FR_TRIGGER

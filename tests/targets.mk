@@ -11,13 +11,16 @@ EXAMPLES := $(patsubst tests/examples/%.c,$(TESTS)/examples/%,$(wildcard tests/e
 PLAIN := $(patsubst tests/targets/%.c,$(TESTS)/targets/%,$(wildcard tests/targets/*.c))
 # inner.so lies in sub/ only, where outer.so's RUNPATH leads.
 PLUGINS := $(addprefix $(TESTS)/targets/plugins/,cxx.so outer.so deep.so ctor.so ctor_blocks.so sub/inner.so)
-# The truth test again, in the other shapes programs come in.
-TRUTHS := $(addprefix $(TESTS)/targets/truth-,O2 nopie nofp stripped)
-# The same at -O2, and programs in C++.
-OPTIMISED := $(addprefix $(TESTS)/targets/,sync-O2 c11-O2 threads-O2)
+# The targets that say every call, in the other shapes programs come in: NAME-SHAPE.
+SHAPE_O2 := -O2
+SHAPE_nopie := -O2 -no-pie -fno-pie
+SHAPE_nofp := -O2 -fomit-frame-pointer -D_FORTIFY_SOURCE=2
+SHAPE_fortified := -O2 -D_FORTIFY_SOURCE=2
+SHAPE_stripped := -O2 -s
+EVERY_SHAPE := O2 nopie fortified stripped
+SHAPED := $(addprefix truth-,O2 nopie nofp stripped) sync-O2 c11-O2 threads-O2 old_names-O2
+SHAPED += $(foreach t,net_calls files descriptors process_calls,$(addprefix $t-,$(EVERY_SHAPE)))
 CXX_PLAIN := $(patsubst tests/targets/%.cc,$(TESTS)/targets/%,$(wildcard tests/targets/*.cc))
-
-FORTIFIED := $(TESTS)/targets/net_calls-fortified
 
 # law_calls in C and C++, as program and as plugin, with OpenSSL as it is installed (no headers).
 LAW_CALLS := $(addprefix $(TESTS)/targets/,law_calls-cxx plugins/law_calls.so plugins/law_calls-cxx.so)
@@ -27,8 +30,7 @@ AS_CXX := $(filter-out -std=% -Wmissing-prototypes -Wstrict-prototypes,$(TARGET_
 .PHONY: targets examples
 targets: $(LAW_CALLS)
 examples: $(EXAMPLES)
-targets: $(FORTIFIED)
-targets: $(PLAIN) $(PLUGINS) $(TRUTHS) $(OPTIMISED) $(CXX_PLAIN)
+targets: $(PLAIN) $(PLUGINS) $(addprefix $(TESTS)/targets/,$(SHAPED)) $(CXX_PLAIN)
 
 # Frames of interest stay visible: no sibling calls. The rest is what a release build does.
 $(TESTS)/examples/%: tests/examples/%.c
@@ -41,19 +43,13 @@ $(TESTS)/targets/%: tests/targets/%.c
 	$Q mkdir -p $(@D)
 	$Q$(CC) $(TARGET_FLAGS) -O0 -o $@ $< $(LDFLAGS) -ldl
 
-$(TESTS)/targets/truth-O2: SHAPE := -O2
-$(TESTS)/targets/truth-nopie: SHAPE := -O2 -no-pie -fno-pie
-$(TESTS)/targets/truth-nofp: SHAPE := -O2 -fomit-frame-pointer -D_FORTIFY_SOURCE=2
-$(TESTS)/targets/truth-stripped: SHAPE := -O2 -s
-$(TRUTHS): tests/targets/truth.c
-	$(call say,TARGET,$@)
-	$Q mkdir -p $(@D)
-	$Q$(CC) $(TARGET_FLAGS) $(SHAPE) -fno-optimize-sibling-calls -o $@ $<
-
-$(OPTIMISED): $(TESTS)/targets/%-O2: tests/targets/%.c
-	$(call say,TARGET,$@)
-	$Q mkdir -p $(@D)
-	$Q$(CC) $(TARGET_FLAGS) -O2 -fno-optimize-sibling-calls -o $@ $<
+define SHAPED_RULE
+$(TESTS)/targets/$1: tests/targets/$(firstword $(subst -, ,$1)).c
+	$$(call say,TARGET,$$@)
+	$$Q mkdir -p $$(@D)
+	$$Q$$(CC) $$(TARGET_FLAGS) $(SHAPE_$(lastword $(subst -, ,$1))) -fno-optimize-sibling-calls -o $$@ $$<
+endef
+$(foreach t,$(SHAPED),$(eval $(call SHAPED_RULE,$t)))
 
 $(CXX_PLAIN): $(TESTS)/targets/%: tests/targets/%.cc
 	$(call say,TARGET,$@)
@@ -71,11 +67,6 @@ $(LAW_CALLS): tests/targets/law_calls.c tests/targets/law_calls.h $(wildcard tes
 		$(if $(findstring .so,$@),-fPIC -shared -DPLUGIN) -o $@ $< -x none $(LAW_LIBS)
 
 $(TESTS)/targets/alone: LDFLAGS += -static
-$(FORTIFIED): $(TESTS)/targets/%-fortified: tests/targets/%.c
-	$(call say,TARGET,$@)
-	$Q mkdir -p $(@D)
-	$Q$(CC) $(TARGET_FLAGS) -O2 -D_FORTIFY_SOURCE=2 -fno-optimize-sibling-calls -o $@ $<
-
 $(TESTS)/targets/dl $(TESTS)/targets/args $(TESTS)/targets/crashes: LDFLAGS += '-Wl,-rpath,$$ORIGIN/plugins' -Wl,--enable-new-dtags
 $(TESTS)/targets/plugins/outer.so: LDFLAGS += '-Wl,-rpath,$$ORIGIN/sub' -Wl,--enable-new-dtags
 $(TESTS)/targets/plugins/%.so: tests/targets/plugins/%.c

@@ -17,13 +17,16 @@ SHAPES = [("law_calls", None), ("law_calls-cxx", None), ("law_calls", "law_calls
 NO_RETURN = {
     "_exit": "ends the process: test_process.py", "_Exit": "the same",
     "__libc_start_main": "called once, by the program's start",
+    "pause": "only after a signal: test_resumed.py",
 }
 # A pending cancellation ends them, but nothing here can make them wait for ever.
 CANNOT_BLOCK = {
     **dict.fromkeys(["close", "fsync", "fdatasync", "msync", "sync_file_range", "pread", "pread64",
-                     "pwrite", "pwrite64", "preadv", "preadv64", "pwritev", "pwritev64"],
+                     "pwrite", "pwrite64", "preadv", "preadv64", "pwritev", "pwritev64",
+                     "__close", "__pread64", "__pwrite64", "__pread_chk",
+                     "__pread64_chk"],
                     "the kernel waits for a device only, uninterruptibly"),
-    **dict.fromkeys(["freopen", "freopen64", "fclose"], "as open and close do"),
+    **dict.fromkeys(["freopen", "freopen64", "fclose", "closedir"], "as open and close do"),
     "getaddrinfo": "would need a name server that does not answer",
 }
 

@@ -12,19 +12,17 @@ import pytest
 
 import conftest
 import fr
-from test_truth import recorded, match_all
+from test_truth import check_place, in_shapes, match_all, recorded
 
 PYTHON = "/usr/bin/python3"
-SHAPES = ["net_calls", "net_calls-fortified"]
 
 
-@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("shape", in_shapes("net_calls"))
 def test_every_call_is_recorded(full, shape):
     said, events, _ = recorded(full, shape)
     assert len(said) > 50
     for call, event in match_all(said, events):
-        leaf = next(f for f in event["stack"] if not f["inl"])
-        assert (leaf["fn"], leaf["line"]) == (call["fn"], call["line"]), (call, event["stack"][:3])
+        check_place(call, event, shape)
 
 
 def test_connect_that_goes_on_is_recorded_once(full):

@@ -21,14 +21,14 @@ def recorded(host, *args, **settings):
     return p, fr.read("events", host.snapshots(p.pid)[0])
 
 
-def test_every_call_is_recorded(full):
+@pytest.mark.parametrize("shape", test_truth.in_shapes("process_calls"))
+def test_every_call_is_recorded(full, shape):
     """Pids, states, errors and places of fork, spawn and wait in all their forms."""
-    said, events, _ = test_truth.recorded(full, "process_calls")
+    said, events, _ = test_truth.recorded(full, shape)
     pairs = list(test_truth.match_all(said, events))
     assert len(pairs) == len(said) >= 15
     for call, event in pairs:
-        leaf = next(f for f in event["stack"] if not f["inl"])
-        assert (leaf["fn"], leaf["line"]) == (call["fn"], call["line"]), (call, event)
+        test_truth.check_place(call, event, shape)
 
 
 def test_slow_level_keeps_ends_of_children(tmp_path):

@@ -22,6 +22,7 @@ static enum span_kind call_kind(const char *name)
 {
 	size_t i;
 
+	name += strspn(name, "_");
 	for (i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
 		if (!strncmp(name, calls[i].begins, strlen(calls[i].begins)))
 			return calls[i].kind;

@@ -131,6 +131,65 @@ NOINLINE static void streams(void)
 	DID("fd.make", "epoll_create1", "\"fd\":%d,\"kind\":\"%s\",\"err\":0", fd, EPOLL);
 }
 
+#define PAIR(via, p, kind)                                                                         \
+	DID("fd.pair", via, "\"fd\":%d,\"fd2\":%d,\"kind\":\"%s\",\"err\":%d", rc ? -1 : (p)[0],   \
+	    rc ? -1 : (p)[1], kind, err_of(rc))
+#define MADE(via, fd, kind)                                                                        \
+	DID("fd.make", via, "\"fd\":%d,\"kind\":\"%s\",\"err\":%d", fd, kind, err_of(fd))
+
+/* What connects threads: with both ends, and what was refused. */
+NOINLINE static void objects(void)
+{
+	eventfd_t value = 7;
+	int p[2], e;
+
+	rc = CALL(pipe(p));
+	PAIR("pipe", p, PIPE);
+	rc = CALL(pipe2(p, O_CLOEXEC));
+	PAIR("pipe2", p, PIPE);
+	rc = CALL(pipe2(p, -1));
+	must(rc == -1 && errno == EINVAL, "pipe2 with strange flags");
+	PAIR("pipe2", p, PIPE);
+	rc = CALL(socketpair(AF_UNIX, SOCK_DGRAM, 0, p));
+	PAIR("socketpair", p, "socket");
+	rc = CALL(socketpair(AF_INET, SOCK_STREAM, 0, p));
+	must(rc == -1, "socketpair of TCP");
+	PAIR("socketpair", p, "socket");
+	e = CALL(epoll_create(3));
+	MADE("epoll_create", e, EPOLL);
+	e = CALL(epoll_create1(-1));
+	must(e == -1 && errno == EINVAL, "epoll_create1 with strange flags");
+	MADE("epoll_create1", e, EPOLL);
+	e = CALL(eventfd(3, EFD_NONBLOCK));
+	MADE("eventfd", e, EVENTFD);
+	rc = CALL(eventfd_write(e, value));
+	DID("io.write", "eventfd_write",
+	    "\"fd\":%d,\"size\":8,\"result\":8,\"err\":0,\"kind\":\"%s\"", e, EVENTFD);
+	rc = CALL(eventfd_read(e, &value));
+	must(rc == 0 && value == 10, "eventfd_read");
+	DID("io.read", "eventfd_read",
+	    "\"fd\":%d,\"size\":8,\"result\":8,\"err\":0,\"kind\":\"%s\"", e, EVENTFD);
+	rc = CALL(eventfd_read(e, &value));
+	must(rc == -1 && errno == EAGAIN, "eventfd_read of nothing");
+	DID("io.read", "eventfd_read", "\"fd\":%d,\"result\":-1,\"err\":%d", e, EAGAIN);
+}
+
+/* A stream that is opened again: the number goes through other files. */
+NOINLINE static void reopened(FILE *(*again)(const char *, const char *, FILE *), const char *via)
+{
+	int s[2];
+	FILE *f;
+
+	socket_pair(s);
+	f = fdopen(s[1], "w");
+	f = CALL(again("/dev/null", "w", f));
+	DID("net.close", via, "\"fd\":%d", s[1]);
+	must(f && fileno(f) == s[1], "freopen");
+	rc = (int)CALL(write(s[1], "12345678", 8));
+	DID("io.write", "write", "\"fd\":%d,\"result\":8,\"kind\":\"other\"", s[1]);
+	fclose(f);
+}
+
 /* A socket and a file by message, from a child; their numbers were others before. */
 NOINLINE static void messages(void)
 {
@@ -174,6 +233,9 @@ int main(void)
 	copies();
 	ranges(first);
 	streams();
+	objects();
+	reopened(freopen, "freopen");
+	reopened(freopen64, "freopen64");
 	messages();
 	return 0;
 }

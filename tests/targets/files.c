@@ -13,6 +13,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
+#include <threads.h>
 
 #include "did.h"
 
@@ -67,6 +68,15 @@ NOINLINE static void transfers(int fd)
 	MOVED("io.read", "read", fd, 5);
 	rc = (int)CALL(readv(fd, v, 2));
 	MOVED("io.read", "readv", fd, 30);
+	rc = (int)CALL(pwritev2(fd, v, 1, 200, 0));
+	MOVED("io.write", "pwritev2", fd, 10);
+	rc = (int)CALL(pwritev64v2(fd, v, 2, 200, RWF_DSYNC));
+	MOVED("io.write", "pwritev64v2", fd, 30);
+	rc = (int)CALL(preadv2(fd, v, 2, 200, 0));
+	MOVED("io.read", "preadv2", fd, 30);
+	rc = (int)CALL(preadv64v2(fd, v, 2, -1, 0));
+	must(rc == 30, "preadv64v2 where it stands");
+	MOVED("io.read", "preadv64v2", fd, 30);
 	rc = (int)CALL(pread(fd, b, 5, -1));
 	must(rc == -1 && errno == EINVAL, "pread before the beginning");
 	MOVED("io.read", "pread", fd, 5);
@@ -124,9 +134,15 @@ NOINLINE static void names(void)
 	DID("fd.open", via, "\"path\":\"%s\",\"fd\":%d,\"flags\":%d,\"err\":%d", path, rc, flags,  \
 	    err_of(rc))
 #define NEW (O_RDWR | O_CREAT | O_TRUNC)
+#if __USE_FORTIFY_LEVEL > 0
+#define FORTIFIED_2(name) "__" name "_2"
+#else
+#define FORTIFIED_2(name) name
+#endif
 
 NOINLINE static int opens(void)
 {
+	volatile int flags = O_RDONLY; /* unknown to the compiler: is a mode missing? */
 	struct stat st;
 	int fd;
 
@@ -157,6 +173,12 @@ NOINLINE static int opens(void)
 	rc = CALL(__openat64_2(AT_FDCWD, "other", O_RDWR));
 	OPENED("__openat64_2", "other", O_RDWR);
 	close(rc);
+	rc = CALL(open("other", flags));
+	OPENED(FORTIFIED_2("open"), "other", O_RDONLY);
+	close(rc);
+	rc = CALL(open64("other", flags));
+	OPENED(FORTIFIED_2("open64"), "other", O_RDONLY);
+	close(rc);
 	rc = CALL(open(".", O_TMPFILE | O_RDWR, 0600));
 	OPENED("open", ".", O_TMPFILE | O_RDWR);
 	close(rc);
@@ -183,6 +205,9 @@ NOINLINE static void sleeps(void)
 	SLEPT("usleep", 2000000);
 	rc = (int)CALL(sleep(1));
 	SLEPT("sleep", 1000000000);
+	t.tv_nsec = 4000000;
+	rc = CALL(thrd_sleep(&t, NULL));
+	SLEPT("thrd_sleep", 4000000);
 	t.tv_nsec = 2000000000;
 	rc = CALL(clock_nanosleep(CLOCK_REALTIME, 0, &t, NULL));
 	must(rc == EINVAL, "a strange time");
@@ -310,6 +335,14 @@ NOINLINE static void maps(void)
 	p = CALL(mmap64(NULL, SIZE, PROT_READ, MAP_PRIVATE, -1, 0));
 	must(p == MAP_FAILED && errno == EBADF, "mmap of nothing");
 	DID("mem.map", "mmap64", "\"ptr\":\"0x0\",\"size\":%d,\"err\":%d", SIZE, EBADF);
+	p = CALL(sbrk(SIZE));
+	must(p != MAP_FAILED, "sbrk");
+	DID("mem.map", "sbrk", "\"ptr\":\"%p\",\"size\":%d,\"prot\":3,\"fd\":-1,\"err\":0", p,
+	    SIZE);
+	q = CALL(sbrk(-SIZE));
+	must(q == (char *)p + SIZE, "sbrk back");
+	DID("mem.unmap", "sbrk", "\"ptr\":\"%p\",\"size\":%d", p, SIZE);
+	must(sbrk(0) == p, "sbrk of nothing");
 	p = mmap(NULL, 8192, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	munmap(p, 8192);
 }

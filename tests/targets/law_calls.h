@@ -6,6 +6,7 @@
 #define TARGET_LAW_CALLS_H
 
 #include <arpa/inet.h>
+#include <dirent.h>
 #include <dlfcn.h>
 #include <malloc.h>
 #include <netdb.h>
@@ -20,9 +21,11 @@
 #include <sys/eventfd.h>
 #include <sys/file.h>
 #include <sys/mman.h>
+#include <sys/msg.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/select.h>
+#include <sys/sem.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -31,6 +34,7 @@
 #include <sys/wait.h>
 #include <threads.h>
 
+#include "old_names.h"
 #include "truth.h"
 
 /* What fortified programs call, and OpenSSL without its headers. */
@@ -44,6 +48,12 @@ int __poll_chk(struct pollfd *, nfds_t, int, size_t);
 int __ppoll_chk(struct pollfd *, nfds_t, const struct timespec *, const sigset_t *, size_t);
 int __open_2(const char *, int);
 int __open64_2(const char *, int);
+int __openat_2(int, const char *, int);
+int __openat64_2(int, const char *, int);
+ssize_t __pread_chk(int, void *, size_t, off_t, size_t);
+ssize_t __pread64_chk(int, void *, size_t, off64_t, size_t);
+sighandler_t __sysv_signal(int, sighandler_t);
+sighandler_t bsd_signal(int, sighandler_t);
 void *SSL_CTX_new(const void *);
 const void *TLS_method(void);
 void *SSL_new(void *);
@@ -76,6 +86,7 @@ static cnd_t cnd;
 static once_flag flag;
 static sem_t *named;
 static FILE *stream;
+static DIR *directory;
 static void *block, *handle, *ssl;
 
 static void fresh(void)
@@ -110,7 +121,7 @@ static volatile size_t huge = SIZE_MAX / 3;
 static void *volatile wild = (void *)8;
 static int *volatile nowhere = (int *)8;
 static int quiet[2], full[2], empty[2]; /* nothing to read, no room to write, an empty pipe */
-static int ended, listener, outside, epoll, file, two[2], status, herr;
+static int ended, listener, outside, epoll, zero, file, two[2], status, herr;
 static char bytes[1 << 16], fifo[64];
 static struct iovec vector = {bytes, sizeof(bytes)};
 static struct msghdr message;
@@ -126,11 +137,20 @@ static stack_t tiny;
 static siginfo_t information;
 static socklen_t length = sizeof(int);
 static size_t count;
+static eventfd_t value;
+static const struct timespec no_timespec = {0, 0};
 static pid_t child, holder;
 static char *arguments[] = {bytes, NULL};
 static pthread_t thread, sleeper;
 static pthread_attr_t detached;
 static thrd_t thrd;
+static sigset_t usr2, no_signals;
+static struct sembuf take = {0, -1, 0};
+static struct {
+	long type;
+	char text[4096];
+} letter = {1, ""};
+static int semaphores, letters, full_letters; /* of System V */
 static void *tls_context;
 
 static void nop(void)
@@ -253,6 +273,18 @@ static void set_up_values(void)
 	pthread_attr_init(&detached);
 	pthread_attr_setdetachstate(&detached, PTHREAD_CREATE_DETACHED);
 	tls_context = SSL_CTX_new(TLS_method());
+	sigaddset(&usr2, SIGUSR2);
+}
+
+static void set_up_system_v(void)
+{
+	semaphores = semget(IPC_PRIVATE, 1, 0600);
+	letters = msgget(IPC_PRIVATE, 0600);
+	full_letters = msgget(IPC_PRIVATE, 0600);
+	if (semaphores < 0 || letters < 0 || full_letters < 0)
+		broken("System V");
+	while (msgsnd(full_letters, &letter, sizeof(letter.text), IPC_NOWAIT) == 0)
+		;
 }
 
 static void set_up(void)
@@ -265,6 +297,7 @@ static void set_up(void)
 	file = mkstemp(name);
 	unlink(name);
 	epoll = epoll_create1(EPOLL_CLOEXEC);
+	zero = eventfd(0, 0);
 	if (file < 0 || mkfifo(fifo, 0600) || pipe(empty) ||
 	    socketpair(AF_UNIX, SOCK_STREAM, 0, quiet) ||
 	    socketpair(AF_UNIX, SOCK_STREAM, 0, full) || socketpair(AF_UNIX, SOCK_STREAM, 0, gone))
@@ -275,6 +308,7 @@ static void set_up(void)
 		;
 	set_up_listener();
 	set_up_values();
+	set_up_system_v();
 	fresh();
 	if (pthread_create(&sleeper, NULL, sleep_for_ever, NULL))
 		broken("pthread_create");
@@ -304,6 +338,9 @@ static void set_up_holder(void)
 static void tear_down(void)
 {
 	unlink(fifo);
+	semctl(semaphores, 0, IPC_RMID);
+	msgctl(letters, IPC_RMID, NULL);
+	msgctl(full_letters, IPC_RMID, NULL);
 	if (holder > 0) {
 		kill(holder, SIGKILL);
 		waitpid(holder, NULL, 0);

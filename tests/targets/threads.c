@@ -46,6 +46,33 @@ NOINLINE static void named(void)
 	    pthread_self());
 }
 
+/* ---- joined in other ways ------------------------------------------------------------------ */
+
+#define JOINED(via, t) DID("thread.join", via, "\"handle\":\"0x%lx\",\"err\":%d", t, rc)
+
+NOINLINE static void joined(void)
+{
+	struct timespec until = in_ms(CLOCK_REALTIME, 15);
+	pthread_t t;
+
+	must(pthread_create(&t, NULL, waits_for, &alone) == 0, "pthread_create");
+	rc = CALL(pthread_tryjoin_np(t, NULL));
+	must(rc == EBUSY, "pthread_tryjoin_np of a thread that runs");
+	JOINED("pthread_tryjoin_np", t);
+	rc = CALL(pthread_timedjoin_np(t, NULL, &until));
+	must(rc == ETIMEDOUT, "pthread_timedjoin_np of a thread that runs");
+	JOINED("pthread_timedjoin_np", t);
+	until = in_ms(CLOCK_MONOTONIC, 15);
+	rc = CALL(pthread_clockjoin_np(t, NULL, CLOCK_MONOTONIC, &until));
+	must(rc == ETIMEDOUT, "pthread_clockjoin_np of a thread that runs");
+	JOINED("pthread_clockjoin_np", t);
+	sem_post(&alone);
+	until = in_ms(CLOCK_MONOTONIC, 20000);
+	rc = CALL(pthread_clockjoin_np(t, NULL, CLOCK_MONOTONIC, &until));
+	must(rc == 0, "pthread_clockjoin_np");
+	JOINED("pthread_clockjoin_np", t);
+}
+
 /* ---- cancelled in a wait ------------------------------------------------------------------ */
 
 static void unlock(void *m)
@@ -136,6 +163,7 @@ int main(void)
 	must(sem_init(&sem, 0, 0) == 0 && sem_init(&done, 0, 0) == 0 && sem_init(&alone, 0, 0) == 0,
 	     "sem_init");
 	pthread_mutex_lock(&busy);
+	joined();
 	detached();
 	named();
 	must(pthread_create(&sleeper, NULL, waits_for, &done) == 0, "pthread_create");

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * hooks_resume.c - replacement functions: waits of which nothing is recorded but that they last.
+ *
+ * They stand here because the kernel ends them when a signal was handled, SA_RESTART or not: when
+ * that was our own signal only, the host must not see it. Meanwhile the thread shows as waiting in
+ * them. Context: signal handlers too (sigsuspend).
+ */
+#include "real.h"
+#include "wait.h"
+
+/* No state to clear but the wait's, no event. */
+static void over(const struct fr_wait *w)
+{
+	uint64_t now, dur;
+	struct fr_thread *t = fr_wait_end(w, &now, &dur);
+
+	if (t)
+		fr_leave(t);
+}
+
+static bool off(void)
+{
+	return fr_level(FR_CLASS_RECORDER) == FR_LEVEL_OFF;
+}
+
+#define RESUMED(fn, object, call)                                                                  \
+	({                                                                                         \
+		struct fr_wait w_;                                                                 \
+		long rc_;                                                                          \
+                                                                                                   \
+		fr_wait_begin(&w_, FR_SITE(), FR_HOOK_##fn, object, 0, 0);                         \
+		do {                                                                               \
+			rc_ = call;                                                                \
+		} while (rc_ < 0 && fr_wait_our_eintr(&w_));                                       \
+		over(&w_);                                                                         \
+		rc_;                                                                               \
+	})
+
+FR_HOOK int pause(void)
+{
+	return off() ? FR_REAL(pause)() : (int)RESUMED(pause, 0, FR_REAL(pause)());
+}
+
+FR_HOOK int sigsuspend(const sigset_t *mask)
+{
+	if (off())
+		return FR_REAL(sigsuspend)(mask);
+	return (int)RESUMED(sigsuspend, 0, FR_REAL(sigsuspend)(mask));
+}
+
+FR_HOOK int __sigsuspend(const sigset_t *mask)
+{
+	if (off())
+		return FR_REAL_OLD(sigsuspend)(mask);
+	return (int)RESUMED(__sigsuspend, 0, FR_REAL_OLD(sigsuspend)(mask));
+}
+
+FR_HOOK int sigwaitinfo(const sigset_t *set, siginfo_t *info)
+{
+	if (off())
+		return FR_REAL(sigwaitinfo)(set, info);
+	return (int)RESUMED(sigwaitinfo, 0, FR_REAL(sigwaitinfo)(set, info));
+}
+
+FR_HOOK int semop(int id, struct sembuf *ops, size_t n)
+{
+	if (off())
+		return FR_REAL(semop)(id, ops, n);
+	return (int)RESUMED(semop, 0, FR_REAL(semop)(id, ops, n));
+}
+
+FR_HOOK ssize_t msgrcv(int id, void *msg, size_t size, long type, int flags)
+{
+	if (off())
+		return FR_REAL(msgrcv)(id, msg, size, type, flags);
+	return RESUMED(msgrcv, 0, FR_REAL(msgrcv)(id, msg, size, type, flags));
+}
+
+FR_HOOK int msgsnd(int id, const void *msg, size_t size, int flags)
+{
+	if (off())
+		return FR_REAL(msgsnd)(id, msg, size, flags);
+	return (int)RESUMED(msgsnd, 0, FR_REAL(msgsnd)(id, msg, size, flags));
+}
+
+/* ---- with a timeout ------------------------------------------------------------------------- */
+
+/* What is left of TIMEOUT since START (CLOCK_MONOTONIC): zero when it is over. */
+static struct timespec left_of(const struct timespec *timeout, uint64_t start)
+{
+	uint64_t gone = fr_clock_ns(CLOCK_MONOTONIC) - start;
+	struct timespec left = *timeout;
+
+	left.tv_sec -= (time_t)(gone / 1000000000u);
+	left.tv_nsec -= (long)(gone % 1000000000u);
+	if (left.tv_nsec < 0) {
+		left.tv_nsec += 1000000000;
+		left.tv_sec--;
+	}
+	return left.tv_sec < 0 ? (struct timespec){0} : left;
+}
+
+/* CALL uses the variable until_, the timeout that remains. */
+#define RESUMED_TIMED(fn, timeout, call)                                                           \
+	({                                                                                         \
+		uint64_t start_ = fr_clock_ns(CLOCK_MONOTONIC);                                    \
+		const struct timespec *until_ = timeout;                                           \
+		struct timespec left_;                                                             \
+		struct fr_wait w_;                                                                 \
+		int rc_;                                                                           \
+                                                                                                   \
+		fr_wait_begin(&w_, FR_SITE(), FR_HOOK_##fn, 0, 0, 0);                              \
+		while ((rc_ = call) < 0 && fr_wait_our_eintr(&w_)) {                               \
+			left_ = left_of(timeout, start_);                                          \
+			until_ = &left_;                                                           \
+		}                                                                                  \
+		over(&w_);                                                                         \
+		rc_;                                                                               \
+	})
+
+FR_HOOK int sigtimedwait(const sigset_t *set, siginfo_t *info, const struct timespec *timeout)
+{
+	if (off())
+		return FR_REAL(sigtimedwait)(set, info, timeout);
+	if (!timeout)
+		return (int)RESUMED(sigtimedwait, 0, FR_REAL(sigtimedwait)(set, info, timeout));
+	return RESUMED_TIMED(sigtimedwait, timeout, FR_REAL(sigtimedwait)(set, info, until_));
+}
+
+FR_HOOK int semtimedop(int id, struct sembuf *ops, size_t n, const struct timespec *timeout)
+{
+	if (off())
+		return FR_REAL(semtimedop)(id, ops, n, timeout);
+	if (!timeout)
+		return (int)RESUMED(semtimedop, 0, FR_REAL(semtimedop)(id, ops, n, timeout));
+	return RESUMED_TIMED(semtimedop, timeout, FR_REAL(semtimedop)(id, ops, n, until_));
+}
