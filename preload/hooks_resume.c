@@ -7,6 +7,8 @@
  * them. Context: signal handlers too (sigsuspend).
  */
 #include "real.h"
+#include "signals.h"
+#include "sys.h"
 #include "wait.h"
 
 /* No state to clear but the wait's, no event. */
@@ -37,9 +39,43 @@ static bool off(void)
 		rc_;                                                                               \
 	})
 
+static void restore_mask(void *mask)
+{
+	fr_sys4(SYS_rt_sigprocmask, SIG_SETMASK, mask, 0, 8);
+}
+
+/*
+ * A pause goes on as a sigsuspend under a full mask: a signal of the host's that comes between the
+ * look at the counters and the next wait would leave it asleep for ever.
+ */
+static int pause_again(struct fr_wait *w)
+{
+	uint64_t all = ~0ull;
+	sigset_t before;
+	volatile int rc = -1;
+
+	sigemptyset(&before);
+	fr_sys4(SYS_rt_sigprocmask, SIG_BLOCK, &all, &before, 8);
+	pthread_cleanup_push(restore_mask, &before);
+	while (rc < 0 && fr_wait_our_eintr(w))
+		rc = FR_REAL(sigsuspend)(&before);
+	pthread_cleanup_pop(1);
+	return rc;
+}
+
 FR_HOOK int pause(void)
 {
-	return off() ? FR_REAL(pause)() : (int)RESUMED(pause, 0, FR_REAL(pause)());
+	struct fr_wait w;
+	int rc;
+
+	if (off())
+		return FR_REAL(pause)();
+	fr_wait_begin(&w, FR_SITE(), FR_HOOK_pause, 0, 0, 0);
+	rc = FR_REAL(pause)();
+	if (fr_self->our_signals != w.our_signals)
+		rc = pause_again(&w);
+	over(&w);
+	return rc;
 }
 
 FR_HOOK int sigsuspend(const sigset_t *mask)
@@ -56,12 +92,33 @@ FR_HOOK int __sigsuspend(const sigset_t *mask)
 	return (int)RESUMED(__sigsuspend, 0, FR_REAL_OLD(sigsuspend)(mask));
 }
 
+/* ---- signals that the host takes out of the queue itself ---------------------------------------
+ */
+
+FR_HOOK int signalfd(int fd, const sigset_t *set, int flags)
+{
+	if (!off())
+		fr_signals_host_waits(set);
+	return FR_REAL(signalfd)(fd, set, flags);
+}
+
+FR_HOOK int sigwait(const sigset_t *set, int *sig)
+{
+	if (off())
+		return FR_REAL(sigwait)(set, sig);
+	fr_signals_host_waits(set);
+	return (int)RESUMED(sigwait, 0, FR_REAL(sigwait)(set, sig));
+}
+
 FR_HOOK int sigwaitinfo(const sigset_t *set, siginfo_t *info)
 {
 	if (off())
 		return FR_REAL(sigwaitinfo)(set, info);
+	fr_signals_host_waits(set);
 	return (int)RESUMED(sigwaitinfo, 0, FR_REAL(sigwaitinfo)(set, info));
 }
+
+/* ---- System V ------------------------------------------------------------------------------- */
 
 FR_HOOK int semop(int id, struct sembuf *ops, size_t n)
 {
@@ -123,6 +180,7 @@ FR_HOOK int sigtimedwait(const sigset_t *set, siginfo_t *info, const struct time
 {
 	if (off())
 		return FR_REAL(sigtimedwait)(set, info, timeout);
+	fr_signals_host_waits(set);
 	if (!timeout)
 		return (int)RESUMED(sigtimedwait, 0, FR_REAL(sigtimedwait)(set, info, timeout));
 	return RESUMED_TIMED(sigtimedwait, timeout, FR_REAL(sigtimedwait)(set, info, until_));

@@ -22,6 +22,7 @@
 #include "snapshot.h"
 #include "sys.h"
 #include "thread.h"
+#include "wait.h"
 
 enum arrangement { NATIVE = 0, OURS, WRAPPED };
 
@@ -164,6 +165,13 @@ static void announce_trigger(int sig)
 		fr_region.hdr->signal = (uint32_t)sig;
 }
 
+static uint64_t waited_for; /* bit sig - 1: the host takes these without a handler */
+
+static bool is_waited_for(int sig)
+{
+	return __atomic_load_n(&waited_for, __ATOMIC_RELAXED) >> (sig - 1) & 1;
+}
+
 /* Which signal now? In auto mode a free real-time one, from the top, where hosts seldom look. */
 static void choose_other_trigger(void)
 {
@@ -171,7 +179,7 @@ static void choose_other_trigger(void)
 
 	announce_trigger(0);
 	for (sig = SIGRTMAX - 1; sig > SIGRTMIN + 4; sig--) {
-		if (views[sig].how == NATIVE && is_default_now(sig))
+		if (views[sig].how == NATIVE && !is_waited_for(sig) && is_default_now(sig))
 			break;
 	}
 	if (sig <= SIGRTMIN + 4)
@@ -237,6 +245,24 @@ static int set_trigger_view(int sig, const struct sigaction *act)
 	}
 	views[sig] = (struct view){OURS, *act};
 	return install_trigger(sig, act);
+}
+
+void fr_signals_host_waits(const sigset_t *set)
+{
+	const struct sigaction dfl = {.sa_handler = SIG_DFL};
+	uint64_t bits;
+	int sig = trigger;
+
+	__asm__("" : "+r"(set)); /* null too, whatever signal.h tells the compiler */
+	if (!fr_wait_readable(set, sizeof(bits)))
+		return;
+	memcpy(&bits, set, sizeof(bits));
+	__atomic_fetch_or(&waited_for, bits, __ATOMIC_RELAXED);
+	if (!sig || fr_config.signal != FR_SIGNAL_AUTO || !is_waited_for(sig))
+		return;
+	choose_other_trigger();
+	if (!is_function(&views[sig].act) && FR_REAL(sigaction)(sig, &dfl, NULL) == 0)
+		views[sig].how = NATIVE;
 }
 
 static atomic_bool host_has_altstack;

@@ -26,6 +26,12 @@ bool fr_signals_armed(void);
  */
 void fr_signals_host_altstack(void);
 
+/*
+ * The host is about to take signals of SET out of the queue itself (sigwait, signalfd). In auto
+ * mode none of them is the trigger from now on.
+ */
+void fr_signals_host_waits(const sigset_t *set);
+
 /* sigaction() as the host sees it. Same contract, errno included. */
 int fr_signals_action(int sig, const struct sigaction *act, struct sigaction *old);
 

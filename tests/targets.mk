@@ -10,7 +10,8 @@ TARGET_FLAGS := -std=gnu11 $(WARN) -MMD -MP -D_GNU_SOURCE -g -pthread
 EXAMPLES := $(patsubst tests/examples/%.c,$(TESTS)/examples/%,$(wildcard tests/examples/*/*.c))
 PLAIN := $(patsubst tests/targets/%.c,$(TESTS)/targets/%,$(wildcard tests/targets/*.c))
 # inner.so lies in sub/ only, where outer.so's RUNPATH leads.
-PLUGINS := $(addprefix $(TESTS)/targets/plugins/,cxx.so outer.so deep.so ctor.so ctor_blocks.so sub/inner.so)
+PLUGINS := $(addprefix $(TESTS)/targets/plugins/,cxx.so outer.so deep.so ctor.so ctor_blocks.so \
+	sub/inner.so)
 # The targets that say every call, in the other shapes programs come in: NAME-SHAPE.
 SHAPE_O2 := -O2
 SHAPE_nopie := -O2 -no-pie -fno-pie
@@ -23,7 +24,8 @@ SHAPED += $(foreach t,net_calls files descriptors process_calls,$(addprefix $t-,
 CXX_PLAIN := $(patsubst tests/targets/%.cc,$(TESTS)/targets/%,$(wildcard tests/targets/*.cc))
 
 # law_calls in C and C++, as program and as plugin, with OpenSSL as it is installed (no headers).
-LAW_CALLS := $(addprefix $(TESTS)/targets/,law_calls-cxx plugins/law_calls.so plugins/law_calls-cxx.so)
+LAW_CALLS := $(addprefix $(TESTS)/targets/,law_calls-cxx plugins/law_calls.so \
+	plugins/law_calls-cxx.so)
 LAW_LIBS := -ldl -l:libssl.so.3 -l:libcrypto.so.3
 AS_CXX := $(filter-out -std=% -Wmissing-prototypes -Wstrict-prototypes,$(TARGET_FLAGS)) -std=c++17
 
@@ -67,7 +69,8 @@ $(LAW_CALLS): tests/targets/law_calls.c tests/targets/law_calls.h $(wildcard tes
 		$(if $(findstring .so,$@),-fPIC -shared -DPLUGIN) -o $@ $< -x none $(LAW_LIBS)
 
 $(TESTS)/targets/alone: LDFLAGS += -static
-$(TESTS)/targets/dl $(TESTS)/targets/args $(TESTS)/targets/crashes: LDFLAGS += '-Wl,-rpath,$$ORIGIN/plugins' -Wl,--enable-new-dtags
+$(addprefix $(TESTS)/targets/,dl args crashes): LDFLAGS += '-Wl,-rpath,$$ORIGIN/plugins'
+$(addprefix $(TESTS)/targets/,dl args crashes): LDFLAGS += -Wl,--enable-new-dtags
 $(TESTS)/targets/plugins/outer.so: LDFLAGS += '-Wl,-rpath,$$ORIGIN/sub' -Wl,--enable-new-dtags
 $(TESTS)/targets/plugins/%.so: tests/targets/plugins/%.c
 	$(call say,PLUGIN,$@)

@@ -27,8 +27,10 @@
 #include <sys/select.h>
 #include <sys/sem.h>
 #include <sys/sendfile.h>
+#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <sys/uio.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -87,12 +89,47 @@ static once_flag flag;
 static sem_t *named;
 static FILE *stream;
 static DIR *directory;
+static sigset_t alarms;
 static void *block, *handle, *ssl;
+
+static void on_alarm(int sig)
+{
+	(void)sig;
+}
+
+static bool block_alarms(void)
+{
+	return pthread_sigmask(SIG_BLOCK, &alarms, NULL) == 0;
+}
+
+/* One is pending. */
+static bool raise_blocked(void)
+{
+	return block_alarms() && kill(getpid(), SIGALRM) == 0;
+}
+
+/* One comes every 5 ms: whoever waits for a signal is not too late. */
+static bool ring(void)
+{
+	struct itimerval often = {{0, 5000}, {0, 5000}};
+
+	return setitimer(ITIMER_REAL, &often, NULL) == 0;
+}
+
+static void no_alarms(void)
+{
+	struct itimerval off;
+
+	memset(&off, 0, sizeof(off));
+	setitimer(ITIMER_REAL, &off, NULL);
+	pthread_sigmask(SIG_UNBLOCK, &alarms, NULL); /* what was pending comes now */
+}
 
 static void fresh(void)
 {
 	pthread_mutexattr_t a;
 
+	no_alarms();
 	memset(&mutex, 0, sizeof(mutex));
 	memset(&rwlock, 0, sizeof(rwlock));
 	memset(&cond, 0, sizeof(cond));
@@ -114,6 +151,7 @@ static void fresh(void)
 /* ---- once ---------------------------------------------------------------------------------------
  */
 
+static const struct timespec no_wait = {0, 0};
 static const struct timespec past = {1, 0}, bad_time = {0, 2000000000}, minute = {60, 0};
 static struct timespec far_off; /* CLOCK_REALTIME */
 static struct timeval no_time;
@@ -293,6 +331,8 @@ static void set_up(void)
 	int gone[2];
 
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGALRM, on_alarm);
+	sigaddset(&alarms, SIGALRM);
 	snprintf(fifo, sizeof(fifo), "/tmp/fr-law-fifo.%d", getpid());
 	file = mkstemp(name);
 	unlink(name);
@@ -310,6 +350,7 @@ static void set_up(void)
 	set_up_values();
 	set_up_system_v();
 	fresh();
+	block_alarms(); /* the sleeper takes none */
 	if (pthread_create(&sleeper, NULL, sleep_for_ever, NULL))
 		broken("pthread_create");
 }
