@@ -26,6 +26,7 @@
 #include "real.h"
 #include "ring.h"
 #include "sample.h"
+#include "sanitizer.h"
 #include "signals.h"
 #include "snapshot.h"
 #include "sys.h"
@@ -44,6 +45,7 @@ _Static_assert(sizeof(struct fr_gate) == FR_PAGE, "the gate is one page");
 
 static bool constructed; /* the constructor has run, for what that was worth */
 static bool off; /* nothing is to be recorded in this process or its children */
+static bool watched; /* and that because a sanitizer would take our doings for the host's */
 static char start_dir[512];
 
 static void set_levels(bool on)
@@ -140,6 +142,9 @@ static bool first_birth(int argc, char *const *argv, char *const *envp)
 	}
 	fr_modules_init();
 	fr_signals_init(false);
+	if (fr_process.sanitized)
+		fr_note("built with AddressSanitizer: neither memory nor crashes are recorded", "",
+			"");
 	go_live(FR_UNWIND_CALLER);
 	say("recording into ", fr_region.path[0] ? fr_region.path : "anonymous memory");
 	return true;
@@ -197,7 +202,8 @@ __attribute__((constructor)) static void construct(int argc, char **argv, char *
 	fr_real_resolve();
 	atomic_store(&fr_gate.birth, 1);
 	/* a kernel before 4.14 has no WIPEONFORK: a child could not be told from its parent */
-	off = getauxval(AT_SECURE) ||
+	watched = fr_sanitizer_find() == FR_SANITIZER_OTHER;
+	off = getauxval(AT_SECURE) || watched ||
 	      fr_sys_madvise(&fr_gate, sizeof(fr_gate), MADV_WIPEONFORK) != 0 ||
 	      !first_birth(argc, argv, envp);
 	if (off)
@@ -210,6 +216,11 @@ void fr_process_started(void)
 {
 	int saved = errno;
 
+	if (watched) {
+		fr_config_read(environ); /* not earlier: strcmp() may be the sanitizer's */
+		say("a sanitizer watches this program: not recording", "");
+		errno = saved;
+	}
 	if (off || !fr_region.hdr)
 		return;
 	fr_region.hdr->unwind_kind = fr_stack_upgrade((enum fr_unwind_kind)fr_config.unwind);

@@ -96,7 +96,9 @@ bool fr_modules_is_code(uintptr_t pc)
 
 /* ---- the recording's table ------------------------------------------------------------------ */
 
-static void read_build_id(struct fr_module_rec *m, const struct fr_object *o)
+/* The content of the first note of that name and type; NULL: none. */
+static const uint8_t *find_note(const struct fr_object *o, const char name[4], uint32_t type,
+				uint32_t *size)
 {
 	for (uint16_t i = 0; i < o->n_phdr; i++) {
 		const uint8_t *p = (const void *)(o->bias + o->phdr[i].p_vaddr);
@@ -106,18 +108,37 @@ static void read_build_id(struct fr_module_rec *m, const struct fr_object *o)
 			continue;
 		while (p + sizeof(ElfW(Nhdr)) <= end) {
 			const ElfW(Nhdr) *n = (const void *)p;
-			const uint8_t *name = p + sizeof(*n);
-			const uint8_t *desc = name + ((n->n_namesz + 3) & ~3u);
+			const uint8_t *desc = p + sizeof(*n) + ((n->n_namesz + 3) & ~3u);
 
-			if (n->n_type == NT_GNU_BUILD_ID && n->n_namesz == 4 &&
-			    memcmp(name, "GNU", 4) == 0 && n->n_descsz <= sizeof(m->build_id)) {
-				m->build_id_len = n->n_descsz;
-				memcpy(m->build_id, desc, n->n_descsz);
-				return;
-			}
+			*size = n->n_descsz;
+			if (n->n_type == type && n->n_namesz == 4 &&
+			    memcmp(p + sizeof(*n), name, 4) == 0)
+				return desc;
 			p = desc + ((n->n_descsz + 3) & ~3u);
 		}
 	}
+	return NULL;
+}
+
+static void read_build_id(struct fr_module_rec *m, const struct fr_object *o)
+{
+	uint32_t size;
+	const uint8_t *id = find_note(o, "GNU", NT_GNU_BUILD_ID, &size);
+
+	if (!id || size > sizeof(m->build_id))
+		return;
+	m->build_id_len = size;
+	memcpy(m->build_id, id, size);
+}
+
+#define NT_GO_BUILD_ID 4
+
+bool fr_modules_is_go(uintptr_t pc)
+{
+	struct fr_object o;
+	uint32_t size;
+
+	return fr_modules_find(pc, &o) && find_note(&o, "Go\0", NT_GO_BUILD_ID, &size);
 }
 
 static const char *object_path(const struct fr_object *o)

@@ -35,6 +35,9 @@ bool fr_modules_find(uintptr_t pc, struct fr_object *out);
 /* PC lies in executable memory of a loaded object. As fr_modules_find. */
 bool fr_modules_is_code(uintptr_t pc);
 
+/* PC lies in an object that Go's linker made. As fr_modules_find. */
+bool fr_modules_is_go(uintptr_t pc);
+
 /* Makes sure the recording knows the object that covers PC. */
 void fr_modules_note(uintptr_t pc);
 

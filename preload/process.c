@@ -6,13 +6,13 @@
  */
 #include "process.h"
 
-#include <dlfcn.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/utsname.h>
 
 #include "arch.h"
+#include "sanitizer.h"
 #include "sys.h"
 #include "text.h"
 #include "wire.h"
@@ -65,8 +65,7 @@ void fr_process_read(bool forked)
 	if (forked)
 		return;
 	read_stack_bounds();
-	fr_process.sanitized =
-		dlsym(RTLD_DEFAULT, "__asan_init") || dlsym(RTLD_DEFAULT, "__tsan_init");
+	fr_process.sanitized = fr_sanitizer_find() == FR_SANITIZER_ASAN;
 }
 
 void fr_process_describe_host(struct fr_header *h)

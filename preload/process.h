@@ -15,7 +15,7 @@ struct fr_process {
 	char comm_safe[16]; /* fit for a file name */
 	uintptr_t main_stack_lo, main_stack_hi;
 	uint64_t default_stack; /* of a thread without attributes, bytes */
-	bool sanitized; /* ASan, TSan or the like own malloc and the signals */
+	bool sanitized; /* by ASan: malloc and the signals are its own */
 };
 extern struct fr_process fr_process;
 

@@ -17,6 +17,7 @@
 
 #include "config.h"
 #include "crash.h"
+#include "modules.h"
 #include "process.h"
 #include "real.h"
 #include "snapshot.h"
@@ -131,6 +132,8 @@ static int install_crash(int sig)
 	return install(sig, fr_crash_handler, SA_ONSTACK | SA_NODEFER, &none);
 }
 
+static atomic_bool host_has_altstack;
+
 static int install_trigger(int sig, const struct sigaction *host)
 {
 	int flags = SA_ONSTACK | SA_RESTART;
@@ -139,7 +142,9 @@ static int install_trigger(int sig, const struct sigaction *host)
 	sigemptyset(&mask);
 	if (is_function(host)) {
 		mask = host->sa_mask;
-		flags = host->sa_flags & ~(SA_RESETHAND | SA_ONSTACK); /* may need a big stack */
+		flags = host->sa_flags & ~SA_RESETHAND;
+		if (!atomic_load(&host_has_altstack))
+			flags &= ~SA_ONSTACK; /* may need a bigger stack than ours */
 	}
 	return install(sig, on_trigger, flags, &mask);
 }
@@ -265,8 +270,6 @@ void fr_signals_host_waits(const sigset_t *set)
 		views[sig].how = NATIVE;
 }
 
-static atomic_bool host_has_altstack;
-
 static int install_wrapper(int sig, const struct sigaction *act)
 {
 	int flags = act->sa_flags;
@@ -286,11 +289,28 @@ void fr_signals_host_altstack(void)
 	}
 }
 
+/*
+ * A host may set its alternate stacks by system calls of its own, or take the one it finds, ours,
+ * for its own. Go does both, and ends when a handler of its runs on any other stack.
+ */
+static void look_for_altstack(const struct sigaction *act)
+{
+	stack_t now = {.ss_flags = SS_DISABLE};
+
+	if (!(act->sa_flags & SA_ONSTACK) || atomic_load(&host_has_altstack))
+		return;
+	fr_sys2(SYS_sigaltstack, 0, &now);
+	if ((!(now.ss_flags & SS_DISABLE) && now.ss_sp != fr_self->altstack) ||
+	    fr_modules_is_go((uintptr_t)act->sa_sigaction))
+		fr_signals_host_altstack();
+}
+
 static int set_view(int sig, const struct sigaction *act)
 {
 	struct view before = views[sig];
 	int rc;
 
+	look_for_altstack(act);
 	if (sig == trigger && set_trigger_view(sig, act) == 0)
 		return 0;
 	if (is_function(act)) {

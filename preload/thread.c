@@ -60,13 +60,15 @@ void fr_threads_init(void)
 		have_key = pthread_key_create(&end_key, end_destructor) == 0;
 }
 
-static void leave_altstack(const struct fr_thread *t)
+/* False: it stays in use, we are in a handler on it. */
+static bool leave_altstack(const struct fr_thread *t)
 {
 	stack_t none = {.ss_flags = SS_DISABLE};
 	stack_t now = {0};
 
-	if (t->altstack && fr_sys2(SYS_sigaltstack, 0, &now) == 0 && now.ss_sp == t->altstack)
-		fr_sys2(SYS_sigaltstack, &none, 0);
+	if (!t->altstack || fr_sys2(SYS_sigaltstack, 0, &now) != 0 || now.ss_sp != t->altstack)
+		return true;
+	return fr_sys2(SYS_sigaltstack, &none, 0) == 0;
 }
 
 /*
@@ -172,8 +174,12 @@ void fr_thread_forget(void)
 	}
 	fr_self = &fr_thread_none;
 	/* busy: a signal handler forked in the middle of our code, which will go on with T */
-	if (t != &fr_thread_none && t != &fr_thread_gone && !t->busy)
-		fr_sys_munmap(t, sizeof(*t)); /* its alternate stack stays in use */
+	if (t == &fr_thread_none || t == &fr_thread_gone || t->busy)
+		return;
+	if (leave_altstack(t))
+		unmap_block(t);
+	else
+		fr_sys_munmap(t, sizeof(*t));
 }
 
 /* ---- birth ----------------------------------------------------------------------------------- */

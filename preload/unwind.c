@@ -26,6 +26,7 @@
 #include "config.h"
 #include "gate.h"
 #include "modules.h"
+#include "process.h"
 #include "sys.h"
 
 /* The library's functions by their real names (libunwind.h renames them per architecture). */
@@ -446,7 +447,7 @@ static struct fr_rule find_rule(const struct fr_frame *at)
 
 enum fr_unwind_kind fr_unwind_load(void)
 {
-	void *h = dlopen("libunwind.so.8", RTLD_NOW | RTLD_LOCAL | RTLD_DEEPBIND);
+	void *h = dlopen("libunwind.so.8", RTLD_NOW | (fr_process.sanitized ? 0 : RTLD_DEEPBIND));
 
 	if (!h)
 		fr_note("libunwind.so.8 cannot be loaded: stacks by frame pointers only", "", "");

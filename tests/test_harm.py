@@ -29,11 +29,18 @@ def test_same_output(host, name, events):
     assert lines(host, name, **({"FR_EVENTS": events} if events else {})) == bare
 
 
+@pytest.mark.parametrize("where", ["thread", "fork"])
 @pytest.mark.parametrize("events", LEVELS)
-def test_handlers_of_a_thread(host, events):
-    """The same on a thread, which has an alternate stack of ours from its start."""
-    bare = lines(host, "onstack", "thread", recorded=False)
-    assert lines(host, "onstack", "thread", **({"FR_EVENTS": events} if events else {})) == bare
+def test_handlers_elsewhere(host, events, where):
+    """The same on a thread and in a child, which have an alternate stack of ours from the start."""
+    bare = lines(host, "onstack", where, recorded=False)
+    assert lines(host, "onstack", where, **({"FR_EVENTS": events} if events else {})) == bare
+
+
+def test_handlers_of_a_host_like_go(host):
+    """It takes the alternate stack it finds by system calls of its own; its handlers run there."""
+    bare = lines(host, "likego", recorded=False)
+    assert len(bare) == 2 and lines(host, "likego", FR_EVENTS="full") == bare
 
 
 @pytest.mark.parametrize("unwind", ["fp", "caller"])

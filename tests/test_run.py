@@ -71,6 +71,18 @@ def test_what_cannot_be_recorded_is_refused(tmp_path):
         assert code == 1 and out == "" and words in err, (program, err)
 
 
+@pytest.mark.parametrize("flags,code,words", [
+    (["-static"], 1, "is a Go program that calls no libc"),
+    ([], 0, "is a Go program: only what its C parts do will be recorded")])
+def test_go_programs_are_told_apart(tmp_path, flags, code, words):
+    """likego.c bears the note of Go's linker, among those of the C linker."""
+    program = tmp_path / "likego"
+    source = fr.TOP / "tests/targets/likego.c"
+    subprocess.run(["gcc", "-D_GNU_SOURCE", "-pthread", "-o", program, source, *flags], check=True)
+    got, out, err = call("run", "--", program, cwd=tmp_path)
+    assert got == code and words in err and len(out.splitlines()) == (0 if code else 2)
+
+
 def test_library_is_missing(tmp_path):
     env = dict(os.environ, FR_LIB=str(tmp_path / "nothing.so"))
     code, _, err = call("run", "--", "true", cwd=tmp_path, env=env)

@@ -40,14 +40,21 @@ static bool read_at(int fd, void *buf, size_t n, uint64_t off)
 	return pread(fd, buf, n, (off_t)off) == (ssize_t)n;
 }
 
-static bool note_is_go(int fd, const Elf64_Phdr *p)
+/* Go's build id stands among the notes of the segment, behind those of the C linker. */
+static bool notes_are_go(int fd, const Elf64_Phdr *p)
 {
+	uint64_t at = 0;
 	Elf64_Nhdr n;
 	char name[4];
 
-	return p->p_filesz >= sizeof(n) + 4 && read_at(fd, &n, sizeof(n), p->p_offset) &&
-	       n.n_namesz == 4 && read_at(fd, name, 4, p->p_offset + sizeof(n)) &&
-	       !memcmp(name, "Go\0\0", 4);
+	while (at + sizeof(n) + 4 <= p->p_filesz && read_at(fd, &n, sizeof(n), p->p_offset + at)) {
+		if (n.n_namesz == 4 && read_at(fd, name, 4, p->p_offset + at + sizeof(n)) &&
+		    !memcmp(name, "Go\0\0", 4))
+			return true;
+		at += sizeof(n) + (((uint64_t)n.n_namesz + 3) & ~3ull) +
+		      (((uint64_t)n.n_descsz + 3) & ~3ull);
+	}
+	return false;
 }
 
 static void read_image(int fd, const Elf64_Ehdr *eh, struct image *img)
@@ -58,7 +65,7 @@ static void read_image(int fd, const Elf64_Ehdr *eh, struct image *img)
 	for (i = 0; i < eh->e_phnum && i < PHDRS_MAX; i++) {
 		if (!read_at(fd, &p, sizeof(p), eh->e_phoff + i * sizeof(p)))
 			return;
-		if (p.p_type == PT_NOTE && note_is_go(fd, &p))
+		if (p.p_type == PT_NOTE && notes_are_go(fd, &p))
 			img->go = true;
 		if (p.p_type == PT_INTERP && p.p_filesz && p.p_filesz < sizeof(img->interp) &&
 		    !read_at(fd, img->interp, p.p_filesz, p.p_offset))
@@ -80,8 +87,7 @@ static bool check_elf(const char *path, int fd, struct diag *d)
 	if (!img.interp[0] && img.go)
 		diag_add(d, DIAG_ERROR,
 			 "%s is a Go program that calls no libc: nothing can be preloaded; Go has "
-			 "its own, "
-			 "runtime/trace.FlightRecorder",
+			 "its own, runtime/trace.FlightRecorder",
 			 path);
 	else if (!img.interp[0])
 		diag_add(d, DIAG_ERROR,

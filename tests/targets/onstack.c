@@ -4,7 +4,7 @@
  * handlers. Must print the same with and without the recorder, which has an alternate stack of its
  * own on every thread.
  *
- *   onstack [thread]    the rounds on a thread instead of main
+ *   onstack [thread|fork]    the rounds on a thread or in a forked child instead of main
  */
 #include <pthread.h>
 #include <signal.h>
@@ -12,6 +12,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 static char alt[65536];
 static volatile uintptr_t seen;
@@ -81,6 +83,15 @@ int main(int argc, char **argv)
 	sigaction(SIGSEGV, &act, NULL);
 	if (argc < 2) {
 		round_of("main", (uintptr_t)&here);
+		return 0;
+	}
+	if (strcmp(argv[1], "fork") == 0) {
+		if (fork() == 0) {
+			told("child at first");
+			round_of("child", (uintptr_t)&here);
+		} else {
+			wait(NULL);
+		}
 		return 0;
 	}
 	pthread_create(&th, NULL, thread, NULL);
