@@ -268,18 +268,28 @@ FR_HOOK int sendmmsg(int fd, struct mmsghdr *v, unsigned int n, int flags)
 	return rc;
 }
 
-/* The kernel looks at the timeout only between messages, and writes what is left with the last. */
+/*
+ * The kernel looks at the timeout only between messages, and writes what is left with the last.
+ * Where it restarts the call itself after our signal (no SO_RCVTIMEO, no message yet) it begins the
+ * timeout anew, and nothing of us stands between.
+ */
 FR_HOOK int recvmmsg(int fd, struct mmsghdr *v, unsigned int n, int flags, struct timespec *timeout)
 {
+	struct timespec left, *until = timeout;
 	struct fr_wait w;
 	int rc;
 
 	if (!watched(fd))
 		return FR_REAL(recvmmsg)(fd, v, n, flags, timeout);
 	fr_wait_begin(&w, FR_SITE(), FR_HOOK_recvmmsg, (uint64_t)fd, 0, 0);
-	do {
-		rc = fr_real.recvmmsg(fd, v, n, flags, timeout);
-	} while (rc < 0 && fr_wait_our_eintr(&w));
+	while ((rc = fr_real.recvmmsg(fd, v, n, flags, until)) < 0 && fr_wait_our_eintr(&w)) {
+		if (!timeout)
+			continue;
+		left = fr_wait_left(&w, timeout);
+		until = &left;
+	}
+	if (until != timeout && rc > 0)
+		*timeout = left;
 	record_messages(&w, FR_EV_NET_RECV, fd, v, rc, FR_HOOK_recvmmsg);
 	for (int i = 0; i < rc; i++)
 		fr_fd_received(&v[i].msg_hdr, FR_SITE());

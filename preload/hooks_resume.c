@@ -143,25 +143,9 @@ FR_HOOK int msgsnd(int id, const void *msg, size_t size, int flags)
 
 /* ---- with a timeout ------------------------------------------------------------------------- */
 
-/* What is left of TIMEOUT since START (CLOCK_MONOTONIC): zero when it is over. */
-static struct timespec left_of(const struct timespec *timeout, uint64_t start)
-{
-	uint64_t gone = fr_clock_ns(CLOCK_MONOTONIC) - start;
-	struct timespec left = *timeout;
-
-	left.tv_sec -= (time_t)(gone / 1000000000u);
-	left.tv_nsec -= (long)(gone % 1000000000u);
-	if (left.tv_nsec < 0) {
-		left.tv_nsec += 1000000000;
-		left.tv_sec--;
-	}
-	return left.tv_sec < 0 ? (struct timespec){0} : left;
-}
-
 /* CALL uses the variable until_, the timeout that remains. */
 #define RESUMED_TIMED(fn, timeout, call)                                                           \
 	({                                                                                         \
-		uint64_t start_ = fr_clock_ns(CLOCK_MONOTONIC);                                    \
 		const struct timespec *until_ = timeout;                                           \
 		struct timespec left_;                                                             \
 		struct fr_wait w_;                                                                 \
@@ -169,7 +153,7 @@ static struct timespec left_of(const struct timespec *timeout, uint64_t start)
                                                                                                    \
 		fr_wait_begin(&w_, FR_SITE(), FR_HOOK_##fn, 0, 0, 0);                              \
 		while ((rc_ = call) < 0 && fr_wait_our_eintr(&w_)) {                               \
-			left_ = left_of(timeout, start_);                                          \
+			left_ = fr_wait_left(&w_, timeout);                                        \
 			until_ = &left_;                                                           \
 		}                                                                                  \
 		over(&w_);                                                                         \

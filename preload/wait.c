@@ -9,6 +9,8 @@
 #include "trigger.h"
 #include "watch.h"
 
+#define NS_PER_S 1000000000
+
 uint64_t fr_slow_ticks;
 
 static FR_COLD void keep_outer(struct fr_wait *w, const struct fr_thread_rec *rec)
@@ -123,4 +125,19 @@ int fr_wait_left_ms(const struct fr_wait *w, int timeout)
 	if (timeout < 0)
 		return timeout;
 	return ms >= (uint64_t)timeout ? 0 : timeout - (int)ms;
+}
+
+struct timespec fr_wait_left(const struct fr_wait *w, const struct timespec *timeout)
+{
+	uint64_t ticks = fr_clock_ticks() - w->t0;
+	uint64_t gone = (uint64_t)((unsigned __int128)ticks * NS_PER_S / fr_clock.per_second);
+	struct timespec left = *timeout;
+
+	left.tv_sec -= (time_t)(gone / NS_PER_S);
+	left.tv_nsec -= (long)(gone % NS_PER_S);
+	if (left.tv_nsec < 0) {
+		left.tv_nsec += NS_PER_S;
+		left.tv_sec--;
+	}
+	return left.tv_sec < 0 ? (struct timespec){0} : left;
 }

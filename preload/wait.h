@@ -67,6 +67,9 @@ bool fr_wait_retook(struct fr_thread *t, uint64_t lock);
 /* What is left of a timeout in ms (< 0 = for ever) since the wait began; rounded up. */
 int fr_wait_left_ms(const struct fr_wait *w, int timeout);
 
+/* What is left of TIMEOUT since the wait began: zero when it is over. */
+struct timespec fr_wait_left(const struct fr_wait *w, const struct timespec *timeout);
+
 /* FR_SLOW in ticks. */
 extern uint64_t fr_slow_ticks;
 

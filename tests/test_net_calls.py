@@ -2,6 +2,7 @@
 """The rest of the network calls: connections, waits, names, TLS. See also test_truth.py."""
 
 import glob
+import json
 import pathlib
 import socket
 import ssl
@@ -70,6 +71,15 @@ def test_our_signal_never_ends_a_wait(host, call, result, low, high, left):
     assert end["result"] == result and end["errno"] == 0, end
     assert low <= end["took_ms"] < high, end
     assert left[0] <= end["left_ms"] <= left[1], end
+
+
+def test_recvmmsg_goes_on_with_what_is_left(host):
+    """Our signal comes in the middle: the second message is over the time, as without it."""
+    p = host.run(fr.TARGETS / "net_eintr", "recvmmsg", 16)
+    host.snapshot(p)
+    end = [json.loads(line) for line in p.lines if "result" in line][0]
+    assert (end["result"], end["errno"], end["left_ms"]) == (2, 0, 0), end
+    assert 1600 < end["took_ms"] < 2500, end
 
 
 # ---- clients nobody here wrote ------------------------------------------------------------------

@@ -8,6 +8,7 @@
  * how long it took and what select has left of its timeout.
  */
 #include <poll.h>
+#include <signal.h>
 #include <sys/epoll.h>
 #include <sys/select.h>
 #include <sys/socket.h>
@@ -61,14 +62,56 @@ static int do_epoll_pwait2(void)
 	return epoll_pwait2(ep, &ev, 1, &t, NULL);
 }
 
+/* The signal after 800 ms, messages after 1000, 1700 and 2600. */
+static void send_late(pid_t to)
+{
+	poll(NULL, 0, 800);
+	kill(to, SIGUSR1);
+	poll(NULL, 0, 200);
+	send(fds[1], "a", 1, 0);
+	poll(NULL, 0, 700);
+	send(fds[1], "b", 1, 0);
+	poll(NULL, 0, 900);
+	send(fds[1], "c", 1, 0);
+	_exit(0);
+}
+
+/* The timeout of 1600 ms is over when the second message comes: with that one it returns. */
+static int do_recvmmsg(void)
+{
+	struct timeval long_time = {60, 0}; /* with it the kernel does not restart the call */
+	struct timespec t = {1, 600000000};
+	struct mmsghdr v[3];
+	char bytes[3];
+	struct iovec iov[3];
+	pid_t me = getpid();
+	int rc;
+
+	memset(v, 0, sizeof(v));
+	for (int i = 0; i < 3; i++) {
+		iov[i] = (struct iovec){bytes + i, 1};
+		v[i].msg_hdr.msg_iov = &iov[i];
+		v[i].msg_hdr.msg_iovlen = 1;
+	}
+	close(fds[0]);
+	close(fds[1]);
+	if (socketpair(AF_UNIX, SOCK_DGRAM, 0, fds) < 0)
+		broken("socketpair");
+	setsockopt(fds[0], SOL_SOCKET, SO_RCVTIMEO, &long_time, sizeof(long_time));
+	if (fork() == 0)
+		send_late(me);
+	rc = recvmmsg(fds[0], v, 3, 0, &t);
+	tv = (struct timeval){t.tv_sec, t.tv_nsec / 1000};
+	return rc;
+}
+
 static const struct {
 	const char *name;
 	int (*run)(void);
 } calls[] = {
-	{"select", do_select},
-	{"select_early", do_select_early},
-	{"pselect", do_pselect},
-	{"epoll_pwait2", do_epoll_pwait2},
+	{"select", do_select},     {"select_early", do_select_early},
+	{"pselect", do_pselect},   {"epoll_pwait2", do_epoll_pwait2},
+	{"recvmmsg", do_recvmmsg},
 };
 
 int main(int argc, char **argv)
