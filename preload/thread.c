@@ -119,7 +119,9 @@ static struct fr_thread *take_block(void)
 	}
 	if (t) {
 		memset(t->w, 0, sizeof(t->w));
-		t->quiet = false;
+
+		t->user = (struct fr_user){0};
+		t->quiet = t->watching = t->vforked = false;
 		t->altstack = NULL;
 		t->retook = 0;
 		t->end_rounds = t->our_signals = t->host_signals = 0;
@@ -172,6 +174,7 @@ void fr_thread_forget(void)
 		if (spare)
 			unmap_block(spare); /* its memo knows the parent's stacks */
 	}
+	fr_user_keep(&t->user);
 	fr_self = &fr_thread_none;
 	/* busy: a signal handler forked in the middle of our code, which will go on with T */
 	if (t == &fr_thread_none || t == &fr_thread_gone || t->busy)
@@ -289,6 +292,7 @@ struct fr_thread *fr_thread_birth(const struct fr_thread_origin *o)
 	t->tid = (uint32_t)fr_sys_gettid();
 	t->random = fr_clock_ticks() * 0x9E3779B97F4A7C15ull | 1;
 	t->sample_left = fr_sample_gap(t);
+	fr_user_take(&t->user);
 	stack_bounds(t, o);
 	fill_record(t, o);
 	if (fr_signals_armed())
