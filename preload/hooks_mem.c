@@ -72,8 +72,10 @@ static __attribute__((noinline)) void record_alloc_full(uintptr_t pc, uintptr_t 
 
 	if (!t)
 		return;
-	t->rec->allocs++;
-	t->rec->alloc_bytes += n;
+	if (likely(p)) {
+		t->rec->allocs++;
+		t->rec->alloc_bytes += n;
+	}
 	if (via == FR_HOOK_malloc)
 		fr_put(t, FR_EV_MEM_ALLOC, FR_TIER_DENSE, fr_clock_ticks(), fr_stack_get(t, s),
 		       true, FR_ARGS((uint64_t)p, n));
@@ -107,13 +109,15 @@ static FR_COLD void alloc_other(struct fr_site s, void *p, size_t n, enum fr_hoo
 		record_alloc_full(s.pc, s.sp, s.fp, p, n, via);
 }
 
-/* After every successful or failed allocation of N bytes. */
+/* After every successful or failed allocation of N bytes. Failed ones do not count. */
 static FR_ALWAYS_INLINE void after_alloc(struct fr_site s, void *p, size_t n, enum fr_hook via)
 {
 	enum fr_level level = FR_LEVEL(FR_CLASS_MEM);
 	struct fr_thread *t = fr_self;
 
 	if (likely(level == FR_LEVEL_SAMPLED)) {
+		if (unlikely(!p))
+			return;
 		t->rec->allocs++;
 		t->rec->alloc_bytes += n;
 		t->sample_left -= (int64_t)n;
@@ -145,33 +149,55 @@ static __attribute__((noinline)) void record_free_full(uintptr_t pc, uintptr_t s
 	fr_leave(t);
 }
 
-static FR_COLD void record_free_sample(struct fr_site s, void *p, enum fr_hook via)
+/* The weight of the block's sample, 0 = it has none. */
+static FR_COLD uint64_t record_free_sample(struct fr_site s, void *p, enum fr_hook via)
 {
 	uint64_t weight = fr_sample_remove(p);
 	struct fr_thread *t;
 
 	if (!weight)
-		return;
+		return 0;
 	t = fr_enter();
 	if (!t)
-		return;
+		return weight;
 	fr_put_cold(t, FR_EV_MEM_FREE, FR_TIER_DENSE, fr_clock_ticks(), fr_stack_get(t, s),
 		    FR_ARGS((uint64_t)p, weight, via == FR_HOOK_free ? 0 : via));
 	fr_leave(t);
+	return weight;
 }
 
 /* Before every free of a block. */
-static FR_ALWAYS_INLINE void before_free(struct fr_site s, void *p, enum fr_hook via)
+static FR_ALWAYS_INLINE uint64_t before_free(struct fr_site s, void *p, enum fr_hook via)
 {
 	enum fr_level level = FR_LEVEL(FR_CLASS_MEM);
 
 	if (likely(level == FR_LEVEL_SAMPLED)) {
 		fr_self->rec->frees++;
 		if (unlikely(fr_sample_maybe(p)))
-			record_free_sample(s, p, via);
+			return record_free_sample(s, p, via);
 	} else if (level == FR_LEVEL_FULL) {
 		record_free_full(s.pc, s.sp, s.fp, p, via);
 	}
+	return 0;
+}
+
+/* realloc has failed: the block that before_free() has ended lives on, with its sample. */
+static FR_COLD void lives_on(struct fr_site s, void *p, uint64_t weight, enum fr_hook via)
+{
+	struct fr_thread *t;
+
+	if (FR_LEVEL(FR_CLASS_MEM) <= FR_LEVEL_OFF)
+		return;
+	fr_self->rec->frees--;
+	if (!weight)
+		return;
+	t = fr_enter();
+	if (!t)
+		return;
+	if (fr_sample_add(p, weight))
+		fr_put_cold(t, FR_EV_MEM_ALLOC, FR_TIER_DENSE, fr_clock_ticks(), fr_stack_get(t, s),
+			    FR_ARGS((uint64_t)p, 0, weight, via));
+	fr_leave(t);
 }
 
 static void record_realloc(struct fr_site s, void *old, void *p, size_t n, enum fr_hook via)
@@ -180,8 +206,10 @@ static void record_realloc(struct fr_site s, void *old, void *p, size_t n, enum 
 
 	if (!t)
 		return;
-	t->rec->allocs++;
-	t->rec->alloc_bytes += n;
+	if (p) {
+		t->rec->allocs++;
+		t->rec->alloc_bytes += n;
+	}
 	fr_put_cold(t, FR_EV_MEM_REALLOC, FR_TIER_DENSE, fr_clock_ticks(), fr_stack_get(t, s),
 		    FR_ARGS((uint64_t)old, (uint64_t)p, n, 0, via == FR_HOOK_realloc ? 0 : via));
 	fr_leave(t);
@@ -229,6 +257,7 @@ FR_HOOK void *calloc(size_t n, size_t size)
 static FR_ALWAYS_INLINE void *do_realloc(void *old, size_t n, struct fr_site s, enum fr_hook via,
 					 size_t count, size_t size)
 {
+	uint64_t weight = 0;
 	void *p;
 
 	if (unlikely(in_pool(old)))
@@ -236,7 +265,7 @@ static FR_ALWAYS_INLINE void *do_realloc(void *old, size_t n, struct fr_site s, 
 	if (unlikely(!fr_real.realloc) && !resolved())
 		return pool_alloc(n);
 	if (old)
-		before_free(s, old, via);
+		weight = before_free(s, old, via);
 	if (via == FR_HOOK_realloc) {
 		p = fr_real.realloc(old, n);
 	} else {
@@ -244,6 +273,8 @@ static FR_ALWAYS_INLINE void *do_realloc(void *old, size_t n, struct fr_site s, 
 		p = FR_REAL(reallocarray)(old, count, size);
 		fr_self->quiet = false;
 	}
+	if (unlikely(!p && old && n))
+		lives_on(s, old, weight, via);
 	if (FR_LEVEL(FR_CLASS_MEM) == FR_LEVEL_FULL)
 		record_realloc(s, old, p, n, via);
 	else

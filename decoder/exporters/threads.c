@@ -112,6 +112,17 @@ static json_t *held_json(const struct view *v, const struct thread *t)
 	return list;
 }
 
+/* Exact at every level of class mem but off, since the thread's start. */
+static json_t *mem_json(const struct fr_thread_rec *r)
+{
+	json_t *o = json_object();
+
+	json_object_set_new(o, "allocs", json_integer((json_int_t)r->allocs));
+	json_object_set_new(o, "alloc_bytes", json_integer((json_int_t)r->alloc_bytes));
+	json_object_set_new(o, "frees", json_integer((json_int_t)r->frees));
+	return o;
+}
+
 static json_t *thread_json(const struct view *v, const struct thread *t)
 {
 	const struct span *s = open_span(v->m, t);
@@ -137,6 +148,7 @@ static json_t *thread_json(const struct view *v, const struct thread *t)
 	json_object_set_new(o, "end_ns",
 			    t->end_ns ? json_integer((json_int_t)t->end_ns) : json_null());
 	json_object_set_new(o, "events", json_integer((json_int_t)t->rec->r.events));
+	json_object_set_new(o, "mem", mem_json(&t->rec->r));
 	return o;
 }
 
