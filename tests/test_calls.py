@@ -85,3 +85,34 @@ def test_events_say_which_function_it_was(shown):
             plain.setdefault(event, set()).add(hook)
     assert plain.pop("net.connect") == {"connect", "__connect"}  # has no such argument
     assert {event: names for event, names in plain.items() if len(names) > 1} == {}
+
+
+# ---- C++ -----------------------------------------------------------------------------------------
+
+
+def plain(fn):
+    """A function's name without namespaces and parameters."""
+    return re.sub(r"\(anonymous namespace\)::", "", fn).split("(")[0].split("::")[-1]
+
+
+def test_cxx_program(full):
+    """Calls from destructors while an exception unwinds, from streams, and by operator new."""
+    p = full.run(fr.TARGETS / "calls_cxx", full.cwd)
+    said = [json.loads(line) for line in p.lines]
+    calls = [s for s in said if "event" in s]
+    events = fr.read("events", full.snapshots(p.pid)[0])
+    pairs = list(test_truth.match_all(calls, events))
+    assert len(pairs) == len(calls) >= 10
+    for call, event in pairs:
+        leaf = next(f for f in event["stack"] if not f["inl"])
+        assert (plain(leaf["fn"]), leaf["line"]) == (call["fn"], call["line"]), (call, leaf)
+        assert "main" in fr.names(event["stack"])
+    vector, = [s for s in said if "vector" in s]
+    made = [e for e in events if e["event"] == "mem.alloc" and e["size"] == vector["size"]
+            and fr.number(e["ptr"]) == fr.number(vector["vector"])]
+    assert len(made) == 1
+    assert any(plain(n) == "objects" for n in fr.names(made[0]["stack"])), made
+    written = [e for e in events if e["event"] == "io.write" and e["kind"] == "file"
+               and any(plain(n) == "streams" for n in fr.names(e["stack"]))]
+    assert sum(e["result"] for e in written) == 100000
+    assert "libstdc++" in fr.modules(written[0]["stack"])[0]
