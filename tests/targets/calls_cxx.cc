@@ -15,14 +15,16 @@
 
 #include "did.h"
 
-namespace {
+namespace
+{
 
 #define MOVED(event, via, f, n)                                                                    \
 	DID(event, via, "\"fd\":%d,\"size\":%d,\"result\":%d,\"err\":%d", f, n, rc, err_of(rc))
 
 /* A descriptor that closes itself; says so. */
-class Owned {
-public:
+class Owned
+{
+      public:
 	explicit Owned(int fd) : fd_(fd)
 	{
 	}
@@ -32,7 +34,7 @@ public:
 		return fd_;
 	}
 
-private:
+      private:
 	int fd_;
 };
 
