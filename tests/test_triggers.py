@@ -1,8 +1,13 @@
 # SPDX-License-Identifier: MIT
 """FR_TRIGGER: each condition makes one snapshot when it is met, and none when it is nearly met."""
 
+import re
+import signal
+import subprocess
+
 import pytest
 
+import conftest
 import fr
 
 # condition, what the target does that stays below it, what it does that is over it, in the reason
@@ -14,6 +19,13 @@ CASES = {
     "cond_wait": ("cond_wait>80ms", "cond:20", "cond:120", "pthread_cond_timedwait"),
     "poll": ("poll>80ms", "poll:20", "poll:120", "poll fd"),
     "join": ("join>80ms", "join:20", "join:120", "pthread_join"),
+    "child": ("join>80ms", "child:20", "child:120", "waitpid"),
+    "sem_wait": ("sem_wait>80ms", "sem:20", "sem:120", "sem_wait"),
+    "connect": ("connect>80ms", "connect:20", "connect:120", "connect fd"),
+    "accept": ("accept>80ms", "accept:20", "accept:120", "accept fd"),
+    "send": ("send>80ms", "send:20", "send:120", "send fd"),
+    "dns": ("dns>80ms", "dns:20", "dns:120", "getaddrinfo"),
+    "file": ("file>80ms", "file:20", "file:120", "flock"),
     "stuck": ("stuck>700ms", "stuck:300", "stuck:3000", "pthread_mutex_lock"),
     "rss": ("rss>300M", "rss:100 calls:1500", "rss:400 calls:2500", "MiB"),
 }
@@ -49,10 +61,35 @@ def test_silent_when_nearly(host, case):
     assert trigger(files[0])["kind"] == "exit"
 
 
-def test_every_other_condition_stays_silent(host):
+# Shown elsewhere: tls by a real handshake below, exit by every test that waits for it.
+ELSEWHERE = {"tls", "exit"}
+
+
+def rules():
+    text = (fr.TOP / "preload/triggers.def").read_text()
+    return dict(re.findall(r"^TRIGGER\(\d+, *(\w+), *(\w+),", text, re.M))
+
+
+def test_every_row_of_the_table_is_tested():
+    assert {c[0].split(">")[0] for c in CASES.values()} | ELSEWHERE == set(rules())
+
+
+# What is rightly another condition's affair as well: somebody holds what is waited for, and who
+# waits for a lock, connects or sends for so long is stuck.
+ALSO = {"lock": {"hold", "stuck"}, "rdlock": {"hold", "stuck"}, "stuck": {"hold", "lock_wait"},
+        "connect": {"stuck"}, "send": {"stuck"}}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_every_other_condition_stays_silent(host, case):
     """A long wait for a lock is no long receive."""
-    p, files = run(host, "lock:150", FR_TRIGGER="recv>50ms,send>50ms,connect>50ms,poll>50ms,exit")
-    assert [trigger(f)["kind"] for f in files] == ["exit"]
+    condition, _, over, _ = CASES[case]
+    own = {condition.split(">")[0]} | ALSO.get(over.split(":")[0], set())
+    others = [f"{r}>{'60ms' if unit == 'NS' else '8G'}" for r, unit in rules().items()
+              if unit != "FLAG" and r not in own]
+    assert len(others) >= 12
+    p, files = run(host, over, FR_TRIGGER=",".join([*others, "exit"]))
+    assert [trigger(f)["kind"] for f in files] == ["exit"], [trigger(f) for f in files]
 
 
 def test_names_lock_thread_and_owner(host):
@@ -136,3 +173,153 @@ def test_forked_child_fires_for_itself(host):
     files = host.snapshots()
     pids = {f.name.split("-")[-2] for f in files}
     assert len(pids) == 2 and str(p.pid) in pids, files
+
+
+# ---- TLS -----------------------------------------------------------------------------------------
+
+TLS_CLIENT = """
+import socket, ssl, sys
+context = ssl.create_default_context(cafile=sys.argv[1])
+s = socket.create_connection(("localhost", int(sys.argv[2])))
+with context.wrap_socket(s, server_hostname="localhost") as t:
+    t.sendall(b"x")
+"""
+
+
+@pytest.mark.parametrize("delay,kinds", [(0.12, ["threshold"]), (0.0, [])])
+def test_slow_handshake(host, tmp_path, delay, kinds):
+    openssl = conftest.needs("openssl")
+    cert, key = tmp_path / "cert.pem", tmp_path / "key.pem"
+    subprocess.run([openssl, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2",
+                    "-keyout", key, "-out", cert, "-subj", "/CN=localhost",
+                    "-addext", "subjectAltName=DNS:localhost"], check=True, capture_output=True)
+    script = ("import socket, ssl, sys, time\n"
+              "c = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)\n"
+              "c.load_cert_chain(sys.argv[1], sys.argv[2])\n"
+              "l = socket.create_server(('127.0.0.1', 0))\n"
+              "print(l.getsockname()[1], flush=True)\n"
+              "s, _ = l.accept(); time.sleep(float(sys.argv[3]))\n"
+              "c.wrap_socket(s, server_side=True).recv(1)\n")
+    server = host.start("/usr/bin/python3", "-c", script, cert, key, delay, recorded=False)
+    p = host.run("/usr/bin/python3", "-c", TLS_CLIENT, cert, server.line(),
+                 FR_TRIGGER="tls>80ms,send>80ms,connect>80ms")
+    files = host.snapshots(p.pid)
+    assert [trigger(f)["kind"] for f in files] == kinds
+    if kinds:
+        assert trigger(files[0])["reason"].startswith("tls "), trigger(files[0])
+        assert "SSL_do_handshake" in trigger(files[0])["reason"]
+
+
+# ---- which signal --------------------------------------------------------------------------------
+
+
+def chosen(p):
+    return fr.read("info", p.pid)["header"]["signal"]
+
+
+def asks(host, p, signo):
+    """The signal makes a snapshot, and that is its trigger."""
+    t = trigger(host.ask(p, signo))
+    return t["kind"] == "signal" and number(t["signal"]) == signo
+
+
+def number(value):
+    """Of a signal as fr prints it."""
+    if isinstance(value, int):
+        return value
+    if value.startswith("SIGRTMIN"):
+        return signal.SIGRTMIN + int(value[len("SIGRTMIN"):])
+    if value.startswith("SIGRTMAX"):
+        return signal.SIGRTMAX + int(value[len("SIGRTMAX"):])
+    return getattr(signal, value)
+
+
+def test_usr1_while_the_host_leaves_it(host):
+    p = host.target("triggers", "stay")
+    p.line("stay")
+    assert number(chosen(p)) == signal.SIGUSR1 and asks(host, p, signal.SIGUSR1)
+
+
+def test_another_when_usr1_was_taken_before_the_start(host):
+    """Ignored by who started it, as nohup does with SIGHUP: that stays, another is ours."""
+    p = host.start(fr.TARGETS / "triggers", "stay",
+                   preexec=lambda: signal.signal(signal.SIGUSR1, signal.SIG_IGN))
+    p.line("stay")
+    ours = number(chosen(p))
+    assert ours >= signal.SIGRTMIN
+    p.signal(signal.SIGUSR1)
+    assert asks(host, p, ours)
+    assert len(host.snapshots(p.pid)) == 1 and p.alive()
+
+
+def test_another_when_the_host_takes_usr1_later(host):
+    """Its handler runs, and only that; the chosen signal asks for snapshots; back, and again."""
+    script = ("import signal, sys\n"
+              "print('begin', flush=True); sys.stdin.readline()\n"
+              "signal.signal(signal.SIGUSR1, lambda *a: print('mine', flush=True))\n"
+              "print('taken', flush=True)\n"
+              "while True: signal.pause()\n")
+    p = fr.Process(["/usr/bin/python3", "-c", script], host.env(), host.cwd,
+                   stdin=subprocess.PIPE)
+    host.started.append(p)
+    p.line("begin")
+    assert number(chosen(p)) == signal.SIGUSR1 and asks(host, p, signal.SIGUSR1)
+    p.popen.stdin.write(b"\n")
+    p.popen.stdin.flush()
+    p.line("taken")
+    ours = number(chosen(p))
+    assert ours >= signal.SIGRTMIN
+    for _ in range(3):
+        p.signal(signal.SIGUSR1)
+        p.line("mine")
+    assert len(host.snapshots(p.pid)) == 1, "its own signal is no question to us"
+    assert asks(host, p, ours)
+    assert len(host.snapshots(p.pid)) == 2 and p.alive()
+
+
+def test_another_when_the_host_takes_the_chosen_one_too(host):
+    script = ("import signal\n"
+              "for s in [signal.SIGUSR1, *range(signal.SIGRTMIN, signal.SIGRTMAX - 2)]:\n"
+              "    signal.signal(s, lambda s, _: print('mine', s, flush=True))\n"
+              "signal.signal(signal.SIGRTMAX - 1, lambda s, _: print('mine', s, flush=True))\n"
+              "print('taken', flush=True)\n"
+              "while True: signal.pause()\n")
+    p = host.start("/usr/bin/python3", "-c", script)
+    p.line("taken")
+    assert number(chosen(p)) == signal.SIGRTMAX - 2
+    for signo in (signal.SIGUSR1, signal.SIGRTMAX - 1, signal.SIGRTMIN + 7):
+        p.signal(signo)
+        p.line(f"mine {int(signo)}")
+    assert not host.snapshots(p.pid)
+    assert asks(host, p, signal.SIGRTMAX - 2)
+
+
+def test_none_is_left(host):
+    """A host that takes all of them: none is ours, fr snapshot PID needs none."""
+    script = ("import signal\n"
+              "for s in [signal.SIGUSR1, *range(signal.SIGRTMIN, signal.SIGRTMAX + 1)]:\n"
+              "    signal.signal(s, lambda s, _: print('mine', s, flush=True))\n"
+              "print('taken', flush=True)\n"
+              "while True: signal.pause()\n")
+    p = host.start("/usr/bin/python3", "-c", script)
+    p.line("taken")
+    assert not chosen(p)
+    p.signal(signal.SIGRTMAX - 1)
+    p.line("mine")
+    fr.fr("snapshot", p.pid, "-o", host.path / "asked.frd")
+    assert fr.read("report", host.path / "asked.frd")["process"]["pid"] == p.pid
+    assert not host.snapshots(p.pid)
+
+
+def test_a_forced_signal_is_shared(host):
+    """FR_SIGNAL=SIGUSR1: the snapshot is made and the application's own handler runs, each time."""
+    script = ("import signal\n"
+              "signal.signal(signal.SIGUSR1, lambda *a: print('mine', flush=True))\n"
+              "print('taken', flush=True)\n"
+              "while True: signal.pause()\n")
+    p = host.start("/usr/bin/python3", "-c", script, FR_SIGNAL="SIGUSR1")
+    p.line("taken")
+    for n in range(1, 4):
+        assert asks(host, p, signal.SIGUSR1)
+        p.line("mine")
+        assert len(host.snapshots(p.pid)) == n

@@ -138,7 +138,13 @@ const char *fr_units_errno(char buf[FR_UNITS_LEN], uint64_t err)
 	return named(buf, "", err && err < 4096 ? strerrorname_np((int)err) : NULL, err);
 }
 
+/* Real-time ones as kill -l lists them: numbers of Linux with glibc, wherever the recording is. */
 const char *fr_units_signal(char buf[FR_UNITS_LEN], uint64_t signo)
 {
+	if (signo >= 34 && signo <= 64) {
+		snprintf(buf, FR_UNITS_LEN, signo < 50 ? "SIGRTMIN+%d" : "SIGRTMAX-%d",
+			 signo < 50 ? (int)signo - 34 : 64 - (int)signo);
+		return buf;
+	}
 	return named(buf, "SIG", signo && signo < 4096 ? sigabbrev_np((int)signo) : NULL, signo);
 }

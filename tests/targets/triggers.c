@@ -9,16 +9,30 @@
  *     recv:MS    waits in recv() until another thread sends after MS
  *     cond:MS    waits for a condition with a timeout of MS
  *     poll:MS    poll() with a timeout of MS
+ *     sem:MS     waits for a semaphore that another thread posts after MS
+ *     connect:MS connects to a socket whose queue is full, until another thread accepts after MS
+ *     accept:MS  accepts until another thread connects after MS
+ *     send:MS    sends into a full socket, until another thread reads after MS
+ *     dns:MS     looks up a name at a server of its own, which answers after MS
+ *     file:MS    waits for the lock of a file that another descriptor has for MS
+ *     child:MS   waits for a child that lasts MS
  *     join:MS    joins a thread that lasts MS
  *     stuck:MS   a thread waits for a mutex for MS while this one makes small calls
  *     rss:MB     touches MB of memory and keeps it; frees what it had
  *     calls:MS   small socket calls for MS
  *     stay       waits to be killed
  */
+#include <arpa/inet.h>
+#include <netdb.h>
 #include <poll.h>
 #include <pthread.h>
+#include <resolv.h>
+#include <semaphore.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
 
 #include "truth.h"
 
@@ -183,6 +197,187 @@ static void do_join(long ms)
 	say("{\"did\":\"join\"}");
 }
 
+/* ---- others that make this thread wait ------------------------------------------------------- */
+
+static sem_t sem;
+static int listener, lock_fd;
+static struct sockaddr_un address = {.sun_family = AF_UNIX};
+
+static void *post_late(void *arg)
+{
+	nap(wanted_ms);
+	sem_post(&sem);
+	return arg;
+}
+
+static void do_sem(long ms)
+{
+	pthread_t t;
+
+	sem_init(&sem, 0, 0);
+	t = start(post_late);
+	sem_wait(&sem);
+	say("{\"did\":\"sem\"}");
+	pthread_join(t, NULL);
+}
+
+/* An abstract name: nothing to tidy up. */
+static void listen_here(int backlog)
+{
+	snprintf(address.sun_path + 1, sizeof(address.sun_path) - 1, "fr-triggers-%d-%d", getpid(),
+		 backlog);
+	listener = socket(AF_UNIX, SOCK_STREAM, 0);
+	if (bind(listener, (void *)&address, sizeof(address)) || listen(listener, backlog))
+		broken("listen");
+}
+
+static void *accept_late(void *arg)
+{
+	nap(wanted_ms);
+	for (;;) {
+		int fd = (int)syscall(SYS_accept4, listener, NULL, NULL, SOCK_NONBLOCK);
+
+		if (fd < 0)
+			return arg;
+	}
+}
+
+static void do_connect(long ms)
+{
+	pthread_t t;
+	int fd;
+
+	listen_here(0);
+	do
+		fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
+	while (connect(fd, (void *)&address, sizeof(address)) == 0);
+	fd = socket(AF_UNIX, SOCK_STREAM, 0);
+	fcntl(listener, F_SETFL, O_NONBLOCK);
+	t = start(accept_late);
+	if (connect(fd, (void *)&address, sizeof(address)) != 0)
+		broken("connect");
+	say("{\"did\":\"connect\"}");
+	pthread_join(t, NULL);
+}
+
+static void *connect_late(void *arg)
+{
+	nap(wanted_ms);
+	if (connect(socket(AF_UNIX, SOCK_STREAM, 0), (void *)&address, sizeof(address)) != 0)
+		broken("connect");
+	return arg;
+}
+
+static void do_accept(long ms)
+{
+	pthread_t t;
+
+	listen_here(5);
+	t = start(connect_late);
+	if (accept(listener, NULL, NULL) < 0)
+		broken("accept");
+	say("{\"did\":\"accept\"}");
+	pthread_join(t, NULL);
+}
+
+static char bytes[1 << 16];
+
+static void *drain_late(void *arg)
+{
+	nap(wanted_ms);
+	while (syscall(SYS_recvfrom, pair[0], bytes, sizeof(bytes), MSG_DONTWAIT, NULL, NULL) > 0)
+		;
+	return arg;
+}
+
+static void do_send(long ms)
+{
+	pthread_t t;
+
+	while (send(pair[1], bytes, sizeof(bytes), MSG_DONTWAIT) > 0)
+		;
+	t = start(drain_late);
+	if (send(pair[1], bytes, sizeof(bytes), 0) <= 0)
+		broken("send");
+	say("{\"did\":\"send\"}");
+	pthread_join(t, NULL);
+}
+
+/* A name server that knows no name. Its own calls are raw: they are not what is timed. */
+static void *answer_late(void *arg)
+{
+	struct sockaddr_in from;
+	socklen_t len = sizeof(from);
+	unsigned char m[512];
+	long n;
+
+	n = syscall(SYS_recvfrom, *(int *)arg, m, sizeof(m), 0, &from, &len);
+	nap(wanted_ms);
+	m[2] |= 0x80; /* an answer: */
+	m[3] = 3; /* no such name */
+	syscall(SYS_sendto, *(int *)arg, m, n, 0, &from, len);
+	return arg;
+}
+
+static void do_dns(long ms)
+{
+	struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	const struct addrinfo hints = {.ai_family = AF_INET, .ai_socktype = SOCK_STREAM};
+	int fd = socket(AF_INET, SOCK_DGRAM, 0);
+	struct addrinfo *found = NULL;
+	socklen_t len = sizeof(a);
+	pthread_t t;
+
+	if (bind(fd, (void *)&a, len) || getsockname(fd, (void *)&a, &len) || res_init())
+		broken("name server");
+	_res.nscount = 1;
+	_res.nsaddr_list[0] = a;
+	_res.retrans = 30;
+	if (pthread_create(&t, NULL, answer_late, &fd) != 0)
+		broken("pthread_create");
+	if (getaddrinfo("slow.example.", NULL, &hints, &found) == 0)
+		broken("getaddrinfo found it");
+	say("{\"did\":\"dns\"}");
+	pthread_cancel(t); /* where nobody asked the server, it still waits */
+	pthread_join(t, NULL);
+}
+
+static void *unlock_late(void *arg)
+{
+	nap(wanted_ms);
+	flock(lock_fd, LOCK_UN);
+	return arg;
+}
+
+static void do_file(long ms)
+{
+	pthread_t t;
+
+	lock_fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+	if (flock(lock_fd, LOCK_EX) != 0)
+		broken("flock");
+	t = start(unlock_late);
+	if (flock(open("/proc/self/exe", O_RDONLY | O_CLOEXEC), LOCK_EX) != 0)
+		broken("flock");
+	say("{\"did\":\"file\"}");
+	pthread_join(t, NULL);
+}
+
+static void do_child(long ms)
+{
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		nap(ms);
+		syscall(SYS_exit_group, 0);
+	}
+	if (waitpid(pid, NULL, 0) != pid)
+		broken("waitpid");
+	say("{\"did\":\"child\"}");
+}
+
+/* ---- other ---------------------------------------------------------------------------------- */
+
 static void do_rss(long mb)
 {
 	static size_t size;
@@ -209,9 +404,11 @@ static const struct {
 	const char *name;
 	void (*run)(long n);
 } items[] = {
-	{"lock", do_lock}, {"rdlock", do_rdlock}, {"hold", do_hold},      {"recv", do_recv},
-	{"cond", do_cond}, {"poll", do_poll},     {"join", do_join},      {"stuck", do_stuck},
-	{"rss", do_rss},   {"stay", do_stay},     {"calls", small_calls},
+	{"lock", do_lock}, {"rdlock", do_rdlock},   {"hold", do_hold},     {"recv", do_recv},
+	{"cond", do_cond}, {"poll", do_poll},       {"join", do_join},     {"stuck", do_stuck},
+	{"sem", do_sem},   {"connect", do_connect}, {"accept", do_accept}, {"send", do_send},
+	{"dns", do_dns},   {"file", do_file},       {"child", do_child},   {"rss", do_rss},
+	{"stay", do_stay}, {"calls", small_calls},
 };
 
 int main(int argc, char **argv)

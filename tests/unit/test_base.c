@@ -167,6 +167,8 @@ static void numbers_are_readable(void **state)
 	assert_string_equal(fr_units_errno(b, 11), "EAGAIN");
 	assert_string_equal(fr_units_errno(b, 1ull << 40), "1099511627776");
 	assert_string_equal(fr_units_signal(b, 10), "SIGUSR1");
+	assert_string_equal(fr_units_signal(b, 34), "SIGRTMIN+0");
+	assert_string_equal(fr_units_signal(b, 63), "SIGRTMAX-1");
 	assert_string_equal(fr_units_signal(b, 4000), "4000");
 	assert_non_null(fr_units_date(b, UINT64_MAX));
 }
