@@ -22,11 +22,10 @@ struct fr_gate {
 	uint8_t level[16]; /* enum fr_level by enum fr_class */
 	atomic_uint birth; /* 0 unborn, 1 being born, 2 born (or given up) */
 	atomic_uint unwind_lock; /* holder derives unwind rules */
-	atomic_uint grow_lock; /* holder extends a span of the region */
 	atomic_uint module_lock; /* holder appends to the module table */
 	atomic_uint snapshot_lock; /* a snapshot is being written */
 	atomic_int crashing; /* tid of the thread that handles a fatal signal */
-	char pad[FR_PAGE - 16 - 6 * sizeof(int)];
+	char pad[FR_PAGE - 16 - 5 * sizeof(int)];
 };
 
 extern struct fr_gate fr_gate;

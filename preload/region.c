@@ -47,12 +47,15 @@ static size_t clamp(size_t v, size_t lo, size_t hi)
 
 /*
  * MAX is shared out: a quarter to stacks, an eighth to rare chunks, a sixteenth to tables (which
- * have no pages until used), the rest to dense chunks. A real server has some 6000 distinct stacks
- * of 190 bytes (redis), which a small region must still hold. Returns the number of sections.
+ * have no pages until used), the rest to dense chunks. Tables that need more than their share take
+ * it from what the others have not used yet: fr_span_grow() keeps to MAX. A real server has some
+ * 6000 distinct stacks of 190 bytes (redis), which a small region must still hold. Returns the
+ * number of sections.
  */
 static unsigned int plan_sections(struct plan *p, size_t max)
 {
 	size_t threads = clamp(max / 4096, 256, 32768);
+	size_t locks = clamp(max / 4096, 256, 4096);
 	size_t few_stacks = max / 2 < 3u << 19 ? max / 2 : 3u << 19;
 	size_t depot = max / 4 > few_stacks ? max / 4 : few_stacks;
 	unsigned int n = 0;
@@ -69,7 +72,7 @@ static unsigned int plan_sections(struct plan *p, size_t max)
 	PLAN(FR_SEC_THREADS, sizeof(struct fr_thread_rec), threads * sizeof(struct fr_thread_rec));
 	PLAN(FR_SEC_MODULES, sizeof(struct fr_module_rec), 1024 * sizeof(struct fr_module_rec));
 	PLAN(FR_SEC_FDS, sizeof(struct fr_fd_rec), 65536 * sizeof(struct fr_fd_rec));
-	PLAN(FR_SEC_LOCKS, sizeof(struct fr_lock_rec), 4096 * sizeof(struct fr_lock_rec));
+	PLAN(FR_SEC_LOCKS, sizeof(struct fr_lock_rec), locks * sizeof(struct fr_lock_rec));
 	PLAN(FR_SEC_DEPOT, 1, depot);
 	PLAN(FR_SEC_CHUNKS_RARE, FR_CHUNK_RARE, max / 8);
 	PLAN(FR_SEC_CHUNKS_DENSE, FR_CHUNK_DENSE, max - depot - max / 8 - max / 16);
@@ -129,27 +132,52 @@ static bool populate(void *p, size_t size)
 	return rc == 0;
 }
 
+/* N bytes of what FR_MAX_BYTES has left. */
+static bool budget_take(size_t n)
+{
+	size_t left = atomic_load(&fr_region.left);
+
+	do {
+		if (n > left)
+			return false;
+	} while (!atomic_compare_exchange_weak(&fr_region.left, &left, left - n));
+	return true;
+}
+
+static void budget_return(size_t n)
+{
+	atomic_fetch_add(&fr_region.left, n);
+}
+
+/*
+ * Without a lock: its holder may be one of a thousand runnable threads. Two that grow the same span
+ * ask for the same pages, which does no harm, and one of them moves `ready`.
+ */
 bool fr_span_grow(struct fr_span *s, size_t end)
 {
-	size_t ready, want;
-	bool ok = true;
+	size_t ready = atomic_load(&s->ready), want, n;
 
 	if (end > s->size || !fr_region.hdr)
 		return false;
-	if (!fr_lock_patiently(&fr_gate.grow_lock))
-		return false;
-	ready = atomic_load_explicit(&s->ready, memory_order_relaxed);
-	if (end > ready) {
+	while (end > ready) {
 		want = ready + s->step > end ? ready + s->step : end;
 		want = clamp(page_up(want), 0, s->size);
-		ok = populate(s->base + ready, want - ready);
-		if (ok)
-			atomic_store_explicit(&s->ready, want, memory_order_release);
-		else
+		if (!budget_take(want - ready)) {
+			want = page_up(end); /* not a step, but what is due */
+			if (!budget_take(want - ready))
+				return false;
+		}
+		if (!populate(s->base + ready, want - ready)) {
+			budget_return(want - ready);
 			fr_drop(FR_DROP_REGION_FULL);
+			return false;
+		}
+		n = want - ready;
+		if (atomic_compare_exchange_strong(&s->ready, &ready, want))
+			return true;
+		budget_return(n); /* another thread was faster */
 	}
-	fr_unlock(&fr_gate.grow_lock);
-	return ok;
+	return true;
 }
 
 /* ---- birth ---------------------------------------------------------------------------------- */
@@ -312,12 +340,13 @@ static void spans_init(void)
 }
 
 /* The small sections before the threads are touched at birth: get their pages now. */
-static bool small_sections(void)
+static bool small_sections(size_t max_bytes)
 {
 	size_t end = section(FR_SEC_THREADS)->offset;
 
 	if (!populate(fr_region.hdr, end))
 		return false;
+	atomic_store(&fr_region.left, max_bytes > end ? max_bytes - end : 0);
 	fr_region.drops = section_base(FR_SEC_DROPS);
 	fr_region.clocks = section_base(FR_SEC_CLOCKS);
 	fr_region.crash = section_base(FR_SEC_CRASH);
@@ -349,7 +378,7 @@ bool fr_region_make(uint64_t max_bytes, bool first)
 	fr_region.size = size;
 	header_fill(fr_region.hdr, plan, n);
 	spans_init();
-	if (small_sections())
+	if (small_sections(max_bytes))
 		return true;
 	fr_region_unlink();
 	fr_region_forget(true);

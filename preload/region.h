@@ -29,6 +29,7 @@ struct fr_span {
 struct fr_region {
 	struct fr_header *hdr; /* NULL = no region */
 	size_t size; /* of the mapping */
+	_Atomic size_t left; /* bytes that may still get pages: FR_MAX_BYTES */
 	char path[384]; /* of the file; "" = memfd */
 	struct fr_span threads, modules, depot, fds, locks;
 	struct fr_span chunks[FR_TIERS];
@@ -55,8 +56,8 @@ void fr_region_unlink(void);
 void fr_region_describe(void);
 
 /*
- * Makes bytes [0, END) of the span usable. False when the kernel refuses, END lies beyond the
- * span, or another thread is growing something right now: count and go without. Signal-safe.
+ * Makes bytes [0, END) of the span usable. False when the kernel refuses, FR_MAX_BYTES is reached
+ * or END lies beyond the span: count and go without. Signal-safe.
  */
 bool fr_span_grow(struct fr_span *s, size_t end);
 

@@ -2,28 +2,35 @@
 /*
  * ring.c - cold: takes, closes and recycles chunks; grows the tiers; the generic encoder.
  *
- * A tier is a ring of chunks in order of use. Taking the next one is the only step that threads
- * share:
+ * A tier is a ring of chunks in the order of their use. Taking the next one is the only step that
+ * threads share:
  *
- *     0 ........ ready ........ target ........ max
- *     populated  |  will be populated next  |  allowed by FR_MAX_BYTES
+ *     ... newer ── at ── oldest ── second oldest ── ... ── newer ...
+ *                    ^
+ *                    a fresh chunk is linked in here while the oldest is younger than FR_MIN_AGE,
+ *                    and FR_MAX_BYTES and the kernel allow
  *
- * `next` walks 0..target and wraps. When it wraps and the chunk it would reuse is younger than
- * FR_MIN_AGE, target doubles and the walk goes on into fresh chunks: so the ring stays in order of
- * age. Open chunks are stepped over; chunks of ended threads stay until the walk reaches them.
+ * So a burst never pushes out what is young because the chunk before it was old, and the ring stays
+ * in order of age however it has grown. Open chunks are stepped over; chunks of ended threads stay
+ * until the walk reaches them.
  *
  * Context: any thread, under the guard, also in signal handlers. Must not: wait.
  */
 #include "ring.h"
 
 #include "config.h"
+#include "sys.h"
 #include "watch.h"
+
+#define FIRST_CHUNKS 32u /* are used before any is used again, however old they are */
 
 struct tier {
 	_Atomic uint64_t seq; /* fillings so far */
-	_Atomic uint32_t next; /* chunk to try next */
-	_Atomic uint32_t target; /* chunks the ring may use now */
-	uint32_t max;
+	_Atomic uint32_t at; /* chunk taken last */
+	_Atomic uint32_t n; /* chunks in the ring: the first n of the section */
+	_Atomic uint32_t max;
+	_Atomic uint32_t *after; /* by chunk: the next one in the ring; private memory */
+	uint32_t links; /* entries of after[] */
 	uint32_t size; /* bytes of a chunk */
 	enum fr_section_id section;
 };
@@ -33,51 +40,60 @@ static struct tier tiers[FR_TIERS] = {
 	[FR_TIER_DENSE] = {.size = FR_CHUNK_DENSE, .section = FR_SEC_CHUNKS_DENSE},
 };
 
-void fr_chunks_init(void)
-{
-	for (int i = 0; i < FR_TIERS; i++) {
-		struct tier *r = &tiers[i];
-
-		r->max = (uint32_t)(fr_region.chunks[i].size / r->size);
-		atomic_store(&r->target, r->max < 32 ? r->max : 32);
-		atomic_store(&r->next, 0);
-		atomic_store(&r->seq, 0);
-	}
-}
-
 static struct fr_chunk *chunk_at(enum fr_tier tier, uint32_t i)
 {
 	return (struct fr_chunk *)(fr_region.chunks[tier].base + (size_t)i * tiers[tier].size);
 }
 
-/* At the wrap: is the history too short, and may the ring grow? */
-static bool extend(enum fr_tier tier, uint64_t ticks)
+/* Pages for the first N chunks. */
+static bool have(enum fr_tier tier, uint32_t n)
 {
-	struct tier *r = &tiers[tier];
-	uint32_t target = atomic_load(&r->target);
-	uint64_t last = chunk_at(tier, 0)->last;
-	uint64_t age = last && ticks > last ? ticks - last : 0;
+	size_t end = (size_t)n * tiers[tier].size;
 
-	if (target >= r->max || age >= fr_clock_from_ns(fr_config.min_age_ns))
+	if (!fr_span_need(&fr_region.chunks[tier], end))
 		return false;
-	atomic_compare_exchange_strong(&r->target, &target,
-				       target * 2 < r->max ? target * 2 : r->max);
+	fr_section_used(tiers[tier].section, end);
 	return true;
 }
 
-/* The next chunk's number, after the walk's order. */
-static uint32_t step(enum fr_tier tier, uint64_t ticks)
+/* A ring of one chunk. Without memory for that the tier stays empty, and its events are counted. */
+static void ring_init(enum fr_tier tier)
 {
 	struct tier *r = &tiers[tier];
-	uint32_t i = atomic_load(&r->next);
-	uint32_t use;
+	uint32_t max = (uint32_t)(fr_region.chunks[tier].size / r->size);
 
-	do {
-		use = i;
-		if (use >= atomic_load(&r->target) && !extend(tier, ticks))
-			use = 0;
-	} while (!atomic_compare_exchange_weak(&r->next, &i, use + 1));
-	return use;
+	if (r->links < max) { /* a forked child has its parent's */
+		r->after = fr_sys_mmap(max * sizeof(*r->after), PROT_READ | PROT_WRITE,
+				       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1);
+		r->links = r->after ? max : 0;
+	}
+	atomic_store(&r->max, r->links < max ? r->links : max);
+	atomic_store(&r->seq, 0);
+	atomic_store(&r->at, 0);
+	atomic_store(&r->n, 0);
+	if (!r->links || !max || !have(tier, 1))
+		return;
+	atomic_store(&r->after[0], 0);
+	atomic_store(&r->n, 1);
+}
+
+void fr_chunks_init(void)
+{
+	for (int i = 0; i < FR_TIERS; i++)
+		ring_init((enum fr_tier)i);
+}
+
+/* May its content go? The clocks of two processors may differ: then it is young. */
+static bool is_old(const struct fr_chunk *c, uint64_t ticks)
+{
+	uint64_t last = c->last;
+
+	return ticks > last && ticks - last >= fr_clock_from_ns(fr_config.min_age_ns);
+}
+
+static bool is_closed(const struct fr_chunk *c)
+{
+	return __atomic_load_n(&c->x_state, __ATOMIC_ACQUIRE) == FR_CHUNK_CLOSED;
 }
 
 /* FREE or CLOSED to OPEN; false if somebody has it. */
@@ -90,29 +106,54 @@ static bool claim(struct fr_chunk *c)
 					   __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
 }
 
+/* Links a fresh chunk, claimed already, behind AT. NULL: there are no more to be had. */
+static struct fr_chunk *grow(enum fr_tier tier, uint32_t at)
+{
+	struct tier *r = &tiers[tier];
+	uint32_t i = atomic_load(&r->n), next;
+
+	do {
+		if (i >= atomic_load(&r->max))
+			return NULL;
+		if (!have(tier, i + 1)) { /* go round in what there is */
+			atomic_store(&r->max, i);
+			return NULL;
+		}
+	} while (!atomic_compare_exchange_weak(&r->n, &i, i + 1));
+	claim(chunk_at(tier, i));
+	next = atomic_load(&r->after[at]);
+	do {
+		atomic_store(&r->after[i], next);
+	} while (!atomic_compare_exchange_weak(&r->after[at], &next, i));
+	atomic_compare_exchange_strong(&r->at, &at, i);
+	return chunk_at(tier, i);
+}
+
+/*
+ * The oldest chunk that is not open, or a fresh one. Two rounds: in the second one, after nothing
+ * could be grown, the young ones go as well.
+ */
 static struct fr_chunk *take(enum fr_tier tier, uint64_t ticks)
 {
 	struct tier *r = &tiers[tier];
-	struct fr_span *span = &fr_region.chunks[tier];
-	uint32_t tries = 2 * atomic_load(&r->target) + 2;
+	uint32_t n = atomic_load(&r->n);
+	bool may_grow = n < atomic_load(&r->max);
 
-	for (uint32_t t = 0; t < tries; t++) {
-		uint32_t i = step(tier, ticks);
-		size_t end = ((size_t)i + 1) * r->size;
+	for (uint32_t t = 0; n && t < 2 * n + 2; t++) {
+		uint32_t at = atomic_load(&r->at);
+		uint32_t next = atomic_load(&r->after[at]);
+		struct fr_chunk *c = chunk_at(tier, next);
+		bool young = is_closed(c) && (n < FIRST_CHUNKS || !is_old(c, ticks));
 
-		if (!fr_span_need(span, end)) {
-			/* The kernel gives no more: go round in what there is. */
-			uint32_t have = (uint32_t)(atomic_load(&span->ready) / r->size);
-
-			if (!have)
-				return NULL;
-			atomic_store(&r->target, have);
-			tries = 2 * have + 2;
+		if (may_grow && (young || t >= n)) {
+			c = grow(tier, at);
+			if (c)
+				return c;
+			may_grow = false;
 			continue;
 		}
-		fr_section_used(r->section, end);
-		if (claim(chunk_at(tier, i)))
-			return chunk_at(tier, i);
+		if (atomic_compare_exchange_strong(&r->at, &at, next) && claim(c))
+			return c;
 	}
 	return NULL;
 }

@@ -122,23 +122,33 @@ static void tell_notes(struct tale *t)
 	}
 }
 
+/* FR_MIN_AGE was not to be had in the memory there is. */
+static void tell_short(struct tale *t, enum fr_tier tier, const char *what)
+{
+	const struct recording *rec = t->a->m->rec;
+	const struct rec_window *w = &rec->tier[tier];
+	uint64_t window = fr_tier_window_ns(rec, w);
+	struct names *n = t->a->names;
+
+	if (w->since_ns && window < rec->hdr.min_age_ns)
+		say(t, SEVERITY_INFO,
+		    fr_name_fmt(n,
+				"the window of %s is %s, shorter than FR_MIN_AGE (%s): raise "
+				"FR_MAX_BYTES",
+				what, fr_name_ns(n, window), fr_name_ns(n, rec->hdr.min_age_ns)));
+}
+
 static void tell_window(struct tale *t)
 {
 	const struct model *m = t->a->m;
-	uint64_t overwritten = 0, late = 0;
 	struct names *n = t->a->names;
+	uint64_t late = 0;
 	size_t i;
 
-	for (i = 0; i < m->n_threads; i++)
-		overwritten += m->threads[i].rec->overwritten;
 	for (i = 0; i < m->n_locks; i++)
 		late += m->locks[i].life_late;
-	if (overwritten && m->end_ns - m->start_ns < m->rec->hdr.min_age_ns)
-		say(t, SEVERITY_INFO,
-		    fr_name_fmt(
-			    n, "the window is %s, shorter than FR_MIN_AGE (%s): raise FR_MAX_BYTES",
-			    fr_name_ns(n, m->end_ns - m->start_ns),
-			    fr_name_ns(n, m->rec->hdr.min_age_ns)));
+	tell_short(t, FR_TIER_DENSE, "locks, memory and transfers");
+	tell_short(t, FR_TIER_RARE, "threads, connections and slow calls");
 	if (late)
 		say(t, SEVERITY_INFO,
 		    fr_name_fmt(n,

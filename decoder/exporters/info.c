@@ -112,6 +112,7 @@ int fr_cmd_info(struct call *c)
 		fr_part_drops(c);
 		notes(c);
 		hooks(c, c->opt->all);
+		fr_part_tiers(c);
 		fr_part_threads(c, c->opt->all);
 		fr_part_modules(c, sy, c->opt->all);
 		sections(c);

@@ -195,6 +195,27 @@ static json_t *modules(const struct recording *rec, struct symbols *sy)
 	return a;
 }
 
+/* since_ns null: nothing is missing, back to the thread's beginning; end_ns: all is. */
+static json_t *tiers(const struct recording *rec, const struct rec_window *w)
+{
+	json_t *all = json_object();
+
+	for (uint32_t i = 0; i < FR_TIERS; i++) {
+		uint64_t since = w[i].since_ns < rec->end_ns ? w[i].since_ns : rec->end_ns;
+		json_t *o = json_object();
+
+		set_u64(o, "events", w[i].kept);
+		set_u64(o, "overwritten", w[i].overwritten);
+		set_u64(o, "first_ns", w[i].first_ns);
+		set_u64(o, "last_ns", w[i].last_ns);
+		json_object_set_new(o, "since_ns",
+				    w[i].since_ns ? fr_json_u64(since) : json_null());
+		set_u64(o, "window_ns", fr_tier_window_ns(rec, &w[i]));
+		json_object_set_new(all, fr_word_tier(i), o);
+	}
+	return all;
+}
+
 static json_t *threads(const struct recording *rec)
 {
 	json_t *a = json_array();
@@ -212,6 +233,7 @@ static json_t *threads(const struct recording *rec)
 		set_u64(o, "stack_walks", th->r.stack_walks);
 		set_u64(o, "first_ns", th->first_ns);
 		set_u64(o, "last_ns", th->last_ns);
+		json_object_set_new(o, "tiers", tiers(rec, th->tier));
 		json_array_append_new(a, o);
 	}
 	return a;
@@ -276,6 +298,7 @@ void fr_info_json(struct call *c, struct symbols *sy)
 	json_object_set_new(o, "drops", drops(rec));
 	json_object_set_new(o, "sections", sections(&rec->hdr));
 	json_object_set_new(o, "modules", modules(rec, sy));
+	json_object_set_new(o, "tiers", tiers(rec, rec->tier));
 	json_object_set_new(o, "threads", threads(rec));
 	json_object_set_new(o, "notes", notes(rec));
 	json_object_set_new(o, "hooks", hooks(rec));

@@ -152,6 +152,47 @@ static void cell_rel(struct table *t, const struct recording *rec, uint64_t ns)
 	fr_table_cell(t, ns ? fr_units_rel(buf, (int64_t)(ns - rec->end_ns)) : "-");
 }
 
+/* "all": nothing is missing, back to the thread's beginning. */
+static void cell_since(struct table *t, const struct recording *rec, const struct rec_window *w)
+{
+	if (!w->since_ns)
+		fr_table_cell(t, "all");
+	else if (w->since_ns >= rec->end_ns)
+		fr_table_cell(t, "none");
+	else
+		cell_rel(t, rec, w->since_ns);
+}
+
+/* What each tier keeps, of all threads together. */
+void fr_part_tiers(struct call *c)
+{
+	static const char *const what[FR_TIERS] = {
+		[FR_TIER_RARE] = "threads, connections, what was slow or failed, annotations",
+		[FR_TIER_DENSE] = "locks, memory, transfers"};
+	static const uint32_t section[FR_TIERS] = {
+		[FR_TIER_RARE] = FR_SEC_CHUNKS_RARE, [FR_TIER_DENSE] = FR_SEC_CHUNKS_DENSE};
+	const struct recording *rec = c->rec;
+	struct table *t = fr_table_new(c->opt->color);
+
+	fr_table_column(t, "TIER", TABLE_LEFT);
+	fr_table_column(t, "EVENTS", TABLE_RIGHT);
+	fr_table_column(t, "OVERWRITTEN", TABLE_RIGHT);
+	fr_table_column(t, "MEMORY", TABLE_RIGHT);
+	fr_table_column(t, "ALL SINCE", TABLE_RIGHT);
+	fr_table_column(t, "WHAT", TABLE_LEFT);
+	for (uint32_t i = 0; i < FR_TIERS; i++) {
+		fr_table_cell(t, fr_word_tier(i));
+		fr_table_cell_u64(t, rec->tier[i].kept);
+		fr_table_cell_u64(t, rec->tier[i].overwritten);
+		fr_table_cell_bytes(t, rec->sec[section[i]].size);
+		cell_since(t, rec, &rec->tier[i]);
+		fr_table_cell(t, what[i]);
+	}
+	fputs("\nwindows: ALL SINCE then is there, for each thread and tier\n", c->out);
+	fr_table_print(t, c->out);
+	fr_table_free(t);
+}
+
 void fr_part_threads(struct call *c, bool all)
 {
 	const struct recording *rec = c->rec;
@@ -166,6 +207,8 @@ void fr_part_threads(struct call *c, bool all)
 	fr_table_column(t, "OVERWRITTEN", TABLE_RIGHT);
 	fr_table_column(t, "FIRST", TABLE_RIGHT);
 	fr_table_column(t, "LAST", TABLE_RIGHT);
+	fr_table_column(t, "RARE SINCE", TABLE_RIGHT);
+	fr_table_column(t, "DENSE SINCE", TABLE_RIGHT);
 	for (size_t i = 0; i < n; i++) {
 		const struct rec_thread *th = &rec->threads[i];
 
@@ -179,6 +222,8 @@ void fr_part_threads(struct call *c, bool all)
 		fr_table_cell_u64(t, th->overwritten);
 		cell_rel(t, rec, th->first_ns);
 		cell_rel(t, rec, th->last_ns);
+		cell_since(t, rec, &th->tier[FR_TIER_RARE]);
+		cell_since(t, rec, &th->tier[FR_TIER_DENSE]);
 	}
 	fprintf(c->out, "\n%zu threads\n", rec->n_threads);
 	fr_table_print(t, c->out);

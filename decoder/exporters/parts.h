@@ -10,6 +10,8 @@
 
 /* Process, trigger, crash, window, settings: "name  value" lines. */
 void fr_part_header(struct call *c);
+/* How far back each tier goes. */
+void fr_part_tiers(struct call *c);
 /* One row a thread; all of them only if ALL. */
 void fr_part_threads(struct call *c, bool all);
 void fr_part_modules(struct call *c, struct symbols *sy, bool all);

@@ -41,6 +41,7 @@ static const char *const levels[] = {
 	[FR_LEVEL_UNBORN] = "unset",    [FR_LEVEL_OFF] = "off",   [FR_LEVEL_SLOW] = "slow",
 	[FR_LEVEL_SAMPLED] = "sampled", [FR_LEVEL_FULL] = "full",
 };
+static const char *const tiers[] = {[FR_TIER_RARE] = "rare", [FR_TIER_DENSE] = "dense"};
 static const char *const fds[] = {
 	[FR_FD_CLOSED] = "closed",     [FR_FD_UNKNOWN] = "unknown", [FR_FD_SOCKET] = "socket",
 	[FR_FD_LISTENER] = "listener", [FR_FD_PIPE] = "pipe",       [FR_FD_EVENTFD] = "eventfd",
@@ -105,6 +106,11 @@ const char *fr_word_level(uint32_t level)
 const char *fr_word_fd(uint32_t fd_kind)
 {
 	return LOOKUP(fds, fd_kind);
+}
+
+const char *fr_word_tier(uint32_t tier)
+{
+	return LOOKUP(tiers, tier);
 }
 
 const char *fr_word_trigger_kind(uint32_t kind)

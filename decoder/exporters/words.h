@@ -19,6 +19,7 @@ const char *fr_word_arch(uint32_t arch);
 const char *fr_word_class(uint32_t klass);
 const char *fr_word_level(uint32_t level);
 const char *fr_word_fd(uint32_t fd_kind);
+const char *fr_word_tier(uint32_t tier);
 
 /* The trigger by the JSON contract: signal crash threshold api exit live left none. */
 const char *fr_word_trigger(const struct recording *rec);

@@ -101,10 +101,10 @@ static void make_lanes(struct recording_impl *impl)
 	}
 }
 
-/* What one lane adds to its thread and to the window. Times never fall within a lane. */
+/* What one lane adds to its thread's window. Times never fall within a lane. */
 static void lane_account(struct recording *rec, const struct lane *lane)
 {
-	struct rec_thread *th = &rec->threads[lane->chunks->thread];
+	struct rec_window *w = &rec->threads[lane->chunks->thread].tier[lane->chunks->tier];
 	uint64_t expected = 0, first = UINT64_MAX, last = 0, whole_from = 0, t;
 
 	for (size_t i = 0; i < lane->n; i++) {
@@ -112,11 +112,11 @@ static void lane_account(struct recording *rec, const struct lane *lane)
 
 		t = c->first > last ? c->first : last;
 		if (c->first_event > expected) {
-			th->overwritten += c->first_event - expected;
+			w->overwritten += c->first_event - expected;
 			whole_from = t;
 		}
 		expected = c->first_event + c->n_events;
-		th->kept += c->n_events;
+		w->kept += c->n_events;
 		rec->event_bytes += c->len;
 		if (c->n_events && t < first)
 			first = t;
@@ -124,28 +124,62 @@ static void lane_account(struct recording *rec, const struct lane *lane)
 			last = c->last > t ? c->last : t;
 	}
 	if (first != UINT64_MAX) {
-		t = fr_recording_ns(rec, first);
-		if (!th->first_ns || t < th->first_ns)
-			th->first_ns = t;
-		t = fr_recording_ns(rec, last);
-		if (t > th->last_ns)
-			th->last_ns = t;
+		w->first_ns = fr_recording_ns(rec, first);
+		w->last_ns = fr_recording_ns(rec, last);
 	}
-	t = fr_recording_ns(rec, whole_from);
-	if (whole_from && th->r.x_life != FR_THREAD_DEAD && t > rec->common_start_ns)
-		rec->common_start_ns = t;
+	if (whole_from)
+		w->since_ns = fr_recording_ns(rec, whole_from);
+}
+
+static void window_add(struct rec_window *sum, const struct rec_window *w)
+{
+	sum->kept += w->kept;
+	sum->overwritten += w->overwritten;
+	if (w->first_ns && (!sum->first_ns || w->first_ns < sum->first_ns))
+		sum->first_ns = w->first_ns;
+	if (w->last_ns > sum->last_ns)
+		sum->last_ns = w->last_ns;
+	if (w->since_ns > sum->since_ns)
+		sum->since_ns = w->since_ns;
 }
 
 /*
  * Of a thread without any chunk, all is lost; of a dead one, the table knows the exact count. (The
- * count of a living thread may already be ahead of its chunks.)
+ * count of a living thread may already be ahead of its chunks.) The oldest chunks go first: so it
+ * is a tier without any that has lost all, up to the thread's end.
  */
-static void count_lost(struct rec_thread *th)
+static void count_lost(struct recording *rec, struct rec_thread *th)
 {
-	uint64_t known = th->kept + th->overwritten;
+	uint64_t known = th->kept + th->overwritten, end;
 
-	if (th->in_table && (th->r.x_life == FR_THREAD_DEAD || !th->kept) && th->r.events > known)
-		th->overwritten += th->r.events - known;
+	if (!th->in_table || (th->r.x_life != FR_THREAD_DEAD && th->kept) || th->r.events <= known)
+		return;
+	end = th->r.end ? fr_recording_ns(rec, th->r.end) : UINT64_MAX;
+	th->overwritten += th->r.events - known;
+	for (int i = 0; i < FR_TIERS; i++) {
+		if (th->tier[i].kept)
+			continue;
+		th->tier[i].since_ns = end;
+		if (th->kept) /* the other tier has all of its own */
+			th->tier[i].overwritten = th->r.events - known;
+	}
+}
+
+static void thread_window(struct recording *rec, struct rec_thread *th)
+{
+	struct rec_window sum = {0};
+
+	for (int i = 0; i < FR_TIERS; i++)
+		window_add(&sum, &th->tier[i]);
+	th->kept = sum.kept;
+	th->overwritten = sum.overwritten;
+	th->first_ns = sum.first_ns;
+	th->last_ns = sum.last_ns;
+	if (th->r.x_life != FR_THREAD_DEAD && sum.since_ns > rec->common_start_ns)
+		rec->common_start_ns = sum.since_ns;
+	count_lost(rec, th);
+	for (int i = 0; i < FR_TIERS; i++)
+		window_add(&rec->tier[i], &th->tier[i]);
 }
 
 static void window(struct recording *rec)
@@ -154,7 +188,7 @@ static void window(struct recording *rec)
 	for (size_t i = 0; i < rec->n_threads; i++) {
 		struct rec_thread *th = &rec->threads[i];
 
-		count_lost(th);
+		thread_window(rec, th);
 		rec->n_events += th->kept;
 		if (th->first_ns && th->first_ns < rec->start_ns)
 			rec->start_ns = th->first_ns;
@@ -165,6 +199,13 @@ static void window(struct recording *rec)
 		rec->start_ns = 0;
 	if (rec->common_start_ns < rec->start_ns)
 		rec->common_start_ns = rec->start_ns;
+}
+
+uint64_t fr_tier_window_ns(const struct recording *rec, const struct rec_window *w)
+{
+	uint64_t since = w->since_ns ? w->since_ns : rec->start_ns;
+
+	return rec->end_ns > since ? rec->end_ns - since : 0;
 }
 
 static void tell(struct recording *rec, const struct find *f, struct diag *d)

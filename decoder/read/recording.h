@@ -30,6 +30,15 @@ struct section_view {
 	uint32_t record_size;
 };
 
+/* What is left of the events of one tier: of one thread, or of all. CLOCK_MONOTONIC. */
+struct rec_window {
+	uint64_t kept; /* events */
+	uint64_t overwritten; /* events recorded but no longer there */
+	uint64_t first_ns; /* of those kept; 0 = none */
+	uint64_t last_ns;
+	uint64_t since_ns; /* from here on nothing is missing; 0 = nothing is missing at all */
+};
+
 /* One thread that appears in the recording: from the thread table or only from its chunks. */
 struct rec_thread {
 	struct fr_thread_rec r; /* zeroed but for serial and tid when only chunks knew it */
@@ -39,6 +48,7 @@ struct rec_thread {
 	uint64_t last_ns;
 	uint64_t kept; /* events kept */
 	uint64_t overwritten; /* events recorded but no longer there */
+	struct rec_window tier[FR_TIERS];
 };
 
 struct rec_module {
@@ -63,6 +73,7 @@ struct recording {
 	size_t n_drops;
 	uint64_t start_ns; /* CLOCK_MONOTONIC of the first kept event of any thread */
 	uint64_t end_ns; /* of the trigger or last event, whichever is later */
+	struct rec_window tier[FR_TIERS]; /* of all threads, ended ones too */
 	uint64_t common_start_ns; /* from here on no thread that lives has lost events */
 	uint64_t n_events; /* kept */
 	uint64_t event_bytes; /* that these take, without the heads of their chunks */
@@ -93,6 +104,9 @@ const struct rec_module *fr_recording_module(const struct recording *rec, uint64
 /* Index into rec->threads for a serial, or for a kernel tid alive at NS; -1 = unknown. */
 long fr_recording_thread(const struct recording *rec, uint32_t serial);
 long fr_recording_thread_by_tid(const struct recording *rec, uint32_t tid, uint64_t ns);
+
+/* How far back nothing is missing in W: to the beginning of the recording at most. */
+uint64_t fr_tier_window_ns(const struct recording *rec, const struct rec_window *w);
 
 /* "threads", "depot", ...; "unknown" for an id this decoder does not know. */
 const char *fr_section_name(uint32_t id);

@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * test_ring.c - which chunk is used next (preload/ring.c), with a clock that the test turns: hours
+ * pass here that nobody wants to wait for. The kernel and the rest of the recorder are stand-ins.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "preload/ring.c"
+
+#define SECOND 1000000u /* ticks */
+#define HOUR (3600ull * SECOND)
+#define MAX_CHUNKS 4096u
+
+struct fr_region fr_region;
+struct fr_config fr_config;
+struct fr_clock fr_clock = {.per_second = SECOND, .next_pair = UINT64_MAX};
+uint64_t fr_control_seen;
+static size_t pages_end; /* bytes that the kernel gives */
+static uint64_t drops[FR_DROP_MAX];
+static struct fr_control control;
+
+uint64_t fr_clock_from_ns(uint64_t ns)
+{
+	return ns / 1000;
+}
+
+bool fr_span_grow(struct fr_span *s, size_t end)
+{
+	if (end > pages_end)
+		return false;
+	atomic_store(&s->ready, end);
+	return true;
+}
+
+void fr_section_used(enum fr_section_id id, uint64_t used)
+{
+	(void)id;
+	(void)used;
+}
+
+void fr_watch(struct fr_thread *t, uint64_t ticks)
+{
+	(void)t;
+	(void)ticks;
+}
+
+void fr_user_again(struct fr_thread *t, uint64_t ticks)
+{
+	(void)t;
+	(void)ticks;
+}
+
+/* A dense tier of N chunks at most; FR_MIN_AGE is 10 s. */
+static void begin(uint32_t n)
+{
+	for (int i = 0; i < FR_TIERS; i++) {
+		struct fr_span *s = &fr_region.chunks[i];
+
+		s->size = (size_t)n * tiers[i].size;
+		s->base = calloc(n, tiers[i].size);
+		atomic_store(&s->ready, 0);
+	}
+	pages_end = SIZE_MAX;
+	memset(drops, 0, sizeof(drops));
+	fr_region.drops = drops;
+	fr_region.control = &control;
+	fr_config.min_age_ns = 10000000000ull;
+	fr_chunks_init();
+}
+
+static void end(void)
+{
+	for (int i = 0; i < FR_TIERS; i++) {
+		free(fr_region.chunks[i].base);
+		fr_sys_munmap(tiers[i].after, tiers[i].links * sizeof(*tiers[i].after));
+		tiers[i].links = 0;
+	}
+}
+
+static struct fr_thread *thread(uint32_t serial)
+{
+	struct fr_thread *t = calloc(1, sizeof(*t));
+
+	t->rec = calloc(1, sizeof(*t->rec));
+	t->rec->serial = serial;
+	return t;
+}
+
+static void thread_free(struct fr_thread *t)
+{
+	free(t->rec);
+	free(t);
+}
+
+struct before {
+	uint64_t seq, last;
+};
+
+static void remember(struct before *b)
+{
+	for (uint32_t i = 0; i < tiers[FR_TIER_DENSE].n; i++)
+		b[i] = (struct before){chunk_at(FR_TIER_DENSE, i)->x_seq,
+				       chunk_at(FR_TIER_DENSE, i)->last};
+}
+
+/*
+ * T's next chunk at TICKS. It must not have been in use in the last 10 s unless SHORT of memory,
+ * and no closed chunk may have been older. Returns the age of what went, UINT64_MAX if nothing did.
+ */
+static uint64_t next(struct fr_thread *t, uint64_t ticks, bool is_short)
+{
+	static struct before was[MAX_CHUNKS];
+	uint32_t n = tiers[FR_TIER_DENSE].n, i;
+	struct before *b;
+
+	if (t->w[FR_TIER_DENSE].chunk)
+		t->w[FR_TIER_DENSE].last = ticks;
+	close_chunk(&t->w[FR_TIER_DENSE]);
+	remember(was);
+	assert_true(fr_chunk_next(t, FR_TIER_DENSE, ticks));
+	i = (uint32_t)((uint8_t *)t->w[FR_TIER_DENSE].chunk -
+		       fr_region.chunks[FR_TIER_DENSE].base) /
+	    FR_CHUNK_DENSE;
+	if (i >= n || !was[i].seq)
+		return UINT64_MAX;
+	b = &was[i];
+	if (!is_short)
+		assert_true(ticks - b->last >= 10 * SECOND);
+	for (uint32_t k = 0; k < n; k++) {
+		if (chunk_at(FR_TIER_DENSE, k)->x_state == FR_CHUNK_CLOSED)
+			assert_true(was[k].seq > b->seq);
+	}
+	return ticks - b->last;
+}
+
+/* N chunks in SECONDS, beginning at NOW; returns the end. */
+static uint64_t burst(struct fr_thread *t, uint64_t now, uint32_t n, uint32_t seconds,
+		      bool is_short)
+{
+	for (uint32_t i = 0; i < n; i++)
+		next(t, now += (uint64_t)seconds * SECOND / n, is_short);
+	return now;
+}
+
+static void test_burst_in_the_middle_of_a_round(void **state)
+{
+	struct fr_thread *t = thread(1);
+	uint64_t now = HOUR;
+
+	(void)state;
+	begin(MAX_CHUNKS);
+	now = burst(t, now, 40, 4000, false); /* a chunk in 100 s */
+	assert_int_equal(tiers[FR_TIER_DENSE].n, FIRST_CHUNKS);
+	for (int i = 0; i < 5; i++) {
+		now = burst(t, now, 20, 1, false);
+		now = burst(t, now, 7, 700, false);
+		now = burst(t, now, 1000, 20, false);
+	}
+	assert_in_range(tiers[FR_TIER_DENSE].n, 500, 600); /* 10 s of 50 a second */
+	thread_free(t);
+	end();
+}
+
+static void test_idle_for_an_hour_then_busy(void **state)
+{
+	struct fr_thread *t = thread(1);
+	uint64_t now = burst(t, (begin(MAX_CHUNKS), HOUR), 2000, 20, false);
+	uint32_t n = tiers[FR_TIER_DENSE].n;
+
+	(void)state;
+	assert_in_range(n, 1000, 1100);
+	now = burst(t, now + HOUR, 900, 9, false);
+	assert_int_equal(tiers[FR_TIER_DENSE].n, n); /* what was there an hour ago is used again */
+	burst(t, now + 24 * HOUR, 2000, 20, false);
+	assert_in_range(tiers[FR_TIER_DENSE].n, n, 1100);
+	thread_free(t);
+	end();
+}
+
+static void test_maximum(void **state)
+{
+	struct fr_thread *t = thread(1);
+	uint64_t now, age;
+
+	(void)state;
+	begin(64);
+	now = burst(t, HOUR, 1000, 10, true);
+	assert_int_equal(tiers[FR_TIER_DENSE].n, 64);
+	age = next(t, now + SECOND / 100, true);
+	assert_in_range(age, 62 * SECOND / 100, 64 * SECOND / 100); /* all 64 are the window */
+	thread_free(t);
+	end();
+}
+
+static void test_kernel_gives_no_more(void **state)
+{
+	struct fr_thread *t = thread(1);
+
+	(void)state;
+	begin(MAX_CHUNKS);
+	pages_end = 40 * FR_CHUNK_DENSE;
+	burst(t, HOUR, 1000, 10, true);
+	assert_int_equal(tiers[FR_TIER_DENSE].n, 40);
+	thread_free(t);
+	end();
+}
+
+static void test_open_chunks_stay(void **state)
+{
+	struct fr_thread *idle[50], *t = thread(100);
+	struct fr_chunk *open[50];
+
+	(void)state;
+	begin(64);
+	for (uint32_t i = 0; i < 50; i++) {
+		idle[i] = thread(i + 1);
+		next(idle[i], HOUR + i, true);
+		open[i] = idle[i]->w[FR_TIER_DENSE].chunk;
+	}
+	burst(t, 2 * HOUR, 1000, 10, true);
+	for (uint32_t i = 0; i < 50; i++) {
+		assert_int_equal(open[i]->serial, i + 1);
+		assert_int_equal(open[i]->x_state, FR_CHUNK_OPEN);
+		thread_free(idle[i]);
+	}
+	assert_int_equal(tiers[FR_TIER_DENSE].n, 64);
+	thread_free(t);
+	end();
+}
+
+static void test_more_threads_than_chunks(void **state)
+{
+	struct fr_thread *t[10];
+
+	(void)state;
+	begin(8);
+	for (uint32_t i = 0; i < 10; i++) {
+		t[i] = thread(i + 1);
+		assert_int_equal(fr_chunk_next(t[i], FR_TIER_DENSE, HOUR + i), i < 8);
+	}
+	assert_int_equal(drops[FR_DROP_NO_CHUNK], 2);
+	fr_chunk_close_all(t[3]);
+	assert_true(fr_chunk_next(t[9], FR_TIER_DENSE, HOUR + SECOND));
+	for (uint32_t i = 0; i < 10; i++)
+		thread_free(t[i]);
+	end();
+}
+
+static void test_no_memory_at_all(void **state)
+{
+	struct fr_thread *t = thread(1);
+
+	(void)state;
+	begin(64);
+	end();
+	begin(64);
+	pages_end = 0;
+	for (int i = 0; i < FR_TIERS; i++)
+		atomic_store(&fr_region.chunks[i].ready, 0);
+	fr_chunks_init();
+	assert_false(fr_chunk_next(t, FR_TIER_DENSE, HOUR));
+	assert_int_equal(drops[FR_DROP_NO_CHUNK], 1);
+	thread_free(t);
+	end();
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_burst_in_the_middle_of_a_round),
+		cmocka_unit_test(test_idle_for_an_hour_then_busy),
+		cmocka_unit_test(test_maximum),
+		cmocka_unit_test(test_kernel_gives_no_more),
+		cmocka_unit_test(test_open_chunks_stay),
+		cmocka_unit_test(test_more_threads_than_chunks),
+		cmocka_unit_test(test_no_memory_at_all),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
