@@ -17,12 +17,10 @@ struct fr_fd_rec *fr_fd_rec(int fd)
 
 	if (fd < 0 || !fr_region.hdr)
 		return NULL;
-	if ((uint32_t)fd >= fr_region.n_fds_max) {
+	if ((uint32_t)fd >= fr_region.n_fds_max || !fr_span_need(&fr_region.fds, end)) {
 		fr_drop(FR_DROP_FD_RANGE);
 		return NULL;
 	}
-	if (!fr_span_need(&fr_region.fds, end))
-		return NULL;
 	fr_section_used(FR_SEC_FDS, end);
 	return (struct fr_fd_rec *)fr_region.fds.base + fd;
 }

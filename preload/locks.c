@@ -15,8 +15,12 @@ static struct fr_lock_rec *find(uint64_t addr, enum fr_held_kind kind)
 	struct fr_lock_rec *table = (struct fr_lock_rec *)fr_region.locks.base;
 	uint32_t at = (uint32_t)((addr * 0x9E3779B97F4A7C15ull) >> 40);
 
-	if (!fr_region.hdr || !fr_span_need(&fr_region.locks, fr_region.locks.size))
+	if (!fr_region.hdr)
 		return NULL;
+	if (!fr_span_need(&fr_region.locks, fr_region.locks.size)) {
+		fr_drop(FR_DROP_LOCK_FULL);
+		return NULL;
+	}
 	fr_section_used(FR_SEC_LOCKS, fr_region.locks.size);
 	for (uint32_t i = 0; i < PROBE; i++) {
 		struct fr_lock_rec *r = &table[(at + i) % fr_region.n_locks_max];
