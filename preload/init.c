@@ -234,13 +234,18 @@ void fr_process_started(void)
 
 void fr_process_end(void)
 {
-	int saved = errno;
 	struct fr_header *h = fr_region.hdr;
+	int saved;
 
-	/* unborn: a forked child that never recorded; another pid: a vfork child */
+	/*
+	 * Unborn: a forked child that never recorded; another pid: a vfork child. Such a one may
+	 * have been cloned with thread storage of zeros (Chromium's sandbox): no errno before this
+	 * line.
+	 */
 	if (!h || FR_LEVEL(FR_CLASS_RECORDER) <= FR_LEVEL_OFF ||
 	    h->pid != (uint32_t)fr_sys_getpid() || h->x_state != FR_STATE_ALIVE)
 		return;
+	saved = errno;
 	if (fr_config.trigger[FR_RULE_exit])
 		fr_snapshot_now(FR_TRIGGER_EXIT, 0, 0, NULL);
 	fr_snapshot_wait();
