@@ -21,6 +21,8 @@
 /* The new thread's tid, or a negative errno value: then FN has not run. */
 static inline long fr_clone(void (*fn)(void), void *stack_top, atomic_uint *tid)
 {
+	if (fr_sys_filter != FR_SYS_FREE)
+		return -1; /* EPERM */
 #if defined(__x86_64__)
 	long ret;
 	register atomic_uint *r10 __asm__("r10") = tid;

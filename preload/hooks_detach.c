@@ -6,6 +6,7 @@
  * Detach and cancel are stamped before the real call: the end of that thread, and the next thread
  * with its handle, come later. prctl is variadic: five words, as libc takes them.
  */
+#include <linux/seccomp.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <string.h>
@@ -13,6 +14,7 @@
 #include <threads.h>
 
 #include "c11.h"
+#include "confine.h"
 #include "process.h"
 #include "real.h"
 #include "sys.h"
@@ -111,6 +113,7 @@ static void record_name(struct fr_site s)
 FR_HOOK int prctl(int option, ...)
 {
 	unsigned long a[4];
+	bool confines;
 	va_list ap;
 	int rc;
 
@@ -118,7 +121,10 @@ FR_HOOK int prctl(int option, ...)
 	for (int i = 0; i < 4; i++)
 		a[i] = va_arg(ap, unsigned long);
 	va_end(ap);
+	confines = option == PR_SET_SECCOMP && fr_confine_begin(a[0] == SECCOMP_MODE_STRICT);
 	rc = FR_REAL(prctl)(option, a[0], a[1], a[2], a[3]);
+	if (confines && rc != 0)
+		fr_confine_undo();
 	if (option == PR_SET_NAME && rc == 0)
 		record_name(FR_SITE());
 	return rc;

@@ -57,10 +57,9 @@ static void record_map(void *p, const struct map *m, struct fr_site s)
 
 FR_HOOK void *mmap(void *at, size_t size, int prot, int flags, int fd, off_t offset)
 {
-	void *p =
-		fr_real.mmap
-			? fr_real.mmap(at, size, prot, flags, fd, offset)
-			: answer(fr_sys6(SYS_mmap, (long)at, (long)size, prot, flags, fd, offset));
+	void *p = fr_real.mmap ? fr_real.mmap(at, size, prot, flags, fd, offset)
+			       : answer(fr_sys_raw6(SYS_mmap, (long)at, (long)size, prot, flags, fd,
+						    offset));
 
 	if (watched(size))
 		record_map(p, &(struct map){size, prot, fd, FR_HOOK_mmap}, FR_SITE());
@@ -69,10 +68,9 @@ FR_HOOK void *mmap(void *at, size_t size, int prot, int flags, int fd, off_t off
 
 FR_HOOK void *mmap64(void *at, size_t size, int prot, int flags, int fd, off64_t offset)
 {
-	void *p =
-		fr_real.mmap64
-			? fr_real.mmap64(at, size, prot, flags, fd, offset)
-			: answer(fr_sys6(SYS_mmap, (long)at, (long)size, prot, flags, fd, offset));
+	void *p = fr_real.mmap64 ? fr_real.mmap64(at, size, prot, flags, fd, offset)
+				 : answer(fr_sys_raw6(SYS_mmap, (long)at, (long)size, prot, flags,
+						      fd, offset));
 
 	if (watched(size))
 		record_map(p, &(struct map){size, prot, fd, FR_HOOK_mmap64}, FR_SITE());
@@ -91,7 +89,10 @@ FR_HOOK int munmap(void *p, size_t size)
 		}
 	}
 	if (!fr_real.munmap)
-		return answer(fr_sys2(SYS_munmap, p, size)) == MAP_FAILED ? -1 : 0;
+		return answer(fr_sys_raw6(SYS_munmap, (long)p, (long)size, 0, 0, 0, 0)) ==
+				       MAP_FAILED
+			       ? -1
+			       : 0;
 	return fr_real.munmap(p, size);
 }
 
@@ -112,8 +113,8 @@ FR_HOOK void *mremap(void *old, size_t old_size, size_t size, int flags, ...)
 		va_end(ap);
 	}
 	p = fr_real.mremap ? fr_real.mremap(old, old_size, size, flags, to)
-			   : answer(fr_sys6(SYS_mremap, (long)old, (long)old_size, (long)size,
-					    flags, (long)to, 0));
+			   : answer(fr_sys_raw6(SYS_mremap, (long)old, (long)old_size, (long)size,
+						flags, (long)to, 0));
 	if (!large)
 		return p;
 	err = p == MAP_FAILED ? (uint64_t)errno : 0;

@@ -20,6 +20,7 @@
 #include <sys/auxv.h>
 
 #include "config.h"
+#include "confine.h"
 #include "control.h"
 #include "depot.h"
 #include "process.h"
@@ -200,6 +201,7 @@ __attribute__((constructor)) static void construct(int argc, char **argv, char *
 	if (constructed)
 		return;
 	fr_real_resolve();
+	fr_confine_init();
 	atomic_store(&fr_gate.birth, 1);
 	/* a kernel before 4.14 has no WIPEONFORK: a child could not be told from its parent */
 	watched = fr_sanitizer_find() == FR_SANITIZER_OTHER;

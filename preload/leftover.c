@@ -4,7 +4,8 @@
  *
  * A file is an earlier image of ours if it has our pid, boot and host, is not a crash, and its
  * recording began after our process did: then no other process can have had the pid since. All
- * else stays: a region left by a killed process is what somebody will look for.
+ * else stays: a region left by a killed process is what somebody will look for. But for those of
+ * processes that ended cleanly under a system call filter (confine.h): their names say so.
  */
 #include "leftover.h"
 
@@ -12,6 +13,7 @@
 #include <string.h>
 
 #include "process.h"
+#include "region.h"
 #include "sys.h"
 #include "text.h"
 #include "wire.h"
@@ -58,19 +60,33 @@ static bool same_machine(const struct fr_header *h)
 	       strncmp(h->host, now.host, sizeof(h->host)) == 0;
 }
 
-static bool is_ours(int dirfd, const char *name)
+static bool read_header(int dirfd, const char *name, struct fr_header *h)
 {
-	struct fr_header h;
 	int fd = fr_sys_openat(dirfd, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC, 0);
 	long n;
 
 	if (fd < 0)
 		return false;
-	n = fr_sys_read(fd, &h, sizeof(h));
+	n = fr_sys_read(fd, h, sizeof(*h));
 	fr_sys_close(fd);
-	return n == (long)sizeof(h) && memcmp(h.magic, FR_MAGIC, 8) == 0 &&
-	       h.pid == fr_process.pid && h.x_state != FR_STATE_CRASHED && same_machine(&h) &&
+	return n == (long)sizeof(*h) && memcmp(h->magic, FR_MAGIC, 8) == 0;
+}
+
+static bool is_ours(int dirfd, const char *name)
+{
+	struct fr_header h;
+
+	return read_header(dirfd, name, &h) && h.pid == fr_process.pid &&
+	       h.x_state != FR_STATE_CRASHED && same_machine(&h) &&
 	       h.start_mono_ns >= process_start_ns();
+}
+
+/* Its process ended as it should, but was not allowed to remove the file. */
+static bool is_done(int dirfd, const char *name)
+{
+	struct fr_header h;
+
+	return read_header(dirfd, name, &h) && h.x_state == FR_STATE_EXITED;
 }
 
 void fr_leftover_remove(int dirfd)
@@ -88,7 +104,8 @@ void fr_leftover_remove(int dirfd)
 			const struct dirent64_head *d = (const void *)(buf + at);
 
 			at += d->reclen;
-			if (strstr(d->name, mark) && is_ours(dirfd, d->name))
+			if ((strstr(d->name, mark) && is_ours(dirfd, d->name)) ||
+			    (strstr(d->name, FR_REGION_MARK) && is_done(dirfd, d->name)))
 				fr_sys3(SYS_unlinkat, dirfd, d->name, 0);
 		}
 	}

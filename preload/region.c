@@ -395,6 +395,33 @@ void fr_region_forget(bool unmap)
 		fr_sys_munmap(h, size);
 }
 
+void fr_region_take_ahead(size_t part)
+{
+	struct fr_region *r = &fr_region;
+	struct fr_span *spans[] = {&r->threads, &r->modules,   &r->fds,      &r->locks,
+				   &r->depot,   &r->chunks[0], &r->chunks[1]};
+
+	for (size_t i = 0; i < sizeof(spans) / sizeof(*spans); i++)
+		fr_span_need(spans[i], page_up(spans[i]->size / part));
+}
+
+void fr_region_mark(void)
+{
+	char marked[sizeof(fr_region.path)];
+	struct fr_text t = fr_text_on(marked, sizeof(marked));
+	size_t n = strlen(fr_region.path);
+	const size_t end = sizeof(".frr") - 1;
+
+	if (n <= end || n + sizeof(FR_REGION_MARK) > sizeof(marked))
+		return;
+	fr_region.path[n - end] = '\0';
+	fr_text_str(&t, fr_region.path);
+	fr_region.path[n - end] = '.';
+	fr_text_str(&t, FR_REGION_MARK ".frr");
+	if (fr_sys4(SYS_renameat, AT_FDCWD, fr_region.path, AT_FDCWD, marked) == 0)
+		fr_text_copy(fr_region.path, sizeof(fr_region.path), marked);
+}
+
 void fr_region_unlink(void)
 {
 	if (fr_region.path[0])
@@ -463,10 +490,15 @@ static void describe_hooks(struct fr_hook_rec *recs)
 	fr_section_used(FR_SEC_HOOKS, top * sizeof(*recs));
 }
 
+void fr_region_note(void)
+{
+	memcpy(section_base(FR_SEC_NOTES), fr_notes, fr_notes_len);
+	fr_section_used(FR_SEC_NOTES, fr_notes_len);
+}
+
 void fr_region_describe(void)
 {
 	describe_events(section_base(FR_SEC_SCHEMA));
 	describe_hooks(section_base(FR_SEC_HOOKS));
-	memcpy(section_base(FR_SEC_NOTES), fr_notes, fr_notes_len);
-	fr_section_used(FR_SEC_NOTES, fr_notes_len);
+	fr_region_note();
 }

@@ -49,11 +49,24 @@ bool fr_region_make(uint64_t max_bytes, bool first);
 /* Lets go of an inherited region after a fork: the memory is the parent's. */
 void fr_region_forget(bool unmap);
 
+/* Takes 1/PART of each section's pages, where the kernel gives them. */
+void fr_region_take_ahead(size_t part);
+
+/*
+ * Puts FR_REGION_MARK into the file's name: its process will not be able to remove it. Another one
+ * will, once it has ended cleanly (leftover.h).
+ */
+#define FR_REGION_MARK ".confined"
+void fr_region_mark(void);
+
 /* Removes the file, if it is still ours. */
 void fr_region_unlink(void);
 
 /* Fills in what is known only after birth: notes, coverage, schema. */
 void fr_region_describe(void);
+
+/* Copies the notes (config.h) into the region. */
+void fr_region_note(void);
 
 /*
  * Makes bytes [0, END) of the span usable. False when the kernel refuses, FR_MAX_BYTES is reached

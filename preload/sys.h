@@ -3,12 +3,14 @@
  * sys.h - raw system calls. They never touch errno, take no lock, are no cancellation points and
  * may be made anywhere: in a signal handler, in a vfork child, on a thread without TLS.
  *
- * All return the kernel's answer: a negative errno value on failure.
+ * All return the kernel's answer: a negative errno value on failure; -EPERM without asking, if the
+ * host has put itself under a system call filter and the call is one it need not allow (confine.h).
  */
 #ifndef FR_SYS_H
 #define FR_SYS_H
 
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/mman.h>
@@ -16,7 +18,8 @@
 
 #if defined(__x86_64__)
 
-static inline long fr_sys6(long nr, long a, long b, long c, long d, long e, long f)
+/* The call as it is, for one that the host itself has asked for. */
+static inline long fr_sys_raw6(long nr, long a, long b, long c, long d, long e, long f)
 {
 	long ret;
 	register long r10 __asm__("r10") = d;
@@ -32,7 +35,7 @@ static inline long fr_sys6(long nr, long a, long b, long c, long d, long e, long
 
 #elif defined(__aarch64__)
 
-static inline long fr_sys6(long nr, long a, long b, long c, long d, long e, long f)
+static inline long fr_sys_raw6(long nr, long a, long b, long c, long d, long e, long f)
 {
 	register long x8 __asm__("x8") = nr;
 	register long x0 __asm__("x0") = a;
@@ -52,6 +55,19 @@ static inline long fr_sys6(long nr, long a, long b, long c, long d, long e, long
 #else
 #error "this processor is not supported yet"
 #endif
+
+enum fr_sys_filter { FR_SYS_FREE, FR_SYS_FILTER, FR_SYS_STRICT };
+
+extern enum fr_sys_filter fr_sys_filter;
+extern int fr_sys_own_pid; /* under a filter */
+bool fr_sys_let_through(long nr);
+
+static inline long fr_sys6(long nr, long a, long b, long c, long d, long e, long f)
+{
+	if (__builtin_expect(fr_sys_filter != FR_SYS_FREE, 0) && !fr_sys_let_through(nr))
+		return -1; /* EPERM */
+	return fr_sys_raw6(nr, a, b, c, d, e, f);
+}
 
 #define fr_sys0(nr) fr_sys6(nr, 0, 0, 0, 0, 0, 0)
 #define fr_sys1(nr, a) fr_sys6(nr, (long)(a), 0, 0, 0, 0, 0)
@@ -99,7 +115,7 @@ static inline int fr_sys_gettid(void)
 
 static inline int fr_sys_getpid(void)
 {
-	return (int)fr_sys0(SYS_getpid);
+	return fr_sys_filter == FR_SYS_FREE ? (int)fr_sys0(SYS_getpid) : fr_sys_own_pid;
 }
 
 /* Writes everything or returns a negative errno value; resumes after short writes and EINTR. */
