@@ -16,6 +16,12 @@
 #include <stdbool.h>
 
 /*
+ * The kernel is about to kill for reading the clock, by prctl(PR_SET_TSC) or as part of
+ * SECCOMP_MODE_STRICT: nothing more is recorded, and the signals are the kernel's again.
+ */
+void fr_confine_withdraw(void);
+
+/*
  * Before the host's call: takes pages ahead (an eighth of each section), marks the region's name,
  * because it cannot be removed later, and stops our own calls. STRICT: SECCOMP_MODE_STRICT. False:
  * nothing was changed (a vfork child's filter is not ours, or we are confined already).

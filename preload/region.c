@@ -412,7 +412,8 @@ void fr_region_mark(void)
 	size_t n = strlen(fr_region.path);
 	const size_t end = sizeof(".frr") - 1;
 
-	if (n <= end || n + sizeof(FR_REGION_MARK) > sizeof(marked))
+	if (n <= end || n + sizeof(FR_REGION_MARK) > sizeof(marked) ||
+	    strstr(fr_region.path, FR_REGION_MARK))
 		return;
 	fr_region.path[n - end] = '\0';
 	fr_text_str(&t, fr_region.path);

@@ -230,6 +230,18 @@ void fr_signals_init(bool forked)
 	armed = true;
 }
 
+void fr_signals_withdraw(void)
+{
+	for (int sig = 1; sig < _NSIG; sig++) {
+		if (views[sig].how != OURS)
+			continue;
+		fr_signals_default(sig);
+		views[sig].how = NATIVE;
+	}
+	armed = false;
+	announce_trigger(0);
+}
+
 /* ---- the host's calls --------------------------------------------------------------------------
  */
 

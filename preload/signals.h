@@ -32,6 +32,9 @@ void fr_signals_host_altstack(void);
  */
 void fr_signals_host_waits(const sigset_t *set);
 
+/* Gives every signal that is ours back to the kernel's default, for good. */
+void fr_signals_withdraw(void);
+
 /* sigaction() as the host sees it. Same contract, errno included. */
 int fr_signals_action(int sig, const struct sigaction *act, struct sigaction *old);
 

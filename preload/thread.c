@@ -14,6 +14,7 @@
 #include <sys/prctl.h>
 
 #include "process.h"
+#include "real.h"
 #include "ring.h"
 #include "sample.h"
 #include "signals.h"
@@ -273,6 +274,19 @@ static void fill_record(struct fr_thread *t, const struct fr_thread_origin *o)
 	__atomic_store_n(&r->x_life, FR_THREAD_LIVE, __ATOMIC_RELEASE);
 }
 
+uint32_t fr_thread_tid(void)
+{
+	pthread_mutex_t m = PTHREAD_ERRORCHECK_MUTEX_INITIALIZER_NP;
+	int tid = fr_sys_gettid();
+
+	if (tid >= 0)
+		return (uint32_t)tid;
+	fr_real.pthread_mutex_lock(&m);
+	tid = m.__data.__owner;
+	fr_real.pthread_mutex_unlock(&m);
+	return (uint32_t)tid;
+}
+
 struct fr_thread *fr_thread_birth(const struct fr_thread_origin *o)
 {
 	struct fr_thread *t;
@@ -289,7 +303,7 @@ struct fr_thread *fr_thread_birth(const struct fr_thread_origin *o)
 		return NULL;
 	}
 	t->rec = rec;
-	t->tid = (uint32_t)fr_sys_gettid();
+	t->tid = fr_thread_tid();
 	t->random = fr_clock_ticks() * 0x9E3779B97F4A7C15ull | 1;
 	t->sample_left = fr_sample_gap(t);
 	fr_user_take(&t->user);

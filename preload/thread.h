@@ -127,6 +127,12 @@ static FR_ALWAYS_INLINE void fr_leave(struct fr_thread *t)
 	t->busy = 0;
 }
 
+/*
+ * The calling thread's id. Under a system call filter (confine.h) libc is made to tell: it writes
+ * the id that it knows into each mutex. Signal-safe.
+ */
+uint32_t fr_thread_tid(void);
+
 /* ---- stacks --------------------------------------------------------------------------------- */
 
 /* The number of the stack at S. Under the guard. */
