@@ -18,6 +18,7 @@
 #include "process.h"
 #include "real.h"
 #include "region.h"
+#include "signals.h"
 #include "sys.h"
 
 enum fr_sys_filter fr_sys_filter;
@@ -44,6 +45,34 @@ bool fr_sys_let_through(long nr)
 	return false;
 }
 
+void fr_confine_withdraw(void)
+{
+	if (fr_process.pid != (uint32_t)fr_sys_getpid())
+		return;
+	for (int k = 0; k < FR_CLASSES; k++)
+		__atomic_store_n(&fr_gate.level[k], FR_LEVEL_OFF, __ATOMIC_RELEASE);
+	fr_signals_withdraw();
+	if (!fr_region.hdr)
+		return;
+	if (!fr_config.keep)
+		fr_region_mark();
+	__atomic_store_n(&fr_region.hdr->x_state, FR_STATE_EXITED, __ATOMIC_RELEASE);
+	fr_note("the process may not read the clock any more: ", "nothing is recorded from here on",
+		"");
+	fr_region_note();
+}
+
+static void prepare(void)
+{
+	fr_region_take_ahead(8);
+	if (!fr_config.keep)
+		fr_region_mark();
+	fr_note("under a system call filter of its own: ",
+		"the recorder makes no calls from here on, ",
+		"new peers are unknown, snapshots by `fr snapshot` only");
+	fr_region_note();
+}
+
 bool fr_confine_begin(bool strict)
 {
 	int pid = fr_sys_getpid();
@@ -51,15 +80,10 @@ bool fr_confine_begin(bool strict)
 	if (fr_sys_filter || FR_LEVEL(FR_CLASS_RECORDER) == FR_LEVEL_UNBORN ||
 	    fr_process.pid != (uint32_t)pid)
 		return false;
-	if (FR_LEVEL(FR_CLASS_RECORDER) > FR_LEVEL_OFF && fr_region.hdr) {
-		fr_region_take_ahead(8);
-		if (!fr_config.keep)
-			fr_region_mark();
-		fr_note("under a system call filter of its own: ",
-			"the recorder makes no calls from here on, ",
-			"new peers are unknown, snapshots by `fr snapshot` only");
-		fr_region_note();
-	}
+	if (strict)
+		fr_confine_withdraw();
+	else if (FR_LEVEL(FR_CLASS_RECORDER) > FR_LEVEL_OFF && fr_region.hdr)
+		prepare();
 	fr_sys_own_pid = pid;
 	fr_sys_filter = strict ? FR_SYS_STRICT : FR_SYS_FILTER;
 	return true;

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Programs that put themselves under a system call filter which kills for all but their own calls."""
+"""Programs that put themselves under a filter which kills for all but their own system calls."""
 import os
 import signal
 import subprocess
