@@ -113,6 +113,25 @@ def test_cooldown(host):
     assert len(host.snapshots(p.pid)) == 1
 
 
+def test_of_many_at_once_one_speaks(host):
+    """Eight threads whose receives all end late together: one snapshot, seven counted."""
+    script = ("import socket, threading, time\n"
+              "pairs = [socket.socketpair() for _ in range(8)]\n"
+              "ts = [threading.Thread(target=a.recv, args=(1,)) for a, _ in pairs]\n"
+              "[t.start() for t in ts]\n"
+              "time.sleep(0.15)\n"
+              "[b.send(b'x') for _, b in pairs]\n"
+              "[t.join() for t in ts]\n"
+              "print('received', flush=True)\n"
+              "time.sleep(60)\n")
+    p = host.start("/usr/bin/python3", "-c", script, FR_TRIGGER="recv>80ms")
+    p.line("received")
+    assert trigger(host.snapshot(p))["reason"].startswith("recv ")
+    control = fr.read("ctl", p.pid)
+    assert (control["rules"]["recv"]["fired"], control["suppressed"]) == (1, 7), control
+    assert len(host.snapshots(p.pid)) == 1
+
+
 def test_without_cooldown_up_to_the_maximum(host):
     p = host.target("triggers", *["lock:120", "calls:200"] * 4, "stay",
                     FR_TRIGGER="lock_wait>80ms", FR_COOLDOWN="1ms", FR_TRIGGER_MAX=3)
