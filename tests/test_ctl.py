@@ -173,7 +173,7 @@ OWNER, OTHER = 65533, 65534
 
 @pytest.mark.parametrize("memfd", [False, True], ids=["file", "memfd"])
 def test_only_the_same_user_and_root(host, root, memfd):
-    """By PID and by the region's name: its owner may, root may, nobody else, who changes nothing."""
+    """By PID and by the region's name: its owner may, root may, nobody else."""
     conftest.needs("setpriv")
     readable_by_all(host.path)
     # copies: who builds in a directory of root's can run this too

@@ -2,7 +2,7 @@
 """OpenSSL 3 and the names of OpenSSL 1.1: each call with its arguments, result and error.
 
 Debian has no libssl 1.1 any more: targets/plugins/ssl11.c stands in for it, with its names,
-versions and results. Real clients and servers, and several libssl in one process: test_net_calls.py.
+versions and results. Real clients and servers, several libssl in one process: test_net_calls.py.
 """
 
 import json
