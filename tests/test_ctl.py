@@ -136,7 +136,9 @@ def test_children_inherit_the_change(host):
                         "the child").split()[0]
     try:
         fr.wait_for(lambda: fr.fr("ctl", child, ok=(0, 1)).returncode == 0, "the child's region")
-        c = fr.read("ctl", child)
+        # a region that is being born has no levels yet
+        c = fr.wait_for(lambda: (c := fr.read("ctl", child))["levels"]["lock"] != "unset" and c,
+                        "the child's levels")
         assert c["levels"]["lock"] == "full" and c["slow_ns"] == 7000000
     finally:
         os.kill(int(child), 9)
