@@ -54,9 +54,8 @@ void fr_confine_withdraw(void)
 	fr_signals_withdraw();
 	if (!fr_region.hdr)
 		return;
-	if (!fr_config.keep)
-		fr_region_mark();
-	__atomic_store_n(&fr_region.hdr->x_state, FR_STATE_EXITED, __ATOMIC_RELEASE);
+	__atomic_store_n(&fr_region.hdr->x_state,
+			 fr_config.keep ? FR_STATE_EXITED : FR_STATE_UNWANTED, __ATOMIC_RELEASE);
 	fr_note("the process may not read the clock any more: ", "nothing is recorded from here on",
 		"");
 	fr_region_note();
@@ -65,8 +64,6 @@ void fr_confine_withdraw(void)
 static void prepare(void)
 {
 	fr_region_take_ahead(8);
-	if (!fr_config.keep)
-		fr_region_mark();
 	fr_note("under a system call filter of its own: ",
 		"the recorder makes no calls from here on, ",
 		"new peers are unknown, snapshots by `fr snapshot` only");

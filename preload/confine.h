@@ -22,9 +22,9 @@
 void fr_confine_withdraw(void);
 
 /*
- * Before the host's call: takes pages ahead (an eighth of each section), marks the region's name,
- * because it cannot be removed later, and stops our own calls. STRICT: SECCOMP_MODE_STRICT. False:
- * nothing was changed (a vfork child's filter is not ours, or we are confined already).
+ * Before the host's call: takes pages ahead (an eighth of each section) and stops our own calls.
+ * STRICT: SECCOMP_MODE_STRICT. False: nothing was changed (a vfork child's filter is not ours, or
+ * we are confined already).
  */
 bool fr_confine_begin(bool strict);
 

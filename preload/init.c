@@ -251,7 +251,8 @@ void fr_process_end(void)
 	if (fr_config.trigger[FR_RULE_exit])
 		fr_snapshot_now(FR_TRIGGER_EXIT, 0, 0, NULL);
 	fr_snapshot_wait();
-	__atomic_store_n(&h->x_state, FR_STATE_EXITED, __ATOMIC_RELEASE);
+	__atomic_store_n(&h->x_state, fr_config.keep ? FR_STATE_EXITED : FR_STATE_UNWANTED,
+			 __ATOMIC_RELEASE);
 	if (!fr_config.keep)
 		fr_region_unlink();
 	errno = saved;

@@ -5,7 +5,7 @@
  * A file is an earlier image of ours if it has our pid, boot and host, is not a crash, and its
  * recording began after our process did: then no other process can have had the pid since. All
  * else stays: a region left by a killed process is what somebody will look for. But for those of
- * processes that ended cleanly under a system call filter (confine.h): their names say so.
+ * processes that ended cleanly and could not reach the file (FR_STATE_UNWANTED).
  */
 #include "leftover.h"
 
@@ -13,7 +13,6 @@
 #include <string.h>
 
 #include "process.h"
-#include "region.h"
 #include "sys.h"
 #include "text.h"
 #include "wire.h"
@@ -81,12 +80,27 @@ static bool is_ours(int dirfd, const char *name)
 	       h.start_mono_ns >= process_start_ns();
 }
 
-/* Its process ended as it should, but was not allowed to remove the file. */
-static bool is_done(int dirfd, const char *name)
+/* The pid in NAME-PID-TIME.frr; 0 = no such name. */
+static long pid_of(const char *name)
+{
+	const char *p = strrchr(name, '-');
+	long pid = 0, place = 1;
+
+	while (p && p > name && *--p >= '0' && *p <= '9' && place < 100000000) {
+		pid += place * (*p - '0');
+		place *= 10;
+	}
+	return p && *p == '-' ? pid : 0;
+}
+
+/* Its process is gone, ended as it should, and could not remove the file (chroot, seccomp). */
+static bool is_unwanted(int dirfd, const char *name)
 {
 	struct fr_header h;
+	long pid = pid_of(name);
 
-	return read_header(dirfd, name, &h) && h.x_state == FR_STATE_EXITED;
+	return pid > 0 && fr_sys2(SYS_kill, pid, 0) == -3 /* ESRCH */ &&
+	       read_header(dirfd, name, &h) && h.x_state == FR_STATE_UNWANTED;
 }
 
 void fr_leftover_remove(int dirfd)
@@ -105,7 +119,7 @@ void fr_leftover_remove(int dirfd)
 
 			at += d->reclen;
 			if ((strstr(d->name, mark) && is_ours(dirfd, d->name)) ||
-			    (strstr(d->name, FR_REGION_MARK) && is_done(dirfd, d->name)))
+			    is_unwanted(dirfd, d->name))
 				fr_sys3(SYS_unlinkat, dirfd, d->name, 0);
 		}
 	}

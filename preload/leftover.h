@@ -7,7 +7,7 @@
 
 /*
  * Removes from directory DIRFD the regions of this process's earlier images: exec replaces the
- * program but not the file. And those which ended processes were not allowed to remove (confine.h).
+ * program but not the file. And those which ended processes could not remove.
  * At birth, before the own region is made. System calls only.
  */
 void fr_leftover_remove(int dirfd);

@@ -405,24 +405,6 @@ void fr_region_take_ahead(size_t part)
 		fr_span_need(spans[i], page_up(spans[i]->size / part));
 }
 
-void fr_region_mark(void)
-{
-	char marked[sizeof(fr_region.path)];
-	struct fr_text t = fr_text_on(marked, sizeof(marked));
-	size_t n = strlen(fr_region.path);
-	const size_t end = sizeof(".frr") - 1;
-
-	if (n <= end || n + sizeof(FR_REGION_MARK) > sizeof(marked) ||
-	    strstr(fr_region.path, FR_REGION_MARK))
-		return;
-	fr_region.path[n - end] = '\0';
-	fr_text_str(&t, fr_region.path);
-	fr_region.path[n - end] = '.';
-	fr_text_str(&t, FR_REGION_MARK ".frr");
-	if (fr_sys4(SYS_renameat, AT_FDCWD, fr_region.path, AT_FDCWD, marked) == 0)
-		fr_text_copy(fr_region.path, sizeof(fr_region.path), marked);
-}
-
 void fr_region_unlink(void)
 {
 	if (fr_region.path[0])

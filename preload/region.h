@@ -52,13 +52,6 @@ void fr_region_forget(bool unmap);
 /* Takes 1/PART of each section's pages, where the kernel gives them. */
 void fr_region_take_ahead(size_t part);
 
-/*
- * Puts FR_REGION_MARK into the file's name: its process will not be able to remove it. Another one
- * will, once it has ended cleanly (leftover.h).
- */
-#define FR_REGION_MARK ".confined"
-void fr_region_mark(void);
-
 /* Removes the file, if it is still ours. */
 void fr_region_unlink(void);
 

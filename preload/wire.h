@@ -38,6 +38,8 @@ enum fr_state {
 	FR_STATE_EXITED = 2, /* clean exit */
 	FR_STATE_CRASHED = 3, /* a fatal signal was seen; struct fr_crash is valid */
 	FR_STATE_FROZEN = 4, /* this is a snapshot: nobody writes any more */
+	FR_STATE_UNWANTED =
+		5, /* clean exit, and nobody asked to keep the file: who can removes it */
 };
 
 enum fr_clock_kind {

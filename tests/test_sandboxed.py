@@ -109,3 +109,17 @@ int main(void)
 """)
     subprocess.run(["gcc", "-O2", "-o", host.path / "x", source], check=True)
     assert host.run(host.path / "x").lines == ["42 -1 9 1"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="chroot needs root")
+def test_region_out_of_reach_is_removed_by_the_next(host):
+    """After chroot the process cannot remove its file; a killed one's stays for its reader."""
+    root = host.path / "root"
+    root.mkdir()
+    enter = f"import os, sys; os.chroot({str(root)!r}); os.chdir('/'); "
+    host.run("/usr/bin/python3", "-c", enter + "sys.exit(0)")
+    assert len(host.regions()) == 1
+    host.run("/usr/bin/python3", "-c", enter + "os.kill(os.getpid(), 9)", code=-9)
+    left, = clean_up(host)
+    assert fr.read("info", left)["trigger"]["kind"] == "left"
+    assert fr.read("info", left)["header"]["state"] == "alive"

@@ -31,7 +31,8 @@ static void cause(const struct recording *rec, struct sbuf *b)
 	char buf[FR_UNITS_LEN];
 
 	if (!strcmp(kind, "left")) {
-		fr_sbuf_str(b, rec->hdr.x_state == FR_STATE_EXITED
+		fr_sbuf_str(b, rec->hdr.x_state == FR_STATE_EXITED ||
+					       rec->hdr.x_state == FR_STATE_UNWANTED
 				       ? "left by the process at its exit"
 			       : rec->hdr.x_state == FR_STATE_CRASHED
 				       ? "left by the process when it crashed"

@@ -22,7 +22,7 @@ static const char *const sources[] = {
 static const char *const states[] = {
 	[FR_STATE_STARTING] = "starting", [FR_STATE_ALIVE] = "alive",
 	[FR_STATE_EXITED] = "exited",     [FR_STATE_CRASHED] = "crashed",
-	[FR_STATE_FROZEN] = "snapshot",
+	[FR_STATE_FROZEN] = "snapshot",   [FR_STATE_UNWANTED] = "exited",
 };
 static const char *const clocks[] = {[FR_CLOCK_MONOTONIC] = "monotonic", [FR_CLOCK_TSC] = "tsc"};
 static const char *const regions[] = {[FR_REGION_FILE] = "file", [FR_REGION_MEMFD] = "memfd"};
