@@ -14,6 +14,7 @@ import platform
 import subprocess
 import sys
 import time
+import traceback
 
 import births
 import bytes_of
@@ -55,12 +56,17 @@ def run_part(name, k, results, path):
         part = {"rows": run(k)}
     except kit.Skipped as e:
         part = {"rows": [], "skipped": str(e)}
+    except Exception as e:  # noqa: BLE001  (the other parts are worth having)
+        traceback.print_exc()
+        part = {"rows": [], "failed": repr(e)}
     part["seconds"] = round(time.monotonic() - begun, 1)
     results["parts"][name] = part
     path.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
     kit.table(f"{name}: {what}  ({part['seconds']} s)", part["rows"], sys.stdout)
-    if "skipped" in part:
-        print(f"  skipped: {part['skipped']}")
+    for bad in ("skipped", "failed"):
+        if bad in part:
+            print(f"  {bad}: {part[bad]}")
+    return "failed" not in part
 
 
 def main():
@@ -81,9 +87,10 @@ def main():
     print(f"{m['cpu']}, {m['cores']} cores, Linux {m['kernel']}, load {m['load']:.2f}, "
           f"commit {m['commit']}")
     with kit.Kit(args.o, args.quick).room() as k:
-        for name in args.parts or [n for n in PARTS if n != "peers"]:
-            run_part(name, k, results, path)
+        worked = [run_part(name, k, results, path)
+                  for name in args.parts or [n for n in PARTS if n != "peers"]]
     print(f"\nkept in {path}")
+    return 0 if all(worked) else 1
 
 
 if __name__ == "__main__":

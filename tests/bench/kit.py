@@ -8,6 +8,7 @@ what is told are medians of the rounds, and the median of each round's ratio to 
 
 import contextlib
 import dataclasses
+import itertools
 import json
 import os
 import pathlib
@@ -152,16 +153,12 @@ def cell(value):
 def table(title, rows, out):
     """Rows of one part as text; rows with other columns begin a new table."""
     print(f"\n{title}", file=out)
-    at = 0
-    while at < len(rows):
-        keys = list(rows[at])
-        same = [r for r in rows[at:] if list(r) == keys]
-        same = same[:next((i for i, r in enumerate(rows[at:]) if list(r) != keys), len(same))]
+    for keys, same in itertools.groupby(rows, key=tuple):
+        same = list(same)
         lines = [keys, *[[cell(r[k]) for k in keys] for r in same]]
         wide = [max(len(line[i]) for line in lines) for i in range(len(keys))]
         text = [isinstance(same[0][k], str) for k in keys]
         for line in lines:
             print("  " + "  ".join(c.ljust(w) if t else c.rjust(w)
                                    for c, w, t in zip(line, wide, text)).rstrip(), file=out)
-        at += len(same)
     out.flush()

@@ -19,6 +19,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import time
 
 from kit import MODES, Skipped, median, need, ratio
@@ -249,11 +250,11 @@ class Postgres(Server):
 
 # name: (server, load, requests of a round, of a quick one)
 LOADS = {
-    "redis": (Redis, Redis.bench, 100000, 2000),
-    "redis -P16": (Redis, Redis.pipelined, 800000, 20000),
+    "redis": (Redis, Redis.bench, 40000, 2000),
+    "redis -P16": (Redis, Redis.pipelined, 300000, 20000),
     "nginx": (Nginx, Nginx.get, 40000, 1000),
-    "memcached": (Memcached, Memcached.mixed, 100000, 2000),
-    "postgres": (Postgres, Postgres.select, 20000, 200),
+    "memcached": (Memcached, Memcached.mixed, 40000, 2000),
+    "postgres": (Postgres, Postgres.select, 10000, 200),
 }
 
 
@@ -303,6 +304,7 @@ def each_load(kit, one):
     """Rows of one(name) for every load that can run here."""
     rows = []
     for name in LOADS:
+        print(f"  {name} ...", file=sys.stderr)
         try:
             rows += one(name)
         except Skipped as e:
@@ -312,7 +314,7 @@ def each_load(kit, one):
 
 def run(kit):
     modes = [MODES["bare"], MODES["default"], MODES["full"]]
-    return each_load(kit, lambda name: compare(kit, name, modes, kit.pick(5, 1), kit.pick(4, 1)))
+    return each_load(kit, lambda name: compare(kit, name, modes, kit.pick(4, 1), kit.pick(4, 1)))
 
 
 def observe(kit, name, mode, divide=1, **more):

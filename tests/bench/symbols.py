@@ -26,7 +26,7 @@ ROUNDS = 7
 
 def addresses(path, n=1000):
     out = subprocess.run(["readelf", "-SW", path], stdout=subprocess.PIPE, text=True, check=True)
-    m = re.search(r"\.text\s+PROGBITS\s+(\w+)\s+\w+\s+(\w+)", out.stdout)
+    m = re.search(r"\.text\s+(?:PROGBITS|NOBITS)\s+(\w+)\s+\w+\s+(\w+)", out.stdout)
     rng = random.Random(1)
     return [int(m[1], 16) + rng.randrange(int(m[2], 16)) for _ in range(n)]
 
