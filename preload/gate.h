@@ -10,6 +10,7 @@
 #ifndef FR_GATE_H
 #define FR_GATE_H
 
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -57,11 +58,31 @@ static inline bool fr_try_lock(atomic_uint *lock)
 }
 
 /*
- * The same for work that takes microseconds and cannot be left out lightly. Its holder may have
+ * While a lock is held no handler of the host's may run on this thread: it could leave by a jump,
+ * and the lock would stay taken for ever. Faults stay open: they are ours, and a crash.
+ */
+static inline uint64_t fr_signals_hold(void)
+{
+	const int faults[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGSYS};
+	uint64_t mask = ~0ull, before = 0;
+
+	for (size_t i = 0; i < sizeof(faults) / sizeof(*faults); i++)
+		mask &= ~(1ull << (faults[i] - 1));
+	fr_sys4(SYS_rt_sigprocmask, SIG_BLOCK, &mask, &before, 8);
+	return before;
+}
+
+static inline void fr_signals_release(uint64_t before)
+{
+	fr_sys4(SYS_rt_sigprocmask, SIG_SETMASK, &before, 0, 8);
+}
+
+/*
+ * A lock for work that takes microseconds and cannot be left out lightly. Its holder may have
  * been preempted: so the processor is offered to it, some 500 times at most. False: go without,
  * and count.
  */
-static inline bool fr_lock_patiently(atomic_uint *lock)
+static inline bool fr_lock_wait(atomic_uint *lock)
 {
 	for (int i = 0; !fr_try_lock(lock); i++) {
 		if (i == 50000)
@@ -77,6 +98,22 @@ static inline bool fr_lock_patiently(atomic_uint *lock)
 static inline void fr_unlock(atomic_uint *lock)
 {
 	atomic_store_explicit(lock, 0, memory_order_release);
+}
+
+/* With signals held, see fr_signals_hold. */
+static inline bool fr_lock_patiently(atomic_uint *lock, uint64_t *before)
+{
+	*before = fr_signals_hold();
+	if (fr_lock_wait(lock))
+		return true;
+	fr_signals_release(*before);
+	return false;
+}
+
+static inline void fr_unlock_held(atomic_uint *lock, uint64_t before)
+{
+	fr_unlock(lock);
+	fr_signals_release(before);
 }
 
 #endif

@@ -188,14 +188,18 @@ static void append(const struct fr_object *o, uint64_t loaded)
 void fr_modules_note(uintptr_t pc)
 {
 	struct fr_object o;
+	uint64_t signals;
 
 	if (!fr_region.hdr || find_record(pc) != UINT32_MAX || !fr_modules_find(pc, &o))
 		return;
-	if (!fr_try_lock(&fr_gate.module_lock))
-		return; /* the next new PC of this object tries again */
-	if (find_record(pc) == UINT32_MAX)
-		append(&o, fr_clock_ticks());
-	fr_unlock(&fr_gate.module_lock);
+	signals = fr_signals_hold();
+	if (fr_try_lock(
+		    &fr_gate.module_lock)) { /* else the next new PC of this object tries again */
+		if (find_record(pc) == UINT32_MAX)
+			append(&o, fr_clock_ticks());
+		fr_unlock(&fr_gate.module_lock);
+	}
+	fr_signals_release(signals);
 }
 
 void fr_modules_sweep(void)

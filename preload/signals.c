@@ -86,17 +86,23 @@ static void call_host(int sig, siginfo_t *si, void *uc)
 {
 	struct sigaction act = views[sig].act;
 	struct fr_thread *t = fr_self;
+	bool known = t != &fr_thread_none && t != &fr_thread_gone;
+	uintptr_t outer = t->handler;
 
 	if (!is_function(&act))
 		return;
 	if (act.sa_flags & SA_RESETHAND)
 		reset_hand(sig);
-	if (t != &fr_thread_none && t != &fr_thread_gone)
+	if (known)
 		t->host_signals++;
+	if (known && t->busy)
+		t->handler = (uintptr_t)__builtin_frame_address(0);
 	if (act.sa_flags & SA_SIGINFO)
 		act.sa_sigaction(sig, si, uc);
 	else
 		act.sa_handler(sig);
+	if (known && fr_self == t)
+		t->handler = outer;
 }
 
 static void on_trigger(int sig, siginfo_t *si, void *uc)

@@ -261,7 +261,9 @@ static void write_here(void)
 #ifndef SYS_close_range
 #define SYS_close_range 436
 #endif
+#ifndef CLOSE_RANGE_UNSHARE
 #define CLOSE_RANGE_UNSHARE 2u
+#endif
 
 static void thread_main(void)
 {
@@ -298,9 +300,11 @@ void fr_snapshot_request(enum fr_trigger_kind kind, int signo, uint32_t sender, 
 	uint64_t all = ~0ull, old;
 	long tid;
 
-	if (!begin(kind, signo, sender, reason))
-		return;
 	fr_sys4(SYS_rt_sigprocmask, 0 /* SIG_BLOCK */, &all, &old, 8);
+	if (!begin(kind, signo, sender, reason)) {
+		fr_sys4(SYS_rt_sigprocmask, 2 /* SIG_SETMASK */, &old, 0, 8);
+		return;
+	}
 	tid = fr_clone(thread_main, self->stack + STACK_SIZE - 64, &fr_gate.snapshot_lock);
 	if (tid < 0) {
 		write_here();

@@ -148,18 +148,19 @@ static struct fr_rule rule_for(struct walker *k)
 {
 	uint64_t key = k->f.exact ? k->f.pc : k->f.pc - 1;
 	struct fr_rule r = {.kind = FR_RULE_NO_CFI};
+	uint64_t signals;
 
 	if (unwind_kind == FR_UNWIND_FP || rule_find(key, &r))
 		return r;
 	fr_modules_note(key);
-	if (!fr_lock_patiently(&fr_gate.unwind_lock)) {
+	if (!fr_lock_patiently(&fr_gate.unwind_lock, &signals)) {
 		fr_drop(FR_DROP_STACK_BUSY);
 		r.kind = FR_RULE_UNKNOWN;
 		return r;
 	}
 	r = fr_unwind_rule(&k->f);
 	rule_store(key, r);
-	fr_unlock(&fr_gate.unwind_lock);
+	fr_unlock_held(&fr_gate.unwind_lock, signals);
 	return r;
 }
 
@@ -229,17 +230,18 @@ static bool step_hard(struct walker *k, struct fr_walk *w)
 {
 	struct fr_readable ok = {readable, k};
 	uintptr_t sp = k->f.sp;
+	uint64_t signals;
 	bool more;
 
 	w->replayable = false;
 	if (!readable(k, k->f.fp) || !readable(k, k->f.sp))
 		return false; /* its frame may be found by either */
-	if (!fr_lock_patiently(&fr_gate.unwind_lock)) {
+	if (!fr_lock_patiently(&fr_gate.unwind_lock, &signals)) {
 		fr_drop(FR_DROP_STACK_BUSY);
 		return false;
 	}
 	more = fr_unwind_step(&k->f, ok);
-	fr_unlock(&fr_gate.unwind_lock);
+	fr_unlock_held(&fr_gate.unwind_lock, signals);
 	return more && k->f.sp > sp;
 }
 
@@ -341,15 +343,16 @@ static void verify(struct fr_thread *t, struct fr_site s, uint32_t id)
 	struct walker k = walker_at(t, s, false);
 	struct fr_readable ok = {readable, &k};
 	bool same = r->pc[0] == s.pc;
+	uint64_t signals;
 
 	if (unwind_kind != FR_UNWIND_LIBUNWIND || (r->flags & FR_STACK_NO_CFI) ||
-	    !fr_lock_patiently(&fr_gate.unwind_lock))
+	    !fr_lock_patiently(&fr_gate.unwind_lock, &signals))
 		return;
 	for (uint32_t i = 1; i < r->n_frames && same; i++)
 		same = fr_unwind_step(&k.f, ok) && k.f.pc == r->pc[i];
 	if (same && (r->flags & FR_STACK_COMPLETE))
 		same = !fr_unwind_step(&k.f, ok);
-	fr_unlock(&fr_gate.unwind_lock);
+	fr_unlock_held(&fr_gate.unwind_lock, signals);
 	__atomic_fetch_add(&fr_region.hdr->stack_tests, 1, __ATOMIC_RELAXED);
 	if (!same)
 		__atomic_fetch_add(&fr_region.hdr->stack_differ, 1, __ATOMIC_RELAXED);

@@ -120,8 +120,8 @@ static struct fr_thread *take_block(void)
 	}
 	if (t) {
 		memset(t->w, 0, sizeof(t->w));
-
 		t->user = (struct fr_user){0};
+		t->handler = 0;
 		t->quiet = t->watching = t->vforked = false;
 		t->altstack = NULL;
 		t->retook = 0;
@@ -321,11 +321,29 @@ struct fr_thread *fr_thread_birth(const struct fr_thread_origin *o)
 	return t;
 }
 
+static bool on_own_stack(const struct fr_thread *t, uintptr_t p)
+{
+	return p >= t->stack_lo && p < t->stack_hi;
+}
+
+/*
+ * Has a jump left the code behind that `busy` tells of? Yes if we stand no deeper than it; and yes
+ * if we stand no deeper than the handler that interrupted it, for then the handler is gone too.
+ * Else we are inside that handler, or may be.
+ */
+static bool is_stale(const struct fr_thread *t, uintptr_t frame)
+{
+	if (!on_own_stack(t, t->busy) || !on_own_stack(t, frame))
+		return false;
+	if (t->busy <= frame)
+		return true;
+	return t->handler && (!on_own_stack(t, t->handler) || t->handler <= frame);
+}
+
 struct fr_thread *fr_enter_slow(uintptr_t frame)
 {
 	static const struct fr_thread_origin unknown;
 	struct fr_thread *t = fr_self;
-	bool stale;
 
 	if (t == &fr_thread_gone) {
 		fr_drop(FR_DROP_LATE);
@@ -337,12 +355,11 @@ struct fr_thread *fr_enter_slow(uintptr_t frame)
 			t->busy = frame;
 		return t;
 	}
-	/* the owner's frame lies below ours on the same stack: a longjmp has left it behind */
-	stale = t->busy < frame && t->busy >= t->stack_lo && frame < t->stack_hi;
-	if (!stale) {
+	if (!is_stale(t, frame)) {
 		fr_drop(FR_DROP_NESTED);
 		return NULL;
 	}
+	t->handler = 0;
 	t->busy = frame;
 	return t;
 }

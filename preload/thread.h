@@ -40,6 +40,7 @@ struct fr_writer {
 
 struct fr_thread {
 	uintptr_t busy; /* frame of the recorder's code on this thread, 0 = none */
+	uintptr_t handler; /* frame under the host's handler that interrupted that code, 0 = none */
 	struct fr_thread_rec *rec;
 	int64_t sample_left; /* bytes until the next memory sample */
 	uint64_t random; /* state of the sampler */

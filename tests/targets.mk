@@ -57,7 +57,7 @@ $(CXX_PLAIN): $(TESTS)/targets/%: tests/targets/%.cc
 	$(call say,TARGET,$@)
 	$Q mkdir -p $(@D)
 	$Q$(CXX) $(filter-out -std=% -Wmissing-prototypes -Wstrict-prototypes,$(TARGET_FLAGS)) \
-		-std=c++17 -O1 -o $@ $<
+		-std=c++17 -O1 -o $@ $< $(LDFLAGS)
 
 # Calls with bad arguments on purpose: the compiler shall not think about them.
 LAW_FLAGS := -O0 -Wno-nonnull -Wno-unused-result -Wno-deprecated-declarations -Wno-shadow
@@ -69,8 +69,8 @@ $(LAW_CALLS): tests/targets/law_calls.c tests/targets/law_calls.h $(wildcard tes
 		$(if $(findstring .so,$@),-fPIC -shared -DPLUGIN) -o $@ $< -x none $(LAW_LIBS)
 
 $(TESTS)/targets/alone: LDFLAGS += -static
-$(addprefix $(TESTS)/targets/,dl args crashes): LDFLAGS += '-Wl,-rpath,$$ORIGIN/plugins'
-$(addprefix $(TESTS)/targets/,dl args crashes): LDFLAGS += -Wl,--enable-new-dtags
+$(addprefix $(TESTS)/targets/,dl args crashes throws): LDFLAGS += '-Wl,-rpath,$$ORIGIN/plugins'
+$(addprefix $(TESTS)/targets/,dl args crashes throws): LDFLAGS += -Wl,--enable-new-dtags
 $(TESTS)/targets/plugins/outer.so: LDFLAGS += '-Wl,-rpath,$$ORIGIN/sub' -Wl,--enable-new-dtags
 $(TESTS)/targets/plugins/%.so: tests/targets/plugins/%.c
 	$(call say,PLUGIN,$@)

@@ -49,3 +49,11 @@ extern "C" void plugin_block(int fd)
 		throw; /* a cancellation must go on */
 	}
 }
+
+extern "C" void plugin_call(void (*fn)())
+{
+	noisy on_the_way;
+	pthread_once_t once = PTHREAD_ONCE_INIT;
+
+	pthread_once(&once, fn);
+}
