@@ -19,7 +19,7 @@ def test_fibers_do_what_they_do(host, settings):
     p = host.target("coroutines", FR_TRIGGER="exit", **settings)
     assert p.code() == 0, p.stderr()
     said = json.loads(p.lines[-1])
-    assert said["total"] == 800 and said["moved"], said
+    assert (said["total"], said["moves"]) == (800, 16 * 49), said
     recording = host.snapshot(p)
     info = fr.read("info", recording)
     assert info["header"]["stack_differ"] == 0, info
