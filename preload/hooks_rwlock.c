@@ -14,6 +14,7 @@
 #include "wait.h"
 
 #define READER_SHIFT 3
+#define WRITER_MARK 2u /* PTHREAD_RWLOCK_WRLOCKED */
 
 struct how {
 	enum fr_hook via;
@@ -60,12 +61,17 @@ static bool taken(const pthread_rwlock_t *l, bool write)
 	return write && __atomic_load_n(&l->__data.__readers, __ATOMIC_RELAXED) >> READER_SHIFT;
 }
 
+/*
+ * The first writer that waits for readers only marks the lock as its own; __writers counts those
+ * behind it. Readers that wait are counted like those that have it.
+ */
 static bool is_waited_for(const pthread_rwlock_t *l)
 {
+	unsigned int readers = __atomic_load_n(&l->__data.__readers, __ATOMIC_RELAXED);
+
 	if (__atomic_load_n(&l->__data.__writers, __ATOMIC_RELAXED))
 		return true;
-	return l->__data.__cur_writer &&
-	       __atomic_load_n(&l->__data.__readers, __ATOMIC_RELAXED) >> READER_SHIFT;
+	return l->__data.__cur_writer ? readers >> READER_SHIFT : readers & WRITER_MARK;
 }
 
 static enum fr_event event_of(const struct how *h)

@@ -256,6 +256,44 @@ static void labels_json(struct event_print *p, struct sbuf *b, const struct even
 		fr_sbuf_char(b, '}');
 }
 
+/* Who ended the wait that E is the end of, or started the thread that E begins. */
+static struct wake waker(struct event_print *p, const struct event *e)
+{
+	const struct span *s = fr_model_span(p->model, e->id);
+	const struct thread *t = &p->model->threads[e->thread];
+
+	if (s)
+		return (struct wake){0, s->waker_event, s->waker};
+	if (e->kind == FR_EV_THREAD_START)
+		return (struct wake){0, t->create_event, t->creator};
+	return (struct wake){.thread = MODEL_NONE};
+}
+
+/* "  woken by T3 (E120)" */
+static void woken(struct event_print *p, struct sbuf *b, const struct event *e)
+{
+	struct wake by = waker(p, e);
+
+	if (by.thread == MODEL_NONE)
+		return;
+	fr_sbuf_fmt(b, "  woken by T%u", p->rec->threads[by.thread].r.serial);
+	if (by.event)
+		fr_sbuf_fmt(b, " (E%" PRIu64 ")", by.event);
+}
+
+static void woken_json(struct event_print *p, struct sbuf *b, const struct event *e)
+{
+	struct wake by = waker(p, e);
+
+	if (by.thread == MODEL_NONE)
+		return;
+	fr_sbuf_fmt(b, ",\"woken_by\":{\"tid\":%u,\"thread\":\"T%u\"",
+		    p->rec->threads[by.thread].r.tid, p->rec->threads[by.thread].r.serial);
+	if (by.event)
+		fr_sbuf_fmt(b, ",\"event\":\"E%" PRIu64 "\"", by.event);
+	fr_sbuf_char(b, '}');
+}
+
 void fr_event_text(struct event_print *p, struct sbuf *b, const struct event *e)
 {
 	const struct fr_event_rec *row = fr_event_schema(p->rec, e->kind);
@@ -275,6 +313,7 @@ void fr_event_text(struct event_print *p, struct sbuf *b, const struct event *e)
 		fr_sbuf_char(b, '=');
 		types[row->type[i]].text(b, &a);
 	}
+	woken(p, b, e);
 	labels(p, b, e);
 }
 
@@ -308,6 +347,7 @@ void fr_event_json(struct event_print *p, struct sbuf *b, const struct event *e)
 		fr_sbuf_char(b, ':');
 		types[row->type[i]].json(b, &a);
 	}
+	woken_json(p, b, e);
 	labels_json(p, b, e);
 	fr_sbuf_str(b, ",\"stack\":");
 	fr_sbuf_str(b, fr_stacks_json(p->stacks, e->stack));
@@ -320,10 +360,12 @@ void fr_event_print_open(struct event_print *p, struct call *c)
 	p->sy = fr_symbols_open(c->rec, c->diag);
 	p->stacks = fr_stacks_open(c->rec, p->sy);
 	p->labels = fr_labels_open(c->rec);
+	p->model = fr_model_build(c->rec, c->diag);
 }
 
 void fr_event_print_close(struct event_print *p)
 {
+	fr_model_free(p->model);
 	fr_labels_close(p->labels);
 	fr_stacks_close(p->stacks);
 	fr_symbols_close(p->sy);

@@ -11,12 +11,14 @@
 #include "exporters/filter.h"
 #include "exporters/stacks.h"
 #include "model/labels.h"
+#include "model/model.h"
 
 struct event_print {
 	const struct recording *rec;
 	struct symbols *sy;
 	struct stacks *stacks;
 	struct labels *labels; /* fed by fr_events_walk() */
+	struct model *model; /* who woke whom */
 };
 
 void fr_event_print_open(struct event_print *p, struct call *c);

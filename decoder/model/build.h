@@ -3,6 +3,7 @@
  * build.h - what the stages of making a model share. Private to decoder/model.
  *
  *   pass.c     the one pass: spans, raw holds, sockets, last events
+ *   wakers.c   who ended a wait
  *   sockets.c  lives of descriptors
  *   states.c   tables of the recording: states and held locks at the end, lifetime totals
  *   witness.c  holds that only a waiter saw
@@ -38,9 +39,14 @@ struct holdings {
 
 /* What the pass knows of a lock while it runs. */
 struct lock_pass {
-	uint64_t signal_ns; /* conditions: the last signal or broadcast */
-	uint32_t signaller;
+	struct wake by; /* conditions and the like: the last signal, post, ... */
 	uint32_t last_taker; /* the thread that acquired it last, MODEL_NONE = unknown */
+};
+
+/* A pthread_create whose thread has not been seen yet. */
+struct created {
+	uint64_t handle; /* 0 = none */
+	uint64_t event;
 };
 
 struct build {
@@ -51,6 +57,7 @@ struct build {
 	struct map thread_by_handle; /* the latest thread with this pthread_t */
 	struct lock_pass *lp; /* beside m->locks */
 	struct holdings *holdings; /* by thread */
+	struct created *creates; /* by creator */
 	uint32_t *fd_now; /* socket by descriptor, MODEL_NONE = none */
 	size_t n_fds;
 	size_t cap_fds;
@@ -72,11 +79,24 @@ uint32_t fr_build_tid(struct build *b, uint32_t tid, uint64_t ns);
 uint32_t fr_build_handle(const struct build *b, uint64_t handle);
 void fr_build_handle_set(struct build *b, uint64_t handle, uint32_t thread);
 
+/* wakers.c */
+void fr_build_woken(struct build *b, struct span *s); /* S has just been made */
+void fr_build_signalled(struct build *b, const struct event *e, enum span_kind kind);
+void fr_build_opened(struct build *b, const struct event *e, enum span_kind kind);
+void fr_build_created(struct build *b, const struct event *e);
+void fr_build_started(struct build *b, const struct event *e);
+/*
+ * BY ended waits for OBJECT that stand before its own event, and ended at FROM_NS or later. KINDS:
+ * a bit for each kind of span.
+ */
+void fr_build_woke_earlier(struct build *b, unsigned int kinds, uint32_t object, uint64_t from_ns,
+			   const struct wake *by);
+
 /* sockets.c */
 uint32_t fr_build_sock(struct build *b, int64_t fd); /* the present life of FD */
 void fr_build_net(struct build *b, const struct event *e);
+void fr_build_wrote(struct build *b, const struct event *e, uint32_t sock);
 void fr_build_fd(struct build *b, const struct event *e); /* fd.* and io.*: see descriptors.c */
-void fr_build_fd_woken(struct build *b, struct span *s);
 uint32_t fr_build_sock_new(struct build *b, int64_t fd, uint64_t ns); /* ends the life before */
 void fr_build_sock_over(struct build *b, int64_t fd, uint64_t ns);
 void fr_build_sock_peer(struct build *b, struct sock *s, const uint8_t *bytes, uint64_t n);

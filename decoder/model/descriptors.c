@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * descriptors.c - the lives of descriptors that are no sockets, copies of any, and who woke whom
- * through a pipe or an eventfd. Sockets and the table of lives: sockets.c.
+ * descriptors.c - the lives of descriptors that are no sockets, copies of any, and what is
+ * written where somebody in this process reads. Sockets and the table of lives: sockets.c.
  */
 #include "model/build.h"
 
@@ -58,20 +58,20 @@ static void received(struct build *b, const struct event *e)
 		fr_build_sock_peer(b, &b->m->socks[i], e->blob, e->arg[2]);
 }
 
-/* The writer may have come back later than whom it woke: its event is then the later one. */
-static void woke_earlier(struct build *b, uint32_t sock, uint32_t writer, uint64_t from_ns)
+/* Somebody who waits for data at the other end has what E wrote: E began to give it at its start.
+ */
+void fr_build_wrote(struct build *b, const struct event *e, uint32_t sock)
 {
-	size_t i;
+	struct sock *s = &b->m->socks[sock];
+	uint32_t reader = s->other_end != MODEL_NONE ? s->other_end : sock;
+	uint64_t began = e->t_ns - (e->arg[3] < e->t_ns ? e->arg[3] : e->t_ns);
 
-	for (i = b->m->n_spans; i-- > 0;) {
-		struct span *s = &b->m->spans[i];
-
-		if (s->end_ns + CLOCK_SLACK_NS < from_ns)
-			break;
-		if (s->kind == SPAN_FILE && s->object == sock && s->thread != writer &&
-		    s->waker == MODEL_NONE)
-			s->waker = writer;
-	}
+	/* a file or a connection to another process has no reader here */
+	if (s->other_end == MODEL_NONE && s->kind != FR_FD_PIPE && s->kind != FR_FD_EVENTFD)
+		return;
+	b->m->socks[reader].by = (struct wake){began, e->id, e->thread};
+	fr_build_woke_earlier(b, 1u << SPAN_FILE | 1u << SPAN_RECV | 1u << SPAN_POLL, reader, began,
+			      &b->m->socks[reader].by);
 }
 
 static void transferred(struct build *b, const struct event *e)
@@ -91,22 +91,7 @@ static void transferred(struct build *b, const struct event *e)
 		return;
 	}
 	s->sent += e->arg[2];
-	if (s->other_end != MODEL_NONE)
-		i = s->other_end;
-	s = &b->m->socks[i];
-	s->writer = e->thread;
-	s->written_ns = e->t_ns - (e->arg[3] < e->t_ns ? e->arg[3] : e->t_ns);
-	if (s->kind == FR_FD_PIPE || s->kind == FR_FD_EVENTFD)
-		woke_earlier(b, i, e->thread, s->written_ns);
-}
-
-void fr_build_fd_woken(struct build *b, struct span *s)
-{
-	const struct sock *k = s->object == MODEL_NONE ? NULL : &b->m->socks[s->object];
-
-	if (k && k->written_ns && k->written_ns + CLOCK_SLACK_NS >= s->start_ns &&
-	    k->writer != s->thread)
-		s->waker = k->writer;
+	fr_build_wrote(b, e, i);
 }
 
 void fr_build_fd(struct build *b, const struct event *e)

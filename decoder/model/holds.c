@@ -312,6 +312,14 @@ static uint64_t charge(struct lock *l, const struct work *w, struct hold *holds,
 	return blamed;
 }
 
+static void set_waker(struct span *s, const struct hold *h)
+{
+	if (h->thread == s->thread)
+		return;
+	s->waker = h->thread;
+	s->waker_event = h->event;
+}
+
 /* The release that let a waiter go: the last one before its end. */
 static void find_wakers(struct model *m, const struct lock *l)
 {
@@ -322,11 +330,13 @@ static void find_wakers(struct model *m, const struct lock *l)
 
 		if (s->flags & SPAN_OPEN)
 			break;
+		if (s->flags & SPAN_FAILED)
+			continue;
 		while (k < l->n_holds &&
 		       m->holds[l->first_hold + k].end_ns <= s->end_ns + CLOCK_SLACK_NS)
 			k++;
 		if (k && m->holds[l->first_hold + k - 1].end_ns >= s->start_ns)
-			s->waker = m->holds[l->first_hold + k - 1].thread;
+			set_waker(s, &m->holds[l->first_hold + k - 1]);
 	}
 }
 

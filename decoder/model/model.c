@@ -100,6 +100,7 @@ static void free_build(struct build *b)
 	fr_map_free(&b->thread_by_handle);
 	free(b->lp);
 	free(b->holdings);
+	free(b->creates);
 	free(b->fd_now);
 }
 

@@ -38,10 +38,18 @@ enum span_flags {
 	SPAN_FAILED = 2, /* ended with an error: a timeout, a reset */
 };
 
+/* Something that ended somebody's wait. */
+struct wake {
+	uint64_t ns; /* from then on; 0 = nothing yet */
+	uint64_t event;
+	uint32_t thread; /* MODEL_NONE = nobody known */
+};
+
 struct span {
 	uint64_t start_ns;
 	uint64_t end_ns; /* model.end_ns while open */
 	uint64_t event; /* event id, 0 = open */
+	uint64_t waker_event; /* what the waker did; 0 = not known, or no longer there */
 	uint32_t thread;
 	uint32_t object; /* lock (also conditions), socket or thread index, by kind */
 	uint32_t object2; /* condition waits: the mutex */
@@ -129,8 +137,7 @@ struct sock {
 	uint8_t role; /* enum sock_role */
 	uint8_t kind; /* enum fr_fd_kind where it is no socket, else 0 */
 	uint32_t other_end; /* pipes and socket pairs made in this process, else MODEL_NONE */
-	uint32_t writer; /* thread that last put something in for its readers, or MODEL_NONE */
-	uint64_t written_ns;
+	struct wake by; /* who last put something in for its readers */
 };
 
 struct held {
@@ -168,6 +175,8 @@ struct thread {
 	uint32_t tid;
 	uint32_t creator;
 	uint32_t create_stack;
+	uint64_t create_event; /* 0 = not kept */
+	uint64_t exit_event;
 	uint32_t open; /* its open span */
 	uint32_t first_span; /* into model.thread_spans, in time order */
 	uint32_t n_spans;
@@ -228,6 +237,9 @@ bool fr_span_is_async(const struct span *s);
 const char *fr_span_call(const struct model *m, const struct span *s);
 /* Whether the call gives up by itself: a timed or polling form. */
 bool fr_span_is_timed(const struct model *m, const struct span *s);
+
+/* The wait that ended with EVENT, or NULL. */
+const struct span *fr_model_span(const struct model *m, uint64_t event);
 
 /* Index of the lock at ADDR or MODEL_NONE: linear, for users' questions only. */
 uint32_t fr_model_lock_at(const struct model *m, uint64_t addr);

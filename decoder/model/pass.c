@@ -63,7 +63,8 @@ static uint32_t new_lock(struct build *b, uint64_t addr)
 	memset(l, 0, sizeof(*l));
 	l->addr = addr;
 	l->owner = MODEL_NONE;
-	b->lp[m->n_locks] = (struct lock_pass){.signaller = MODEL_NONE, .last_taker = MODEL_NONE};
+	b->lp[m->n_locks] =
+		(struct lock_pass){.by = {.thread = MODEL_NONE}, .last_taker = MODEL_NONE};
 	return (uint32_t)m->n_locks++;
 }
 
@@ -178,16 +179,6 @@ static void lock_given(struct build *b, const struct event *e, uint32_t lock)
 		holding_drop(hs, h);
 }
 
-/* Whoever signalled, posted or came last while this thread waited. */
-static void sync_woken(struct build *b, struct span *s)
-{
-	const struct lock_pass *c = s->object == MODEL_NONE ? NULL : &b->lp[s->object];
-
-	fr_build_sync(b, s->object, s->kind);
-	if (c && c->signal_ns + CLOCK_SLACK_NS >= s->start_ns && c->signal_ns)
-		s->waker = c->signaller;
-}
-
 static void cond_retook(struct build *b, const struct event *e, struct span *s)
 {
 	struct holding *h;
@@ -201,41 +192,6 @@ static void cond_retook(struct build *b, const struct event *e, struct span *s)
 			hold_over(b, h, s->start_ns);
 		h->since_ns = e->t_ns;
 		h->stack = e->stack;
-	}
-}
-
-static void sync_signalled(struct build *b, const struct event *e, enum span_kind kind)
-{
-	uint32_t lock = fr_build_lock(b, e->arg[0]);
-
-	if (lock == MODEL_NONE)
-		return;
-	fr_build_sync(b, lock, kind);
-	b->lp[lock].signal_ns = e->t_ns;
-	b->lp[lock].signaller = e->thread;
-}
-
-/*
- * The last thread came to a barrier when its own call began. The others' ends may stand before or
- * after its event: these spans are there already, those see the signal.
- */
-static void barrier_opened(struct build *b, const struct event *e)
-{
-	uint64_t came = e->t_ns - (e->arg[1] < e->t_ns ? e->arg[1] : e->t_ns);
-	uint32_t barrier = fr_build_lock(b, e->arg[0]);
-	size_t i;
-
-	if (barrier == MODEL_NONE)
-		return;
-	b->lp[barrier].signal_ns = came;
-	b->lp[barrier].signaller = e->thread;
-	for (i = b->m->n_spans; i-- > 0;) {
-		struct span *s = &b->m->spans[i];
-
-		if (s->end_ns + CLOCK_SLACK_NS < came)
-			break;
-		if (s->kind == SPAN_BARRIER && s->object == barrier)
-			s->waker = s->thread == e->thread ? MODEL_NONE : e->thread;
 	}
 }
 
@@ -296,13 +252,10 @@ static void span_add(struct build *b, const struct event *e, const struct span_r
 	else if (fr_span_is_sock(s))
 		s->object = fr_build_sock(b, (int64_t)e->arg[r->object]);
 	else if (s->kind == SPAN_JOIN)
-		s->object = s->waker = fr_build_handle(b, e->arg[r->object]);
+		s->object = fr_build_handle(b, e->arg[r->object]);
 	else if (fr_span_is_lock(s) || fr_span_is_sync(s))
 		s->object = fr_build_lock(b, e->arg[r->object]);
-	if (fr_span_is_sync(s))
-		sync_woken(b, s);
-	if (e->kind == FR_EV_IO_READ)
-		fr_build_fd_woken(b, s);
+	fr_build_woken(b, s);
 	if (e->kind == FR_EV_COND_WAIT)
 		cond_retook(b, e, s);
 	if (!fr_span_is_async(s))
@@ -351,7 +304,13 @@ static void see(struct build *b, const struct event *e)
 		span_add(b, e, r);
 	switch (e->kind) {
 	case FR_EV_THREAD_START:
-		fr_build_handle_set(b, e->arg[0], e->thread);
+		fr_build_started(b, e);
+		break;
+	case FR_EV_THREAD_CREATE:
+		fr_build_created(b, e);
+		break;
+	case FR_EV_THREAD_EXIT:
+		b->m->threads[e->thread].exit_event = e->id;
 		break;
 	case FR_EV_MUTEX_LOCK:
 	case FR_EV_MUTEX_UNLOCK:
@@ -364,14 +323,18 @@ static void see(struct build *b, const struct event *e)
 		break;
 	case FR_EV_COND_SIGNAL:
 	case FR_EV_COND_BROADCAST:
-		sync_signalled(b, e, SPAN_COND);
+		fr_build_signalled(b, e, SPAN_COND);
 		break;
 	case FR_EV_SEM_POST:
-		sync_signalled(b, e, SPAN_SEM);
+		fr_build_signalled(b, e, SPAN_SEM);
 		break;
 	case FR_EV_BARRIER_WAIT:
 		if (e->arg[2])
-			barrier_opened(b, e);
+			fr_build_opened(b, e, SPAN_BARRIER);
+		break;
+	case FR_EV_ONCE:
+		if (!e->arg[2])
+			fr_build_opened(b, e, SPAN_ONCE);
 		break;
 	case FR_EV_NET_SEND:
 	case FR_EV_NET_RECV:

@@ -32,7 +32,7 @@ static uint32_t new_sock(struct build *b, int64_t fd, uint64_t start_ns)
 					     .fd = (int32_t)fd,
 					     .listener = MODEL_NONE,
 					     .other_end = MODEL_NONE,
-					     .writer = MODEL_NONE};
+					     .by = {.thread = MODEL_NONE}};
 	b->fd_now[fd] = (uint32_t)m->n_socks;
 	return (uint32_t)m->n_socks++;
 }
@@ -95,10 +95,12 @@ static void transferred(struct build *b, const struct event *e)
 	s->calls++;
 	if ((int64_t)e->arg[2] <= 0)
 		return;
-	if (e->kind == FR_EV_NET_RECV)
+	if (e->kind == FR_EV_NET_RECV) {
 		s->received += e->arg[2];
-	else
-		s->sent += e->arg[2];
+		return;
+	}
+	s->sent += e->arg[2];
+	fr_build_wrote(b, e, i);
 }
 
 void fr_build_net(struct build *b, const struct event *e)

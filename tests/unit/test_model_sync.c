@@ -75,6 +75,38 @@ static void barrier_wakes(void **state)
 	scene_close(&sc);
 }
 
+/* Whoever ran the function woke those who waited for that, wherever its event stands. */
+static void once_wakes(void **state)
+{
+	struct synth *s = scene_synth(200);
+	uint32_t a = synth_thread(s, 100, "a"), b = synth_thread(s, 101, "b"),
+		 r = synth_thread(s, 102, "runner");
+	struct scene sc;
+
+	SYNTH_SLOW(s, a, MS(50.001), FR_EV_ONCE, scene_stack(s, 1), S, NS(10), 1);
+	SYNTH_SLOW(s, r, MS(50.005), FR_EV_ONCE, scene_stack(s, 1), S, NS(30), 0);
+	SYNTH_SLOW(s, b, MS(50.009), FR_EV_ONCE, scene_stack(s, 1), S, NS(5), 1);
+	scene_open(&sc, s);
+	waker_is(&sc, a, 50.001, r);
+	waker_is(&sc, b, 50.009, r);
+	waker_is(&sc, r, 50.005, 0);
+	scene_close(&sc);
+}
+
+/* Who gave up was woken by nobody, whatever was posted meanwhile. */
+static void gave_up(void **state)
+{
+	struct synth *s = scene_synth(200);
+	uint32_t p = synth_thread(s, 100, "poster"), w = synth_thread(s, 101, "waiter");
+	struct scene sc;
+
+	SYNTH_SLOW(s, p, MS(50), FR_EV_SEM_POST, scene_stack(s, 1), S, 1);
+	SYNTH_SLOW(s, w, MS(51), FR_EV_SEM_WAIT, scene_stack(s, 2), S, NS(30), 110);
+	scene_open(&sc, s);
+	waker_is(&sc, w, 51, 0);
+	scene_close(&sc);
+}
+
 /* The kind and the object are those of the call that was left. */
 static void cancelled_waits(void **state)
 {
@@ -186,6 +218,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(posts_wake),      cmocka_unit_test(barrier_wakes),
+		cmocka_unit_test(once_wakes),      cmocka_unit_test(gave_up),
 		cmocka_unit_test(cancelled_waits), cmocka_unit_test(spin_locks_are_locks),
 		cmocka_unit_test(spin_deadlock),   cmocka_unit_test(states_at_the_end),
 	};

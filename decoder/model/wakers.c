@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * wakers.c - who ended a wait, and by which event, as far as the pass can tell.
+ *
+ *   condition, semaphore   the last signal, broadcast or post during the wait
+ *   barrier, once          the last one to come; the one that ran the function
+ *   join                   the end of that thread
+ *   read, recv, poll       the last write into the pipe, eventfd or socket pair during the wait
+ *
+ * Locks are in holds.c: the last release before the end of the wait. A wait that failed was ended
+ * by nobody. Where the one who wakes comes back later than whom it woke, its event is the later
+ * one: then the waits that are there already are looked through.
+ */
+#include "model/build.h"
+
+static void set(struct span *s, const struct wake *by)
+{
+	if (by->thread == s->thread || s->flags & SPAN_FAILED)
+		return;
+	s->waker = by->thread;
+	s->waker_event = by->event;
+}
+
+static bool during(const struct wake *by, const struct span *s)
+{
+	return by->ns && by->ns + CLOCK_SLACK_NS >= s->start_ns;
+}
+
+void fr_build_woken(struct build *b, struct span *s)
+{
+	const struct model *m = b->m;
+
+	if (fr_span_is_sync(s))
+		fr_build_sync(b, s->object, (enum span_kind)s->kind);
+	if (s->object == MODEL_NONE)
+		return;
+	if (fr_span_is_sync(s)) {
+		if (during(&b->lp[s->object].by, s))
+			set(s, &b->lp[s->object].by);
+	} else if (s->kind == SPAN_JOIN) {
+		set(s, &(struct wake){0, m->threads[s->object].exit_event, s->object});
+	} else if (fr_span_is_sock(s) && during(&m->socks[s->object].by, s)) {
+		set(s, &m->socks[s->object].by);
+	}
+}
+
+void fr_build_signalled(struct build *b, const struct event *e, enum span_kind kind)
+{
+	uint32_t lock = fr_build_lock(b, e->arg[0]);
+
+	if (lock == MODEL_NONE)
+		return;
+	fr_build_sync(b, lock, kind);
+	b->lp[lock].by = (struct wake){e->t_ns, e->id, e->thread};
+}
+
+void fr_build_woke_earlier(struct build *b, unsigned int kinds, uint32_t object, uint64_t from_ns,
+			   const struct wake *by)
+{
+	size_t i;
+
+	for (i = b->m->n_spans; i-- > 0;) {
+		struct span *s = &b->m->spans[i];
+
+		if (s->end_ns + CLOCK_SLACK_NS < from_ns)
+			break;
+		if (kinds >> s->kind & 1 && s->object == object && during(by, s))
+			set(s, by);
+	}
+}
+
+/* A barrier's last comer opened it when its call began; a once is open when its function ends. */
+void fr_build_opened(struct build *b, const struct event *e, enum span_kind kind)
+{
+	uint64_t came = e->t_ns - (e->arg[1] < e->t_ns ? e->arg[1] : e->t_ns);
+	uint32_t object = fr_build_lock(b, e->arg[0]);
+
+	if (object == MODEL_NONE)
+		return;
+	b->lp[object].by = (struct wake){kind == SPAN_ONCE ? e->t_ns : came, e->id, e->thread};
+	fr_build_woke_earlier(b, 1u << kind, object, came, &b->lp[object].by);
+}
+
+/*
+ * A create and the start of its thread come in either order. The same handle may have been another
+ * thread's before: that one has its own create.
+ */
+void fr_build_created(struct build *b, const struct event *e)
+{
+	uint32_t thread = fr_build_handle(b, e->arg[0]);
+	struct thread *t = thread == MODEL_NONE ? NULL : &b->m->threads[thread];
+
+	if (e->arg[2])
+		return;
+	if (t && t->creator == e->thread && !t->create_event) {
+		t->create_event = e->id;
+		return;
+	}
+	b->creates[e->thread] = (struct created){e->arg[0], e->id};
+}
+
+void fr_build_started(struct build *b, const struct event *e)
+{
+	struct thread *t = &b->m->threads[e->thread];
+	struct created *c = t->creator == MODEL_NONE ? NULL : &b->creates[t->creator];
+
+	if (c && c->handle && c->handle == e->arg[0]) {
+		t->create_event = c->event;
+		c->handle = 0;
+	}
+	fr_build_handle_set(b, e->arg[0], e->thread);
+}
+
+const struct span *fr_model_span(const struct model *m, uint64_t event)
+{
+	size_t lo = 0, hi = m->n_spans;
+
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+		const struct span *s = &m->spans[mid];
+
+		if (!(s->flags & SPAN_OPEN) && s->event < event)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return event && lo < m->n_spans && m->spans[lo].event == event ? &m->spans[lo] : NULL;
+}
