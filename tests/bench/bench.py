@@ -75,10 +75,13 @@ def main():
     p.add_argument("--quick", action="store_true", help="tiny sizes: does each part work?")
     p.add_argument("--o", default=os.environ.get("O", "build"), help="build directory")
     p.add_argument("--json", help="the file to write (default: in tests/bench/results)")
+    p.add_argument("--loads", help="only these, by comma: " + ", ".join(servers.LOADS))
     args = p.parse_args()
-    unknown = set(args.parts) - set(PARTS)
-    if unknown:
-        p.error(f"no such part: {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")
+    loads = args.loads.split(",") if args.loads else None
+    for given, known, what in ((args.parts, PARTS, "part"), (loads or [], servers.LOADS, "load")):
+        unknown = sorted(set(given) - set(known))
+        if unknown:
+            p.error(f"no such {what}: {', '.join(unknown)}; there are {', '.join(known)}")
     kept = pathlib.Path(__file__).parent / "results"
     kept.mkdir(exist_ok=True)
     path = pathlib.Path(args.json or kept / time.strftime("%Y%m%d-%H%M%S.json"))
@@ -86,7 +89,7 @@ def main():
     m = results["machine"]
     print(f"{m['cpu']}, {m['cores']} cores, Linux {m['kernel']}, load {m['load']:.2f}, "
           f"commit {m['commit']}")
-    with kit.Kit(args.o, args.quick).room() as k:
+    with kit.Kit(args.o, args.quick, loads).room() as k:
         worked = [run_part(name, k, results, path)
                   for name in args.parts or [n for n in PARTS if n != "peers"]]
     print(f"\nkept in {path}")

@@ -53,7 +53,8 @@ def need(program):
 class Kit:
     """One run of the benchmark: where things are, and how much of it is wanted."""
 
-    def __init__(self, build, quick):
+    def __init__(self, build, quick, loads=None):
+        self.loads = loads      # names of servers.LOADS; None: all of a part's
         self.o = pathlib.Path(build).resolve()
         self.quick = quick
         self.lib = self.o / "libfr.so"

@@ -80,7 +80,7 @@ PEERS = {
     "strace": (with_program("strace", ["strace", "-f", "-q", "-o", "/dev/null"]), nothing),
 }
 MICRO = ("lock_unlock", "malloc_free")
-LOADS = ("redis", "redis -P16", "memcached")
+LOADS = ("redis -P16", "memcached")
 OURS = ("bare", "default", "full")
 
 
@@ -109,7 +109,7 @@ def micro_rows(kit, peer, mode):
 
 def server_rows(kit, peer, mode):
     rows = []
-    for load in LOADS:
+    for load in kit.loads or LOADS:
         modes = [*(MODES[m] for m in OURS), mode]
         # half the requests: some peers are many times slower
         got = servers.compare(kit, load, modes, kit.pick(2, 1), kit.pick(3, 1), divide=2)
