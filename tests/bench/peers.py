@@ -34,6 +34,7 @@ def lttng_session(kit):
     """A session daemon of our own and a snapshot session with 16 MiB of buffers a CPU."""
     if not shutil.which("lttng") or not glob.glob(f"/usr/lib/*/{WRAPPERS[0]}"):
         raise Skipped("lttng-tools or liblttng-ust1 is not installed")
+    name = f"fr-bench-{os.getpid()}"
     daemon = subprocess.Popen(["lttng-sessiond", "--no-kernel"], stdout=subprocess.DEVNULL,
                               stderr=subprocess.DEVNULL, process_group=0)
     try:
@@ -41,13 +42,13 @@ def lttng_session(kit):
             if subprocess.run(["lttng", "list"], capture_output=True, check=False).returncode == 0:
                 break
             time.sleep(0.05)
-        lttng("create", "bench", "--snapshot", f"--output={kit.dir}/lttng")
+        lttng("create", name, "--snapshot", f"--output={kit.dir}/lttng")
         lttng("enable-channel", "-u", "ch", "--subbuf-size=1M", "--num-subbuf=16", "--overwrite")
         lttng("enable-event", "-u", "-c", "ch", "lttng_ust_libc:*,lttng_ust_pthread:*")
         lttng("start")
         yield
-        lttng("destroy", "bench")
     finally:
+        subprocess.run(["lttng", "destroy", name], capture_output=True, check=False)
         daemon.send_signal(signal.SIGTERM)
         try:
             daemon.wait(20)
