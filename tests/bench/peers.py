@@ -126,8 +126,9 @@ def read_back(kit):
     trace = f"{kit.dir}/lttng"
     counted = subprocess.run(["babeltrace2", trace, "--component=sink.utils.counter"],
                              capture_output=True, text=True, check=False).stdout
-    n = next((int(line.split()[0].replace(",", "")) for line in counted.splitlines()
-              if "Event messages" in line or "event messages" in line), 0)
+    # it counts aloud as it goes: the last word is the sum
+    n = max((int(line.split()[0].replace(",", "")) for line in counted.splitlines()
+             if "event messages" in line.lower()), default=0)
     if not n:
         raise Skipped("babeltrace2 counts no events")
     wall, _, peak = decoder.spent(["babeltrace2", trace])
