@@ -113,7 +113,20 @@ struct fr_blob fr_fd_peer_blob(int fd)
 {
 	const struct fr_fd_rec *r = fr_fd_rec(fd);
 
-	return r ? (struct fr_blob){r->peer, r->peer_len} : (struct fr_blob){"", 0};
+	if (!r || (r->x_kind != FR_FD_SOCKET && r->x_kind != FR_FD_LISTENER))
+		return (struct fr_blob){"", 0};
+	return (struct fr_blob){r->peer, r->peer_len};
+}
+
+void fr_fd_path(int fd, struct fr_blob path)
+{
+	struct fr_fd_rec *r = fr_fd_rec(fd);
+	uint32_t n = path.size < sizeof(r->peer) ? path.size : sizeof(r->peer);
+
+	if (!r || path.size >= FR_PATH_SHOWN || fr_fd_is_foreign())
+		return;
+	memcpy(r->peer, (const char *)path.data + path.size - n, n);
+	r->peer_len = (uint16_t)n;
 }
 
 void fr_fd_close(int fd)

@@ -56,10 +56,13 @@ void fr_fd_open(int fd, enum fr_fd_kind kind, uint64_t ticks, uint32_t stack);
 /* FD's peer: as given, or asked from the kernel if ADDR is NULL. */
 void fr_fd_peer(int fd, const struct sockaddr *addr, socklen_t len);
 
+/* FD, just opened, is the file at PATH; of a path that fr_host_text() has cut nothing is kept. */
+void fr_fd_path(int fd, struct fr_blob path);
+
 /* Before the real close. */
 void fr_fd_close(int fd);
 
-/* What an event shows as FD's peer: the table's memory, perhaps empty. */
+/* What an event shows as socket FD's peer: the table's memory, perhaps empty. */
 struct fr_blob fr_fd_peer_blob(int fd);
 
 /* Is this a vfork child? Then the table is its parent's: nothing here changes it. */

@@ -55,11 +55,13 @@ static void record_open(const struct fr_wait *w, const struct opened *o, int fd)
 
 	if (!t)
 		return;
-	if (fd >= 0)
+	path = fr_host_text(o->path);
+	if (fd >= 0) {
 		fr_fd_open(fd, kind_by_flags(o->flags), now, w->stack);
+		fr_fd_path(fd, path);
+	}
 	if (FR_LEVEL(FR_CLASS_IO) == FR_LEVEL_FULL ||
 	    (FR_LEVEL(FR_CLASS_IO) > FR_LEVEL_OFF && (err || dur >= fr_slow_ticks))) {
-		path = fr_host_text(o->path);
 		fr_put_cold(
 			t, FR_EV_FD_OPEN, fr_wait_tier(dur, err && err != ENOENT), now, w->stack,
 			FR_ARGS(SIGNED(fd), (uint64_t)&path, SIGNED(o->flags), dur, err, o->via));

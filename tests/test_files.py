@@ -149,3 +149,25 @@ def test_same_output(host, name, events):
     assert p.code() == 0, (p.lines[-3:], p.stderr())
     assert p.lines == bare.lines
     fr.wait_for(lambda: not host.regions(), "no region left behind")
+
+
+@pytest.mark.parametrize("events", ["io=full", "io=slow"])
+def test_report_names_the_file(tmp_path, events):
+    """By the end of the path it was opened by, also where the opening was not worth an event."""
+    host = fr.Host(tmp_path, FR_TRIGGER="exit", FR_SLOW="1us", FR_EVENTS=events)
+    path = host.cwd / "a directory with a long name to be cut" / "journal\x1b[31m.log"
+    path.parent.mkdir()
+    p = host.start("/usr/bin/python3", "-c", f"""
+import os
+fd = os.open({str(path)!r}, os.O_RDWR | os.O_CREAT)
+other = os.dup(fd)
+for i in range(200):
+    os.write(fd, b'x' * 100000)
+    os.fsync(other)
+""")
+    assert p.code() == 0
+    out = fr.fr("report", host.snapshot(p)).out
+    assert "\x1b" not in out
+    lines = [line for line in out.splitlines() if "journal" in line]
+    assert len(lines) == 2 and all(line.startswith("file  ") for line in lines), out
+    assert all(f"(...{str(path)[-40:-10]}" in line for line in lines), out

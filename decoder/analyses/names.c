@@ -242,6 +242,26 @@ const char *fr_name_peer(struct names *n, uint32_t sock)
 	return keep(n, &b);
 }
 
+/* Of a long path the end tells more than the beginning. */
+#define PATH_SHOWN 40u
+
+const char *fr_name_fd(struct names *n, uint32_t sock)
+{
+	const struct sock *s = &n->m->socks[sock];
+	uint32_t cut = s->path_len > PATH_SHOWN ? s->path_len - PATH_SHOWN : 0;
+	struct sbuf b = {0};
+
+	while (cut && cut < s->path_len && (s->path[cut] & 0xc0) == 0x80)
+		cut++; /* not within a character of UTF-8 */
+	fr_sbuf_fmt(&b, "fd %d", s->fd);
+	if (s->path_len) {
+		fr_sbuf_str(&b, cut || s->path_cut ? " (..." : " (");
+		fr_sbuf_text(&b, s->path + cut, s->path_len - cut);
+		fr_sbuf_str(&b, ")");
+	}
+	return keep(n, &b);
+}
+
 static const char *preposition(unsigned int kind)
 {
 	switch (kind) {
@@ -271,7 +291,7 @@ const char *fr_name_wait(struct names *n, const struct span *s)
 	else if (peer)
 		fr_sbuf_fmt(&b, " %s %s", preposition(s->kind), peer);
 	else if (fr_span_is_sock(s))
-		fr_sbuf_fmt(&b, " on fd %d", n->m->socks[s->object].fd);
+		fr_sbuf_fmt(&b, " on %s", fr_name_fd(n, s->object));
 	else
 		fr_sbuf_fmt(&b, " on %s", fr_name_lock(n, s->object));
 	return keep(n, &b);

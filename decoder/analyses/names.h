@@ -27,6 +27,7 @@ const char *fr_name_lock_kind(const struct model *m, uint32_t lock); /* "mutex",
 const char *fr_name_lock_symbol(struct names *n, uint32_t lock);
 /* Locks of one kind: "buckets[].mu"; equal classes are equal pointers. */
 const char *fr_name_class(struct names *n, uint32_t lock);
+const char *fr_name_fd(struct names *n, uint32_t sock); /* "fd 7 (/var/log/x)" */
 const char *fr_name_peer(struct names *n, uint32_t sock); /* "10.0.0.5:80", NULL = unknown */
 /* "recv() from 127.0.0.1:8091", "pthread_cond_wait() on queue.ready". */
 const char *fr_name_wait(struct names *n, const struct span *s);

@@ -66,7 +66,7 @@ static const char *sock_what(struct view *v, const struct span *s, bool *idle)
 		return fr_name_fmt(v->names, "clients of fd %d", v->m->socks[k->listener].fd);
 	}
 	peer = *idle ? NULL : fr_name_peer(v->names, s->object);
-	return peer ? peer : fr_name_fmt(v->names, "fd %d", k->fd);
+	return peer ? peer : fr_name_fd(v->names, s->object);
 }
 
 static struct group **slot(struct view *v, struct groups *gs, const struct span *s)

@@ -13,6 +13,18 @@ static void begin(struct build *b, int64_t fd, uint64_t ns, uint64_t kind)
 		b->m->socks[i].kind = (uint8_t)kind;
 }
 
+static void opened(struct build *b, const struct event *e)
+{
+	uint32_t i;
+
+	begin(b, (int64_t)e->arg[0], e->t_ns, 0);
+	i = fr_build_sock(b, (int64_t)e->arg[0]);
+	if (i == MODEL_NONE || !e->blob)
+		return;
+	b->m->socks[i].path = e->blob;
+	b->m->socks[i].path_len = (uint32_t)e->arg[1];
+}
+
 static void pair(struct build *b, const struct event *e)
 {
 	uint32_t i, k;
@@ -45,6 +57,9 @@ static void copy(struct build *b, const struct event *e)
 	s->listener = b->m->socks[from].listener;
 	s->role = b->m->socks[from].role;
 	s->kind = b->m->socks[from].kind;
+	s->path = b->m->socks[from].path;
+	s->path_len = b->m->socks[from].path_len;
+	s->path_cut = b->m->socks[from].path_cut;
 	s->other_end = b->m->socks[from].other_end;
 }
 
@@ -98,7 +113,7 @@ void fr_build_fd(struct build *b, const struct event *e)
 {
 	switch (e->kind) {
 	case FR_EV_FD_OPEN:
-		begin(b, (int64_t)e->arg[0], e->t_ns, 0);
+		opened(b, e);
 		break;
 	case FR_EV_FD_MAKE:
 		begin(b, (int64_t)e->arg[0], e->t_ns, e->arg[1]);

@@ -130,12 +130,15 @@ struct sock {
 	const uint8_t *peer; /* struct sockaddr bytes, NULL = unknown */
 	uint64_t received;
 	uint64_t sent;
+	const uint8_t *path; /* of a file, NULL = unknown; its end alone if path_cut */
+	uint32_t path_len;
 	uint32_t peer_len;
 	uint32_t calls;
 	int32_t fd;
 	uint32_t listener; /* accepted ones: the socket it came from */
 	uint8_t role; /* enum sock_role */
 	uint8_t kind; /* enum fr_fd_kind where it is no socket, else 0 */
+	bool path_cut;
 	uint32_t other_end; /* pipes and socket pairs made in this process, else MODEL_NONE */
 	struct wake by; /* who last put something in for its readers */
 };

@@ -152,6 +152,16 @@ bool fr_build_fd_is_socket(const struct build *b, uint64_t fd)
 	return r.x_kind <= FR_FD_LISTENER;
 }
 
+/* A file that was opened before the window, or whose opening was not worth an event. */
+static void path_of(struct sock *s, const struct fr_fd_rec *r, const uint8_t *bytes)
+{
+	if (s->path || !r->peer_len || r->peer_len > sizeof(r->peer))
+		return;
+	s->path = bytes;
+	s->path_len = r->peer_len;
+	s->path_cut = r->peer_len == sizeof(r->peer);
+}
+
 /* What is open at the end: peer and kind from the recording's table. */
 void fr_build_sock_end(struct build *b)
 {
@@ -172,5 +182,7 @@ void fr_build_sock_end(struct build *b)
 			fr_build_sock_peer(b, s, r.peer,
 					   r.peer_len < sizeof(r.peer) ? r.peer_len
 								       : sizeof(r.peer));
+		if (r.x_kind == FR_FD_FILE || r.x_kind == FR_FD_UNKNOWN || r.x_kind == FR_FD_OTHER)
+			path_of(s, &r, v->data + fd * sizeof(r) + offsetof(struct fr_fd_rec, peer));
 	}
 }
