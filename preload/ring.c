@@ -20,46 +20,35 @@
 
 #include "config.h"
 #include "sys.h"
+#include "tier_ring.h"
 #include "watch.h"
 
-#define FIRST_CHUNKS 32u /* are used before any is used again, however old they are */
-
-struct tier {
-	_Atomic uint64_t seq; /* fillings so far */
-	_Atomic uint32_t at; /* chunk taken last */
-	_Atomic uint32_t n; /* chunks in the ring: the first n of the section */
-	_Atomic uint32_t max;
-	_Atomic uint32_t *after; /* by chunk: the next one in the ring; private memory */
-	uint32_t links; /* entries of after[] */
-	uint32_t size; /* bytes of a chunk */
-	enum fr_section_id section;
-};
-
-static struct tier tiers[FR_TIERS] = {
+struct fr_tier_ring fr_tier_rings[FR_TIERS] = {
 	[FR_TIER_RARE] = {.size = FR_CHUNK_RARE, .section = FR_SEC_CHUNKS_RARE},
 	[FR_TIER_DENSE] = {.size = FR_CHUNK_DENSE, .section = FR_SEC_CHUNKS_DENSE},
 };
 
 static struct fr_chunk *chunk_at(enum fr_tier tier, uint32_t i)
 {
-	return (struct fr_chunk *)(fr_region.chunks[tier].base + (size_t)i * tiers[tier].size);
+	return (struct fr_chunk *)(fr_region.chunks[tier].base +
+				   (size_t)i * fr_tier_rings[tier].size);
 }
 
 /* Pages for the first N chunks. */
 static bool have(enum fr_tier tier, uint32_t n)
 {
-	size_t end = (size_t)n * tiers[tier].size;
+	size_t end = (size_t)n * fr_tier_rings[tier].size;
 
 	if (!fr_span_need(&fr_region.chunks[tier], end))
 		return false;
-	fr_section_used(tiers[tier].section, end);
+	fr_section_used(fr_tier_rings[tier].section, end);
 	return true;
 }
 
 /* A ring of one chunk. Without memory for that the tier stays empty, and its events are counted. */
 static void ring_init(enum fr_tier tier)
 {
-	struct tier *r = &tiers[tier];
+	struct fr_tier_ring *r = &fr_tier_rings[tier];
 	uint32_t max = (uint32_t)(fr_region.chunks[tier].size / r->size);
 
 	if (r->links < max) { /* a forked child has its parent's */
@@ -109,7 +98,7 @@ static bool claim(struct fr_chunk *c)
 /* Links a fresh chunk, claimed already, behind AT. NULL: there are no more to be had. */
 static struct fr_chunk *grow(enum fr_tier tier, uint32_t at)
 {
-	struct tier *r = &tiers[tier];
+	struct fr_tier_ring *r = &fr_tier_rings[tier];
 	uint32_t i = atomic_load(&r->n), next;
 
 	do {
@@ -135,7 +124,7 @@ static struct fr_chunk *grow(enum fr_tier tier, uint32_t at)
  */
 static struct fr_chunk *take(enum fr_tier tier, uint64_t ticks)
 {
-	struct tier *r = &tiers[tier];
+	struct fr_tier_ring *r = &fr_tier_rings[tier];
 	uint32_t n = atomic_load(&r->n);
 	bool may_grow = n < atomic_load(&r->max);
 
@@ -143,7 +132,7 @@ static struct fr_chunk *take(enum fr_tier tier, uint64_t ticks)
 		uint32_t at = atomic_load(&r->at);
 		uint32_t next = atomic_load(&r->after[at]);
 		struct fr_chunk *c = chunk_at(tier, next);
-		bool young = is_closed(c) && (n < FIRST_CHUNKS || !is_old(c, ticks));
+		bool young = is_closed(c) && (n < FR_FIRST_CHUNKS || !is_old(c, ticks));
 
 		if (may_grow && (young || t >= n)) {
 			c = grow(tier, at);
@@ -179,7 +168,8 @@ static void open_chunk(struct fr_thread *t, struct fr_chunk *c, enum fr_tier tie
 	c->last = 0;
 	c->first_event = w->events;
 	__atomic_store_n(&c->x_committed, 0, __ATOMIC_RELAXED);
-	__atomic_store_n(&c->x_seq, atomic_fetch_add(&tiers[tier].seq, 1) + 1, __ATOMIC_RELEASE);
+	__atomic_store_n(&c->x_seq, atomic_fetch_add(&fr_tier_rings[tier].seq, 1) + 1,
+			 __ATOMIC_RELEASE);
 	memset(w->stack, 0, sizeof(w->stack));
 	memset(w->obj, 0, sizeof(w->obj));
 	memset(w->ptr, 0, sizeof(w->ptr));
@@ -187,7 +177,7 @@ static void open_chunk(struct fr_thread *t, struct fr_chunk *c, enum fr_tier tie
 	w->last = ticks;
 	w->chunk = c;
 	w->p = (uint8_t *)(c + 1);
-	w->limit = (uint8_t *)c + tiers[tier].size - FR_EVENT_FIXED_MAX;
+	w->limit = (uint8_t *)c + fr_tier_rings[tier].size - FR_EVENT_FIXED_MAX;
 }
 
 bool fr_chunk_next(struct fr_thread *t, enum fr_tier tier, uint64_t ticks)

@@ -252,9 +252,7 @@ struct fr_fd_rec {
 	uint32_t stack; /* who opened it, 0 = unknown */
 	uint16_t peer_len;
 	uint16_t x_connecting; /* 1: a connect is under way, since `since` */
-	/* Sockets: struct sockaddr of the peer, cut to 40 bytes. Files: the last 40 of their path.
-	 */
-	uint8_t peer[40];
+	uint8_t peer[40]; /* struct sockaddr of a socket's peer, or the end of a file's path */
 };
 
 /* Lifetime totals of a lock, made when it was first contended (or initialised, at level full). */

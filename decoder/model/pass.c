@@ -294,6 +294,37 @@ static void lock_event(struct build *b, const struct event *e)
 	}
 }
 
+/* Sockets, files, pipes: what their numbers stand for, and what went through them. */
+static void see_descriptor(struct build *b, const struct event *e)
+{
+	switch (e->kind) {
+	case FR_EV_NET_SEND:
+	case FR_EV_NET_RECV:
+		b->m->threads[e->thread].moved_fd = (int64_t)e->arg[0];
+		b->m->threads[e->thread].moved_ns = e->t_ns;
+		fr_build_net(b, e);
+		break;
+	case FR_EV_NET_SOCKET:
+	case FR_EV_NET_CONNECT:
+	case FR_EV_NET_CONNECTED:
+	case FR_EV_NET_LISTEN:
+	case FR_EV_NET_ACCEPT:
+	case FR_EV_NET_CLOSE:
+		fr_build_net(b, e);
+		break;
+	case FR_EV_FD_OPEN:
+	case FR_EV_FD_CLOSE:
+	case FR_EV_FD_DUP:
+	case FR_EV_FD_PAIR:
+	case FR_EV_FD_MAKE:
+	case FR_EV_FD_RECEIVED:
+	case FR_EV_IO_READ:
+	case FR_EV_IO_WRITE:
+		fr_build_fd(b, e);
+		break;
+	}
+}
+
 static void see(struct build *b, const struct event *e)
 {
 	const struct span_row *r = &rows[e->kind & 127];
@@ -336,30 +367,8 @@ static void see(struct build *b, const struct event *e)
 		if (!e->arg[2])
 			fr_build_opened(b, e, SPAN_ONCE);
 		break;
-	case FR_EV_NET_SEND:
-	case FR_EV_NET_RECV:
-		b->m->threads[e->thread].moved_fd = (int64_t)e->arg[0];
-		b->m->threads[e->thread].moved_ns = e->t_ns;
-		fr_build_net(b, e);
-		break;
-	case FR_EV_NET_SOCKET:
-	case FR_EV_NET_CONNECT:
-	case FR_EV_NET_CONNECTED:
-	case FR_EV_NET_LISTEN:
-	case FR_EV_NET_ACCEPT:
-	case FR_EV_NET_CLOSE:
-		fr_build_net(b, e);
-		break;
-	case FR_EV_FD_OPEN:
-	case FR_EV_FD_CLOSE:
-	case FR_EV_FD_DUP:
-	case FR_EV_FD_PAIR:
-	case FR_EV_FD_MAKE:
-	case FR_EV_FD_RECEIVED:
-	case FR_EV_IO_READ:
-	case FR_EV_IO_WRITE:
-		fr_build_fd(b, e);
-		break;
+	default:
+		see_descriptor(b, e);
 	}
 }
 

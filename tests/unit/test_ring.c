@@ -9,12 +9,18 @@
 
 #include <cmocka.h>
 
-#include "preload/ring.c" /* NOLINT(bugprone-suspicious-include): its tiers are looked at */
+#include "preload/config.h"
+#include "preload/ring.h"
+#include "preload/sys.h"
+#include "preload/tier_ring.h"
+#include "preload/watch.h"
 
 #define SECOND 1000000u /* ticks */
 #define HOUR (3600ull * SECOND)
 #define MAX_CHUNKS 4096u
 
+enum fr_sys_filter fr_sys_filter;
+int fr_sys_own_pid;
 struct fr_region fr_region;
 struct fr_config fr_config;
 struct fr_clock fr_clock = {.per_second = SECOND, .next_pair = UINT64_MAX};
@@ -22,6 +28,12 @@ uint64_t fr_control_seen;
 static size_t pages_end; /* bytes that the kernel gives */
 static uint64_t drops[FR_DROP_MAX];
 static struct fr_control control;
+
+bool fr_sys_let_through(long nr)
+{
+	(void)nr;
+	return true;
+}
 
 uint64_t fr_clock_from_ns(uint64_t ns)
 {
@@ -67,8 +79,8 @@ static void begin(uint32_t n)
 	for (int i = 0; i < FR_TIERS; i++) {
 		struct fr_span *s = &fr_region.chunks[i];
 
-		s->size = (size_t)n * tiers[i].size;
-		s->base = calloc(n, tiers[i].size);
+		s->size = (size_t)n * fr_tier_rings[i].size;
+		s->base = calloc(n, fr_tier_rings[i].size);
 		atomic_store(&s->ready, 0);
 	}
 	pages_end = SIZE_MAX;
@@ -83,8 +95,9 @@ static void end(void)
 {
 	for (int i = 0; i < FR_TIERS; i++) {
 		free(fr_region.chunks[i].base);
-		fr_sys_munmap(tiers[i].after, tiers[i].links * sizeof(*tiers[i].after));
-		tiers[i].links = 0;
+		fr_sys_munmap(fr_tier_rings[i].after,
+			      fr_tier_rings[i].links * sizeof(*fr_tier_rings[i].after));
+		fr_tier_rings[i].links = 0;
 	}
 }
 
@@ -103,13 +116,20 @@ static void thread_free(struct fr_thread *t)
 	free(t);
 }
 
+static const struct fr_chunk *chunk_at(enum fr_tier tier, uint32_t i)
+{
+	const void *p = fr_region.chunks[tier].base + (size_t)i * fr_tier_rings[tier].size;
+
+	return p;
+}
+
 struct before {
 	uint64_t seq, last;
 };
 
 static void remember(struct before *b)
 {
-	for (uint32_t i = 0; i < tiers[FR_TIER_DENSE].n; i++)
+	for (uint32_t i = 0; i < fr_tier_rings[FR_TIER_DENSE].n; i++)
 		b[i] = (struct before){chunk_at(FR_TIER_DENSE, i)->x_seq,
 				       chunk_at(FR_TIER_DENSE, i)->last};
 }
@@ -121,12 +141,12 @@ static void remember(struct before *b)
 static uint64_t next(struct fr_thread *t, uint64_t ticks, bool is_short)
 {
 	static struct before was[MAX_CHUNKS];
-	uint32_t n = tiers[FR_TIER_DENSE].n, i;
+	uint32_t n = fr_tier_rings[FR_TIER_DENSE].n, i;
 	struct before *b;
 
 	if (t->w[FR_TIER_DENSE].chunk)
 		t->w[FR_TIER_DENSE].last = ticks;
-	close_chunk(&t->w[FR_TIER_DENSE]);
+	fr_chunk_close_all(t);
 	remember(was);
 	assert_true(fr_chunk_next(t, FR_TIER_DENSE, ticks));
 	i = (uint32_t)((uint8_t *)t->w[FR_TIER_DENSE].chunk -
@@ -161,13 +181,13 @@ static void test_burst_in_the_middle_of_a_round(void **state)
 	(void)state;
 	begin(MAX_CHUNKS);
 	now = burst(t, now, 40, 4000, false); /* a chunk in 100 s */
-	assert_int_equal(tiers[FR_TIER_DENSE].n, FIRST_CHUNKS);
+	assert_int_equal(fr_tier_rings[FR_TIER_DENSE].n, FR_FIRST_CHUNKS);
 	for (int i = 0; i < 5; i++) {
 		now = burst(t, now, 20, 1, false);
 		now = burst(t, now, 7, 700, false);
 		now = burst(t, now, 1000, 20, false);
 	}
-	assert_in_range(tiers[FR_TIER_DENSE].n, 500, 600); /* 10 s of 50 a second */
+	assert_in_range(fr_tier_rings[FR_TIER_DENSE].n, 500, 600); /* 10 s of 50 a second */
 	thread_free(t);
 	end();
 }
@@ -176,14 +196,15 @@ static void test_idle_for_an_hour_then_busy(void **state)
 {
 	struct fr_thread *t = thread(1);
 	uint64_t now = burst(t, (begin(MAX_CHUNKS), HOUR), 2000, 20, false);
-	uint32_t n = tiers[FR_TIER_DENSE].n;
+	uint32_t n = fr_tier_rings[FR_TIER_DENSE].n;
 
 	(void)state;
 	assert_in_range(n, 1000, 1100);
 	now = burst(t, now + HOUR, 900, 9, false);
-	assert_int_equal(tiers[FR_TIER_DENSE].n, n); /* what was there an hour ago is used again */
+	assert_int_equal(fr_tier_rings[FR_TIER_DENSE].n,
+			 n); /* what was there an hour ago is used again */
 	burst(t, now + 24 * HOUR, 2000, 20, false);
-	assert_in_range(tiers[FR_TIER_DENSE].n, n, 1100);
+	assert_in_range(fr_tier_rings[FR_TIER_DENSE].n, n, 1100);
 	thread_free(t);
 	end();
 }
@@ -196,7 +217,7 @@ static void test_maximum(void **state)
 	(void)state;
 	begin(64);
 	now = burst(t, HOUR, 1000, 10, true);
-	assert_int_equal(tiers[FR_TIER_DENSE].n, 64);
+	assert_int_equal(fr_tier_rings[FR_TIER_DENSE].n, 64);
 	age = next(t, now + SECOND / 100, true);
 	assert_in_range(age, 62 * SECOND / 100, 64 * SECOND / 100); /* all 64 are the window */
 	thread_free(t);
@@ -211,7 +232,7 @@ static void test_kernel_gives_no_more(void **state)
 	begin(MAX_CHUNKS);
 	pages_end = 40 * FR_CHUNK_DENSE;
 	burst(t, HOUR, 1000, 10, true);
-	assert_int_equal(tiers[FR_TIER_DENSE].n, 40);
+	assert_int_equal(fr_tier_rings[FR_TIER_DENSE].n, 40);
 	thread_free(t);
 	end();
 }
@@ -234,7 +255,7 @@ static void test_open_chunks_stay(void **state)
 		assert_int_equal(open[i]->x_state, FR_CHUNK_OPEN);
 		thread_free(idle[i]);
 	}
-	assert_int_equal(tiers[FR_TIER_DENSE].n, 64);
+	assert_int_equal(fr_tier_rings[FR_TIER_DENSE].n, 64);
 	thread_free(t);
 	end();
 }
