@@ -226,6 +226,7 @@ void fr_process_started(void)
 	if (off || !fr_region.hdr)
 		return;
 	fr_region.hdr->unwind_kind = fr_stack_upgrade((enum fr_unwind_kind)fr_config.unwind);
+	fr_real_look();
 	fr_region_describe();
 	at_quick_exit(fr_process_end);
 	errno = saved;

@@ -23,6 +23,28 @@ const struct fr_hook_row fr_hook_rows[] = {
 #undef HOOK
 const unsigned int fr_hook_count = sizeof(fr_hook_rows) / sizeof(*fr_hook_rows);
 
+/* Where the host's calls of ROW's function go, if it is not here; else NULL. */
+static void *first_in_line(const struct fr_hook_row *row)
+{
+	extern const char __ehdr_start[] __attribute__((visibility("hidden")));
+	extern const char _end[] __attribute__((visibility("hidden")));
+	char *fn = dlsym(RTLD_DEFAULT, row->name);
+
+	return fn >= __ehdr_start && fn < _end ? NULL : fn;
+}
+
+void *fr_hook_shadows[FR_HOOK_MAX];
+
+void fr_real_look(void)
+{
+	for (unsigned int i = 0; i < fr_hook_count; i++) {
+		const struct fr_hook_row *row = &fr_hook_rows[i];
+
+		if (row->version[0] != '@')
+			fr_hook_shadows[row->id] = first_in_line(row);
+	}
+}
+
 static void resolve(const struct fr_hook_row *row)
 {
 	void *fn = NULL;

@@ -127,6 +127,14 @@ enum fr_hook {
  */
 void fr_real_resolve(void);
 
+/*
+ * Looks which hooks the host never calls, because the program itself, or an object before us, has a
+ * function of that name: an allocator linked in, say. Once, when the program starts: takes the
+ * loader's lock. By hook id; NULL = we are first.
+ */
+void fr_real_look(void);
+extern void *fr_hook_shadows[FR_HOOK_MAX];
+
 /* One row per hook, in the order of hooks.def. */
 struct fr_hook_row {
 	const char *name;

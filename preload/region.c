@@ -467,6 +467,10 @@ static void describe_hooks(struct fr_hook_rec *recs)
 		rec->klass = row->klass;
 		rec->provider = (uint64_t)fr_real_slot(row);
 		rec->taken = rec->provider != 0;
+		if (fr_hook_shadows[row->id]) {
+			rec->provider = (uint64_t)fr_hook_shadows[row->id];
+			rec->flags = FR_HOOK_SHADOWED;
+		}
 		if (rec->id >= top)
 			top = rec->id + 1;
 	}

@@ -402,9 +402,11 @@ struct fr_hook_rec {
 	uint32_t id;
 	uint32_t taken; /* 1 = real function found; 0 = this libc has none */
 	uint32_t klass;
-	uint32_t reserved;
+	uint32_t flags; /* FR_HOOK_... */
 	uint64_t provider; /* address of the real function: which module provides it */
 };
+/* The host's calls go to another object's function of that name; provider is that one. */
+#define FR_HOOK_SHADOWED 1u
 
 /* ---- control ------------------------------------------------------------------------------ */
 

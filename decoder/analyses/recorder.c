@@ -101,6 +101,29 @@ static void tell_header(struct tale *t)
 		    "not have survived a kill; set FR_DIR");
 }
 
+/* Functions whose calls never come by: an allocator linked into the program, say. */
+static void tell_shadowed(struct tale *t)
+{
+	const struct section_view *v = &t->a->m->rec->sec[FR_SEC_HOOKS];
+	const struct fr_hook_rec *r;
+	struct sbuf names = {0};
+	uint64_t at;
+
+	for (at = 0; v->data && v->record_size <= v->size - at; at += v->record_size) {
+		r = (const struct fr_hook_rec *)(v->data + at);
+		if (!(r->flags & FR_HOOK_SHADOWED) || !r->name[0])
+			continue;
+		fr_sbuf_str(&names, names.n ? ", " : "");
+		fr_sbuf_text(&names, r->name, strnlen(r->name, sizeof(r->name)));
+	}
+	if (names.n)
+		say(t, SEVERITY_INFO,
+		    fr_name_fmt(t->a->names,
+				"calls of %s are not seen: the program or a library has its own",
+				fr_sbuf_cstr(&names)));
+	fr_sbuf_free(&names);
+}
+
 /* Lines "FR_NAME=value" state settings in force; the others are refusals and limits. */
 static void tell_notes(struct tale *t)
 {
@@ -204,6 +227,7 @@ enum rule_result fr_rule_recorder(struct analysis *a)
 	tell_header(&t);
 	tell_drops(&t);
 	tell_notes(&t);
+	tell_shadowed(&t);
 	tell_window(&t);
 	tell_symbols(&t);
 	if (!t.f)

@@ -71,7 +71,7 @@ static void add_name(struct sbuf *b, const struct fr_hook_rec *r)
 static void hooks(struct call *c, bool all)
 {
 	const struct section_view *v = &c->rec->sec[FR_SEC_HOOKS];
-	struct sbuf missing = {0}, foreign = {0};
+	struct sbuf missing = {0}, foreign = {0}, shadowed = {0};
 	size_t n = 0, n_missing = 0;
 
 	for (uint64_t at = 0; v->data && v->record_size <= v->size - at; at += v->record_size) {
@@ -85,6 +85,10 @@ static void hooks(struct call *c, bool all)
 		if (!r->taken) {
 			n_missing++;
 			add_name(&missing, r);
+		} else if (r->flags & FR_HOOK_SHADOWED) {
+			add_name(&shadowed, r);
+			fr_sbuf_char(&shadowed, '=');
+			fr_sbuf_text(&shadowed, base ? base + 1 : "?", base ? strlen(base + 1) : 1);
 		} else if (base && strncmp(base, "/libc.", 6) && strncmp(base, "/libpthread", 11)) {
 			add_name(&foreign, r);
 			fr_sbuf_char(&foreign, '=');
@@ -92,12 +96,16 @@ static void hooks(struct call *c, bool all)
 		}
 	}
 	fprintf(c->out, "\n%zu of %zu hooks taken\n", n - n_missing, n);
+	if (shadowed.n)
+		fprintf(c->out, "  not seen, calls go to another function of that name:%s\n",
+			fr_sbuf_cstr(&shadowed));
 	if (foreign.n)
 		fprintf(c->out, "  not served by libc:%s\n", fr_sbuf_cstr(&foreign));
 	if (n_missing && all)
 		fprintf(c->out, "  not taken, this libc has no such function:%s\n",
 			fr_sbuf_cstr(&missing));
 	fr_sbuf_free(&missing);
+	fr_sbuf_free(&shadowed);
 	fr_sbuf_free(&foreign);
 }
 

@@ -256,10 +256,18 @@ static json_t *notes(const struct recording *rec)
 	return a;
 }
 
+/* Which object's function the host calls instead. */
+static json_t *shadow(const struct recording *rec, const struct fr_hook_rec *r)
+{
+	const struct rec_module *m = fr_recording_module(rec, r->provider, 0);
+
+	return fr_json_text(m ? m->path : NULL);
+}
+
 static json_t *hooks(const struct recording *rec)
 {
 	const struct section_view *v = &rec->sec[FR_SEC_HOOKS];
-	json_t *o = json_object(), *missing = json_array();
+	json_t *o = json_object(), *missing = json_array(), *shadowed = json_object();
 	uint64_t taken = 0;
 
 	for (uint64_t at = 0; v->data && v->record_size <= v->size - at; at += v->record_size) {
@@ -268,12 +276,15 @@ static json_t *hooks(const struct recording *rec)
 		if (!r->name[0])
 			continue;
 		taken += r->taken != 0;
+		if (r->flags & FR_HOOK_SHADOWED)
+			json_object_set_new(shadowed, r->name, shadow(rec, r));
 		if (!r->taken)
 			json_array_append_new(
 				missing, fr_json_bytes(r->name, strnlen(r->name, sizeof(r->name))));
 	}
 	set_u64(o, "taken", taken);
 	json_object_set_new(o, "not_taken", missing);
+	json_object_set_new(o, "shadowed", shadowed);
 	return o;
 }
 

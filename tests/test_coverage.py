@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: MIT
+"""Coverage: for each hook whether it took, and what could not be seen."""
+
+import json
+import re
+
+import fr
+
+MALLOC = {"malloc", "free", "calloc", "realloc"}
+
+
+def rows():
+    """Names of hooks.def; those of libssl are found later."""
+    text = (fr.TOP / "preload/hooks.def").read_text()
+    return re.findall(r'^HOOK\(\d+, *(\w+), *\w+, *"(.*)"\)', text, re.M)
+
+
+def recorded(full, name, *args, **settings):
+    p = full.run(fr.TARGETS / name, *args, **settings)
+    recording = full.snapshot(p)
+    return p, fr.read("info", recording), recording
+
+
+def recorder_text(recording):
+    return json.dumps(fr.findings(fr.read("report", recording), "recorder"))
+
+
+def test_every_hook_takes_in_a_plain_program(full):
+    _, info, recording = recorded(full, "sync")
+    names = [n for n, version in rows() if version != "@libssl"]
+    assert info["hooks"]["shadowed"] == {} and len(names) > 200
+    missing = set(info["hooks"]["not_taken"])
+    assert info["hooks"]["taken"] >= len(names) - len(missing)
+    assert not missing & {"malloc", "pthread_mutex_lock", "connect", "read", "renameat2"}
+    assert "not seen" not in fr.fr("info", recording).out
+    assert "are not seen" not in recorder_text(recording)
+
+
+def test_allocator_linked_in(full):
+    """Its calls are not in the recording: said by name, with the object that has them."""
+    p, info, recording = recorded(full, "own_malloc")
+    assert json.loads(p.lines[0])["own"] == 200
+    shadowed = info["hooks"]["shadowed"]
+    assert set(shadowed) == MALLOC
+    assert {path.rsplit("/", 1)[-1] for path in shadowed.values()} == {"own_malloc"}
+    assert not [e for e in fr.read("events", recording) if e["event"] == "mem.alloc"]
+    assert "malloc=own_malloc" in fr.fr("info", recording).out
+    text = recorder_text(recording)
+    assert "are not seen" in text and all(name in text for name in MALLOC)
+
+
+def test_without_libunwind(full):
+    """Stacks by frame pointers, or none: the header and the report say so."""
+    _, info, recording = recorded(full, "sync", FR_UNWIND="caller")
+    assert info["header"]["unwind"] == "caller only"
+    assert "stacks have one frame only" in recorder_text(recording)
+    _, info, recording = recorded(full, "sync", FR_UNWIND="fp")
+    assert info["header"]["unwind"] == "frame pointers"
+    assert "frame pointers only" in recorder_text(recording)
