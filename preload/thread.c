@@ -270,8 +270,9 @@ static void fill_record(struct fr_thread *t, const struct fr_thread_origin *o)
 	r->start = fr_clock_ticks();
 	r->stack_lo = t->stack_lo;
 	r->stack_hi = t->stack_hi;
+	__atomic_store_n(&r->x_life, FR_THREAD_LIVE, __ATOMIC_SEQ_CST);
+	/* only now: who names this thread from outside either finds it alive or did so before */
 	fr_sys2(SYS_prctl, PR_GET_NAME, r->name);
-	__atomic_store_n(&r->x_life, FR_THREAD_LIVE, __ATOMIC_RELEASE);
 }
 
 uint32_t fr_thread_tid(void)

@@ -405,8 +405,7 @@ struct fr_hook_rec {
 	uint32_t flags; /* FR_HOOK_... */
 	uint64_t provider; /* address of the real function: which module provides it */
 };
-/* The host's calls go to another object's function of that name; provider is that one. */
-#define FR_HOOK_SHADOWED 1u
+#define FR_HOOK_SHADOWED 1u /* the host's calls go to another function: provider is that one */
 
 /* ---- control ------------------------------------------------------------------------------ */
 
@@ -443,8 +442,7 @@ struct fr_control {
 	uint64_t x_answer;
 	uint32_t x_refused; /* 1 = the last request made no sense and changed nothing */
 	uint32_t n_rules;
-	uint64_t x_suppressed; /* thresholds crossed without a snapshot: FR_TRIGGER_MAX, FR_COOLDOWN
-				*/
+	uint64_t x_suppressed; /* over a limit, no snapshot: FR_TRIGGER_MAX, FR_COOLDOWN */
 	uint8_t configured[16]; /* levels as they were at the start */
 	uint64_t hash; /* fr_settings_hash() of wanted */
 	struct fr_settings wanted;

@@ -335,13 +335,9 @@ static void see(struct build *b, const struct event *e)
 		span_add(b, e, r);
 	switch (e->kind) {
 	case FR_EV_THREAD_START:
-		fr_build_started(b, e);
-		break;
 	case FR_EV_THREAD_CREATE:
-		fr_build_created(b, e);
-		break;
 	case FR_EV_THREAD_EXIT:
-		b->m->threads[e->thread].exit_event = e->id;
+		fr_build_thread_event(b, e);
 		break;
 	case FR_EV_MUTEX_LOCK:
 	case FR_EV_MUTEX_UNLOCK:

@@ -85,7 +85,7 @@ void fr_build_opened(struct build *b, const struct event *e, enum span_kind kind
  * A create and the start of its thread come in either order. The same handle may have been another
  * thread's before: that one has its own create.
  */
-void fr_build_created(struct build *b, const struct event *e)
+static void created(struct build *b, const struct event *e)
 {
 	uint32_t thread = fr_build_handle(b, e->arg[0]);
 	struct thread *t = thread == MODEL_NONE ? NULL : &b->m->threads[thread];
@@ -99,7 +99,7 @@ void fr_build_created(struct build *b, const struct event *e)
 	b->creates[e->thread] = (struct created){e->arg[0], e->id};
 }
 
-void fr_build_started(struct build *b, const struct event *e)
+static void started(struct build *b, const struct event *e)
 {
 	struct thread *t = &b->m->threads[e->thread];
 	struct created *c = t->creator == MODEL_NONE ? NULL : &b->creates[t->creator];
@@ -109,6 +109,16 @@ void fr_build_started(struct build *b, const struct event *e)
 		c->handle = 0;
 	}
 	fr_build_handle_set(b, e->arg[0], e->thread);
+}
+
+void fr_build_thread_event(struct build *b, const struct event *e)
+{
+	if (e->kind == FR_EV_THREAD_START)
+		started(b, e);
+	else if (e->kind == FR_EV_THREAD_CREATE)
+		created(b, e);
+	else
+		b->m->threads[e->thread].exit_event = e->id;
 }
 
 const struct span *fr_model_span(const struct model *m, uint64_t event)
