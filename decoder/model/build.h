@@ -81,8 +81,7 @@ void fr_build_handle_set(struct build *b, uint64_t handle, uint32_t thread);
 
 /* wakers.c */
 void fr_build_woken(struct build *b, struct span *s); /* S has just been made */
-void fr_build_signalled(struct build *b, const struct event *e, enum span_kind kind);
-void fr_build_opened(struct build *b, const struct event *e, enum span_kind kind);
+void fr_build_sync_event(struct build *b, const struct event *e); /* signal, post, barrier, once */
 void fr_build_thread_event(struct build *b, const struct event *e); /* start, create, exit */
 /*
  * BY ended waits for OBJECT that stand before its own event, and ended at FROM_NS or later. KINDS:

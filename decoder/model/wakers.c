@@ -44,7 +44,7 @@ void fr_build_woken(struct build *b, struct span *s)
 	}
 }
 
-void fr_build_signalled(struct build *b, const struct event *e, enum span_kind kind)
+static void signalled(struct build *b, const struct event *e, enum span_kind kind)
 {
 	uint32_t lock = fr_build_lock(b, e->arg[0]);
 
@@ -70,7 +70,7 @@ void fr_build_woke_earlier(struct build *b, unsigned int kinds, uint32_t object,
 }
 
 /* A barrier's last comer opened it when its call began; a once is open when its function ends. */
-void fr_build_opened(struct build *b, const struct event *e, enum span_kind kind)
+static void opened(struct build *b, const struct event *e, enum span_kind kind)
 {
 	uint64_t came = e->t_ns - (e->arg[1] < e->t_ns ? e->arg[1] : e->t_ns);
 	uint32_t object = fr_build_lock(b, e->arg[0]);
@@ -79,6 +79,18 @@ void fr_build_opened(struct build *b, const struct event *e, enum span_kind kind
 		return;
 	b->lp[object].by = (struct wake){kind == SPAN_ONCE ? e->t_ns : came, e->id, e->thread};
 	fr_build_woke_earlier(b, 1u << kind, object, came, &b->lp[object].by);
+}
+
+void fr_build_sync_event(struct build *b, const struct event *e)
+{
+	if (e->kind == FR_EV_SEM_POST)
+		signalled(b, e, SPAN_SEM);
+	else if (e->kind == FR_EV_COND_SIGNAL || e->kind == FR_EV_COND_BROADCAST)
+		signalled(b, e, SPAN_COND);
+	else if (e->kind == FR_EV_BARRIER_WAIT && e->arg[2]) /* the last to come */
+		opened(b, e, SPAN_BARRIER);
+	else if (e->kind == FR_EV_ONCE && !e->arg[2]) /* it did not wait: it ran the function */
+		opened(b, e, SPAN_ONCE);
 }
 
 /*
