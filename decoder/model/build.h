@@ -81,8 +81,10 @@ void fr_build_handle_set(struct build *b, uint64_t handle, uint32_t thread);
 
 /* wakers.c */
 void fr_build_woken(struct build *b, struct span *s); /* S has just been made */
-void fr_build_sync_event(struct build *b, const struct event *e); /* signal, post, barrier, once */
-void fr_build_thread_event(struct build *b, const struct event *e); /* start, create, exit */
+void fr_build_signalled(struct build *b, const struct event *e, enum span_kind kind);
+void fr_build_opened(struct build *b, const struct event *e, enum span_kind kind);
+void fr_build_created(struct build *b, const struct event *e);
+void fr_build_started(struct build *b, const struct event *e);
 /*
  * BY ended waits for OBJECT that stand before its own event, and ended at FROM_NS or later. KINDS:
  * a bit for each kind of span.

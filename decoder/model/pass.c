@@ -335,66 +335,13 @@ static void see(struct build *b, const struct event *e)
 		span_add(b, e, r);
 	switch (e->kind) {
 	case FR_EV_THREAD_START:
+		fr_build_started(b, e);
+		break;
 	case FR_EV_THREAD_CREATE:
+		fr_build_created(b, e);
+		break;
 	case FR_EV_THREAD_EXIT:
-		fr_build_thread_event(b, e);
-		break;
-	case FR_EV_MUTEX_LOCK:
-	case FR_EV_MUTEX_UNLOCK:
-	case FR_EV_RWLOCK_RDLOCK:
-	case FR_EV_RWLOCK_WRLOCK:
-	case FR_EV_RWLOCK_UNLOCK:
-	case FR_EV_SPIN_LOCK:
-	case FR_EV_SPIN_UNLOCK:
-		lock_event(b, e);
-		break;
-	case FR_EV_COND_SIGNAL:
-	case FR_EV_COND_BROADCAST:
-	case FR_EV_SEM_POST:
-	case FR_EV_BARRIER_WAIT:
-	case FR_EV_ONCE:
-		fr_build_sync_event(b, e);
-		break;
-	case FR_EV_NET_SEND:
-	case FR_EV_NET_RECV:
-		b->m->threads[e->thread].moved_fd = (int64_t)e->arg[0];
-		b->m->threads[e->thread].moved_ns = e->t_ns;
-		fr_build_net(b, e);
-		break;
-	case FR_EV_NET_SOCKET:
-	case FR_EV_NET_CONNECT:
-	case FR_EV_NET_CONNECTED:
-	case FR_EV_NET_LISTEN:
-	case FR_EV_NET_ACCEPT:
-	case FR_EV_NET_CLOSE:
-		fr_build_net(b, e);
-		break;
-	case FR_EV_FD_OPEN:
-	case FR_EV_FD_CLOSE:
-	case FR_EV_FD_DUP:
-	case FR_EV_FD_PAIR:
-	case FR_EV_FD_MAKE:
-	case FR_EV_FD_RECEIVED:
-	case FR_EV_IO_READ:
-	case FR_EV_IO_WRITE:
-		fr_build_fd(b, e);
-		break;
-	}
-}
-
-static void see(struct build *b, const struct event *e)
-{
-	const struct span_row *r = &rows[e->kind & 127];
-
-	b->m->kinds[e->kind & 127]++;
-	remember(&b->m->threads[e->thread], e);
-	if (r->kind && e->arg[r->dur] >= r->min_ns)
-		span_add(b, e, r);
-	switch (e->kind) {
-	case FR_EV_THREAD_START:
-	case FR_EV_THREAD_CREATE:
-	case FR_EV_THREAD_EXIT:
-		fr_build_thread_event(b, e);
+		b->m->threads[e->thread].exit_event = e->id;
 		break;
 	case FR_EV_MUTEX_LOCK:
 	case FR_EV_MUTEX_UNLOCK:

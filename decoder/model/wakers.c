@@ -44,7 +44,7 @@ void fr_build_woken(struct build *b, struct span *s)
 	}
 }
 
-static void signalled(struct build *b, const struct event *e, enum span_kind kind)
+void fr_build_signalled(struct build *b, const struct event *e, enum span_kind kind)
 {
 	uint32_t lock = fr_build_lock(b, e->arg[0]);
 
@@ -70,7 +70,7 @@ void fr_build_woke_earlier(struct build *b, unsigned int kinds, uint32_t object,
 }
 
 /* A barrier's last comer opened it when its call began; a once is open when its function ends. */
-static void opened(struct build *b, const struct event *e, enum span_kind kind)
+void fr_build_opened(struct build *b, const struct event *e, enum span_kind kind)
 {
 	uint64_t came = e->t_ns - (e->arg[1] < e->t_ns ? e->arg[1] : e->t_ns);
 	uint32_t object = fr_build_lock(b, e->arg[0]);
@@ -81,23 +81,11 @@ static void opened(struct build *b, const struct event *e, enum span_kind kind)
 	fr_build_woke_earlier(b, 1u << kind, object, came, &b->lp[object].by);
 }
 
-void fr_build_sync_event(struct build *b, const struct event *e)
-{
-	if (e->kind == FR_EV_SEM_POST)
-		signalled(b, e, SPAN_SEM);
-	else if (e->kind == FR_EV_COND_SIGNAL || e->kind == FR_EV_COND_BROADCAST)
-		signalled(b, e, SPAN_COND);
-	else if (e->kind == FR_EV_BARRIER_WAIT && e->arg[2]) /* the last to come */
-		opened(b, e, SPAN_BARRIER);
-	else if (e->kind == FR_EV_ONCE && !e->arg[2]) /* it did not wait: it ran the function */
-		opened(b, e, SPAN_ONCE);
-}
-
 /*
  * A create and the start of its thread come in either order. The same handle may have been another
  * thread's before: that one has its own create.
  */
-static void created(struct build *b, const struct event *e)
+void fr_build_created(struct build *b, const struct event *e)
 {
 	uint32_t thread = fr_build_handle(b, e->arg[0]);
 	struct thread *t = thread == MODEL_NONE ? NULL : &b->m->threads[thread];
@@ -111,7 +99,7 @@ static void created(struct build *b, const struct event *e)
 	b->creates[e->thread] = (struct created){e->arg[0], e->id};
 }
 
-static void started(struct build *b, const struct event *e)
+void fr_build_started(struct build *b, const struct event *e)
 {
 	struct thread *t = &b->m->threads[e->thread];
 	struct created *c = t->creator == MODEL_NONE ? NULL : &b->creates[t->creator];
@@ -121,16 +109,6 @@ static void started(struct build *b, const struct event *e)
 		c->handle = 0;
 	}
 	fr_build_handle_set(b, e->arg[0], e->thread);
-}
-
-void fr_build_thread_event(struct build *b, const struct event *e)
-{
-	if (e->kind == FR_EV_THREAD_START)
-		started(b, e);
-	else if (e->kind == FR_EV_THREAD_CREATE)
-		created(b, e);
-	else
-		b->m->threads[e->thread].exit_event = e->id;
 }
 
 const struct span *fr_model_span(const struct model *m, uint64_t event)
