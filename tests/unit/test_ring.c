@@ -48,13 +48,6 @@ bool fr_span_grow(struct fr_span *s, size_t end)
 	return true;
 }
 
-enum fr_sys_filter fr_sys_filter;
-
-bool fr_sys_let_through(long nr)
-{
-	return nr >= 0;
-}
-
 void fr_section_used(enum fr_section_id id, uint64_t used)
 {
 	(void)id;
