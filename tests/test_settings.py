@@ -94,6 +94,9 @@ def test_no_usable_directory_at_all(host, mounts, trap):
     assert fr.read("report", recording)["events"] > 0
     live = fr.read("report", p.pid, ok=(0, 3))
     assert live["process"]["pid"] == p.pid, "a live process is read through its memfd as well"
+    row, = [r for r in fr.read("list", host.dir) + json.loads(fr.fr("list", "--json").out)
+            if r["pid"] == p.pid and r["kind"] == "live"]
+    assert (row["path"], row["comm"], row["problem"]) == (str(p.pid), "load", None), row
     assert p.alive() and not p.stderr()
 
 

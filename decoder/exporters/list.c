@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * list.c - fr list: the recordings there are. Regions of FR_DIR or /dev/shm/fr-<uid>, snapshots of
- * the current directory; with operands, both kinds in these directories instead.
+ * list.c - fr list: the recordings there are. Regions of FR_DIR or /dev/shm/fr-<uid>, live
+ * processes whose region is no file, snapshots of the current directory; with operands, both kinds
+ * of files in these directories instead.
  */
 #include <inttypes.h>
 #include <jansson.h>
@@ -23,16 +24,29 @@ struct found {
 	size_t cap;
 };
 
-static void add(struct found *f, const char *dir, const char *suffix)
+static void keep(struct found *f, struct region_info *some, size_t n)
 {
-	struct region_info *some;
-	size_t n = fr_regions_scan(dir, suffix, &some);
-
 	if (n)
 		f->all = fr_mem_grow(f->all, &f->cap, f->n + n, sizeof(*f->all));
 	for (size_t i = 0; i < n; i++)
 		f->all[f->n++] = some[i];
 	free(some); /* the paths now belong to f */
+}
+
+static void add(struct found *f, const char *dir, const char *suffix)
+{
+	struct region_info *some;
+	size_t n = fr_regions_scan(dir, suffix, &some);
+
+	keep(f, some, n);
+}
+
+static void add_anonymous(struct found *f)
+{
+	struct region_info *some;
+	size_t n = fr_regions_anonymous(&some);
+
+	keep(f, some, n);
 }
 
 static void search(struct call *c, struct found *f)
@@ -50,6 +64,7 @@ static void search(struct call *c, struct found *f)
 	if (strcmp(dir, "."))
 		add(f, dir, ".frd");
 	add(f, ".", ".frd");
+	add_anonymous(f);
 }
 
 static const char *why(const struct region_info *r, char buf[FR_UNITS_LEN + 20])

@@ -8,6 +8,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -163,6 +164,58 @@ size_t fr_regions_scan(const char *dir, const char *suffix, struct region_info *
 		closedir(d);
 	if (n)
 		qsort(regions, n, sizeof(*regions), by_end);
+	*out = regions;
+	return n;
+}
+
+/* ---- regions without a file ------------------------------------------------------------------ */
+
+static bool anonymous_open(struct region_info *info, uint32_t pid)
+{
+	struct fr_header hdr = {0};
+	uint64_t start, end;
+	char path[PATH_MAX];
+	ssize_t n;
+	int fd;
+
+	if (!fr_process_region(pid, path, sizeof(path), &start, &end) || path[0])
+		return false;
+	snprintf(path, sizeof(path), "/proc/%u/mem", pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return false;
+	n = pread(fd, &hdr, sizeof(hdr), (off_t)start);
+	close(fd);
+	if (head_problem(&hdr, n) || asprintf(&info->path, "%u", pid) < 0)
+		return false;
+	info->source = RECORDING_LIVE;
+	info->pid = pid;
+	info->state = hdr.x_state;
+	info->start_real_ns = info->end_real_ns = hdr.start_real_ns;
+	info->bytes = end - start;
+	memcpy(info->comm, hdr.comm, sizeof(hdr.comm));
+	return true;
+}
+
+size_t fr_regions_anonymous(struct region_info **out)
+{
+	struct region_info *regions = NULL;
+	size_t n = 0, cap = 0;
+	DIR *d = opendir("/proc");
+	struct dirent *entry;
+
+	while (d && (entry = readdir(d)) != NULL) {
+		struct region_info info = {0};
+		char *rest;
+		unsigned long pid = strtoul(entry->d_name, &rest, 10);
+
+		if (!pid || pid > INT32_MAX || *rest || !anonymous_open(&info, (uint32_t)pid))
+			continue;
+		regions = fr_mem_grow(regions, &cap, n + 1, sizeof(*regions));
+		regions[n++] = info;
+	}
+	if (d)
+		closedir(d);
 	*out = regions;
 	return n;
 }

@@ -30,6 +30,8 @@ void fr_regions_dir(char *buf, size_t size);
 
 /* Files in DIR whose name ends in SUFFIX (".frr", ".frd"), oldest first. */
 size_t fr_regions_scan(const char *dir, const char *suffix, struct region_info **out);
+/* Processes whose region is anonymous memory; `path` is the PID. */
+size_t fr_regions_anonymous(struct region_info **out);
 void fr_regions_free(struct region_info *regions, size_t n);
 
 /* What PATH is, from its header and the processes there are. */
