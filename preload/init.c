@@ -14,7 +14,9 @@
  */
 #include "init.h"
 
+#include <dlfcn.h>
 #include <errno.h>
+#include <link.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
@@ -125,6 +127,21 @@ static void say(const char *a, const char *b)
 	fr_sys_write_all(2, line, t.n);
 }
 
+/* An allocator in the program itself, or preloaded before us. */
+static void note_unseen_memory(void)
+{
+	const ElfW(Sym) *sym = NULL;
+	Dl_info first, us;
+
+	if (fr_process.sanitized || !dladdr(&fr_gate, &us) ||
+	    !dladdr1(dlsym(RTLD_DEFAULT, "malloc"), &first, (void **)&sym, RTLD_DL_SYMENT))
+		return;
+	/* undefined, but with an address: a program that is not PIE calls through there */
+	if (first.dli_fbase != us.dli_fbase && sym && sym->st_shndx != SHN_UNDEF)
+		fr_note("memory is not seen: before ours comes the malloc of ", first.dli_fname,
+			"");
+}
+
 static bool first_birth(int argc, char *const *argv, char *const *envp)
 {
 	fr_config_read(envp);
@@ -143,6 +160,7 @@ static bool first_birth(int argc, char *const *argv, char *const *envp)
 	}
 	fr_modules_init();
 	fr_signals_init(false);
+	note_unseen_memory();
 	if (fr_process.sanitized)
 		fr_note("built with AddressSanitizer: neither memory nor crashes are recorded", "",
 			"");

@@ -43,6 +43,13 @@ static struct fr_module_rec *record(uint32_t i)
 }
 static uint32_t n_records;
 
+/*
+ * The program itself. The kernel maps its segments, with holes between them that belong to nobody;
+ * for such an object _dl_find_object() answers with the range of the one segment. The loader's own
+ * mappings have no holes.
+ */
+static struct fr_object program;
+
 /* ---- lookup --------------------------------------------------------------------------------- */
 
 static bool from_ehdr(uintptr_t base, struct fr_object *out)
@@ -67,6 +74,11 @@ bool fr_modules_find(uintptr_t pc, struct fr_object *out)
 		out->end = (uintptr_t)r.map_end;
 		out->bias = r.link_map->l_addr;
 		out->name = r.link_map->l_name;
+		if (out->bias == program.bias && out->base >= program.base &&
+		    out->end <= program.end) {
+			*out = program;
+			return true;
+		}
 		return from_ehdr(out->base, out);
 	}
 	for (unsigned int i = 0; i < n_known; i++) {
@@ -247,6 +259,8 @@ static int at_birth(struct dl_phdr_info *info, size_t size, void *arg)
 		0, 0, info->dlpi_addr, info->dlpi_phdr, info->dlpi_phnum, info->dlpi_name};
 
 	object_range(&o);
+	if (!program.end) /* it is the first */
+		program = o;
 	if (o.end && n_known < KNOWN_MAX)
 		known[n_known++] = o;
 	return 0;

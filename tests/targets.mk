@@ -18,8 +18,10 @@ SHAPE_nopie := -O2 -no-pie -fno-pie
 SHAPE_nofp := -O2 -fomit-frame-pointer -D_FORTIFY_SOURCE=2
 SHAPE_fortified := -O2 -D_FORTIFY_SOURCE=2
 SHAPE_stripped := -O2 -s
+# As node is linked: the kernel leaves a hole between its segments.
+SHAPE_hole := -O2 -no-pie -fno-pie -Wl,--section-start=.text=0x8000000
 EVERY_SHAPE := O2 nopie fortified stripped
-SHAPED := $(addprefix truth-,O2 nopie nofp stripped) sync-O2 c11-O2 threads-O2 old_names-O2
+SHAPED := $(addprefix truth-,O2 nopie nofp stripped hole) sync-O2 c11-O2 threads-O2 old_names-O2
 SHAPED += $(foreach t,net_calls files descriptors process_calls,$(addprefix $t-,$(EVERY_SHAPE)))
 CXX_PLAIN := $(patsubst tests/targets/%.cc,$(TESTS)/targets/%,$(wildcard tests/targets/*.cc))
 

@@ -41,15 +41,6 @@ def in_parallel(work, n=6):
         raise errors[0]
 
 
-def signal_of(pid):
-    """The signal that asks this process for a snapshot, as its own region says."""
-    info = fr.read("info", pid, ok=(0, 3))
-    value = info.get("header", info)["signal"]
-    if isinstance(value, str):
-        return getattr(signal, value, None) or signal.SIGRTMAX - int(value.split("-")[1])
-    return value
-
-
 # ---- nginx --------------------------------------------------------------------------------------
 
 class Nginx:
@@ -107,7 +98,7 @@ def test_nginx_worker_gives_a_recording(busy):
     nginx = Nginx(busy)
     nginx.load(50)
     worker = nginx.workers()[0]
-    signo = signal_of(worker)
+    signo = fr.signal_of(worker)
     assert signo not in (0, signal.SIGUSR1), "a real-time signal: SIGUSR1 is taken"
     os.kill(worker, signo)
     recording = fr.wait_for(lambda: busy.snapshots(worker), "the worker's snapshot")[0]
@@ -144,7 +135,7 @@ def test_memcached_under_load(busy):
 
     fr.wait_for(up, "memcached to listen")
     in_parallel(work)
-    recording = busy.ask(p, signal_of(p.pid))
+    recording = busy.ask(p, fr.signal_of(p.pid))
     in_parallel(work, 2)
     events = fr.read("events", recording)
     oracle.check(events)
@@ -195,7 +186,7 @@ def test_python_threads(busy, malloc):
     busy.started.append(p)
     p.line("ready", timeout=120)
     assert p.lines[0] == f"{expected} child ['mine'] 'missing'"
-    recording = busy.ask(p, signal_of(p.pid))
+    recording = busy.ask(p, fr.signal_of(p.pid))
     events = fr.read("events", recording)
     oracle.check(events)
     # python3 is stripped: main has no name, what it calls is exported

@@ -8,7 +8,7 @@ import pytest
 import fr
 import oracle
 
-SHAPES = ["truth", "truth-O2", "truth-nopie", "truth-nofp", "truth-stripped"]
+SHAPES = ["truth", "truth-O2", "truth-nopie", "truth-hole", "truth-nofp", "truth-stripped"]
 ADDRESSES = {"lock", "cond", "ptr", "old", "handle", "routine"}
 
 

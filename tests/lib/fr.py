@@ -229,6 +229,15 @@ def read(command, recording, *args, ok=(0,)):
     return json.loads(out)
 
 
+def signal_of(pid):
+    """The signal that asks this process for a snapshot, as its own region says."""
+    info = read("info", pid, ok=(0, 3))
+    value = info.get("header", info)["signal"]
+    if isinstance(value, str):
+        return getattr(signal, value, None) or signal.SIGRTMAX - int(value.split("-")[1])
+    return value
+
+
 def number(value):
     """Addresses come as numbers or as "0x..." text; a target prints NULL as (nil)."""
     if value in ("(nil)", "", None):
