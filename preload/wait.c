@@ -139,5 +139,7 @@ struct timespec fr_wait_left(const struct fr_wait *w, const struct timespec *tim
 		left.tv_nsec += NS_PER_S;
 		left.tv_sec--;
 	}
-	return left.tv_sec < 0 ? (struct timespec){0} : left;
+	if (left.tv_sec < 0)
+		left.tv_sec = left.tv_nsec = 0;
+	return left;
 }

@@ -18,11 +18,13 @@
 #define SLACK_NS (86400 * SECOND)
 #define SHIFT_MAX 16u
 
-static int by_seq(const void *a, const void *b)
+/* Not by number: of two threads that write one at the same time, the first may read the clock last.
+ */
+static int by_raw(const void *a, const void *b)
 {
 	const struct fr_clock_pair *x = a, *y = b;
 
-	return x->x_seq < y->x_seq ? -1 : x->x_seq > y->x_seq;
+	return x->raw < y->raw ? -1 : x->raw > y->raw;
 }
 
 static size_t collect(const struct recording *rec, struct fr_clock_pair *pairs)
@@ -35,7 +37,7 @@ static size_t collect(const struct recording *rec, struct fr_clock_pair *pairs)
 		memcpy(&pairs[n], v->data + at, sizeof(pairs[n]));
 		n += pairs[n].x_seq && pairs[n].mono_ns && pairs[n].mono_ns < INT64_MAX;
 	}
-	qsort(pairs, n, sizeof(*pairs), by_seq);
+	qsort(pairs, n, sizeof(*pairs), by_raw);
 	return n;
 }
 

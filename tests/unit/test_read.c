@@ -305,6 +305,24 @@ static void tsc_ticks_are_interpolated(void **state)
 	done(rec, &d);
 }
 
+/* Two threads wrote a pair each at the same time: the numbers are not in the order of the times. */
+static void clock_pairs_of_two_threads(void **state)
+{
+	struct synth *s = synth_new();
+	struct recording *rec;
+	struct diag d;
+
+	synth_header(s)->clock_kind = FR_CLOCK_TSC;
+	synth_clock(s, 160000000000, T0, SYNTH_REAL_NS);
+	synth_clock(s, 163000003000, T0 + 1000001000, SYNTH_REAL_NS + 1000001000);
+	synth_clock(s, 163000000000, T0 + 1000000000, SYNTH_REAL_NS + 1000000000);
+	synth_clock(s, 166000000000, T0 + 2000000000, SYNTH_REAL_NS + 2000000000);
+	synth_thread(s, 100, "main");
+	rec = reopen(s, &d);
+	expect_clean(rec, &d);
+	done(rec, &d);
+}
+
 static void modules_by_time(void **state)
 {
 	struct synth *s = synth_new();
@@ -360,6 +378,7 @@ int main(void)
 		cmocka_unit_test(unknown_kinds_are_shown),
 		cmocka_unit_test(overwritten_history_is_stated),
 		cmocka_unit_test(tsc_ticks_are_interpolated),
+		cmocka_unit_test(clock_pairs_of_two_threads),
 		cmocka_unit_test(modules_by_time),
 		cmocka_unit_test(states_and_names),
 	};
