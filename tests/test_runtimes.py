@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Runtimes with threads, signals and code of their own making: node and Java, at level full."""
 
+import os
+import resource
 import signal
 import subprocess
 import threading
@@ -209,9 +211,13 @@ def test_java_catches_its_own_faults(busy, java, events):
     report_of(busy.snapshot(p), p)
 
 
+def no_core():
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
 def waiting(host, java, *flags, **how):
     p = fr.Process([java, *flags, script(host, "Busy.java", JAVA), "wait"], host.env(**how),
-                   host.cwd, stdin=subprocess.PIPE)
+                   host.cwd, no_core, stdin=subprocess.PIPE)
     host.started.append(p)
     p.line("ready", timeout=120)
     return p
@@ -227,3 +233,19 @@ def test_java_goes_on_after_a_snapshot(busy, java):
     assert any(t["name"].startswith("GC Thread") for t in threads)
     p.popen.stdin.close()
     assert p.code() == 0 and p.lines[:2] == TRUTH and p.stderr() == ""
+
+
+def test_java_reports_a_real_crash_itself(busy, java):
+    """
+    What HotSpot does not expect ends in its own report and SIGABRT; that is our crash too. Sent to
+    the main thread: its report waits for ever when the fault hits a compiler thread in its arenas.
+    """
+    ends = []
+    for recorded in (False, True):
+        p = waiting(busy, java, "-XX:ErrorFile=/dev/null", recorded=recorded)
+        fr.tgkill(p.pid, p.pid, signal.SIGSEGV)
+        assert os.WTERMSIG(p.wait()) == signal.SIGABRT
+        ends.append((p.status, "SIGSEGV (0xb)" in "".join(p.lines)))
+    assert ends[0] == ends[1] and ends[0][1]
+    report = fr.read("report", busy.snapshot(p), ok=(0, 3))
+    assert "SIGABRT" in fr.findings(report, "crash")[0]["title"]
