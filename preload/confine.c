@@ -54,8 +54,7 @@ void fr_confine_withdraw(void)
 	fr_signals_withdraw();
 	if (!fr_region.hdr)
 		return;
-	__atomic_store_n(&fr_region.hdr->x_state,
-			 fr_config.keep ? FR_STATE_EXITED : FR_STATE_UNWANTED, __ATOMIC_RELEASE);
+	fr_region_done();
 	fr_note("the process may not read the clock any more: ", "nothing is recorded from here on",
 		"");
 	fr_region_note();
@@ -63,7 +62,11 @@ void fr_confine_withdraw(void)
 
 static void prepare(void)
 {
-	fr_region_take_ahead(8);
+	struct fr_span *spans[FR_SPANS];
+
+	fr_region_spans(spans);
+	for (unsigned int i = 0; i < FR_SPANS; i++)
+		fr_span_need(spans[i], spans[i]->size / 8);
 	fr_note("under a system call filter of its own: ",
 		"the recorder makes no calls from here on, ",
 		"new peers are unknown, snapshots by `fr snapshot` only");

@@ -57,13 +57,16 @@ static inline bool fr_try_lock(atomic_uint *lock)
 	return !atomic_exchange_explicit(lock, 1, memory_order_acquire);
 }
 
+/* The signals that are a crash where the host has no handler for them. */
+#define FR_FATAL_SIGNALS SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGSYS
+
 /*
  * While a lock is held no handler of the host's may run on this thread: it could leave by a jump,
  * and the lock would stay taken for ever. Faults stay open: they are ours, and a crash.
  */
 static inline uint64_t fr_signals_hold(void)
 {
-	const int faults[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGSYS};
+	const int faults[] = {FR_FATAL_SIGNALS};
 	uint64_t mask = ~0ull, before = 0;
 
 	for (size_t i = 0; i < sizeof(faults) / sizeof(*faults); i++)

@@ -16,7 +16,6 @@
 
 #include <dlfcn.h>
 #include <errno.h>
-#include <link.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
@@ -127,21 +126,6 @@ static void say(const char *a, const char *b)
 	fr_sys_write_all(2, line, t.n);
 }
 
-/* An allocator in the program itself, or preloaded before us. */
-static void note_unseen_memory(void)
-{
-	const ElfW(Sym) *sym = NULL;
-	Dl_info first, us;
-
-	if (fr_process.sanitized || !dladdr(&fr_gate, &us) ||
-	    !dladdr1(dlsym(RTLD_DEFAULT, "malloc"), &first, (void **)&sym, RTLD_DL_SYMENT))
-		return;
-	/* undefined, but with an address: a program that is not PIE calls through there */
-	if (first.dli_fbase != us.dli_fbase && sym && sym->st_shndx != SHN_UNDEF)
-		fr_note("memory is not seen: before ours comes the malloc of ", first.dli_fname,
-			"");
-}
-
 static bool first_birth(int argc, char *const *argv, char *const *envp)
 {
 	fr_config_read(envp);
@@ -160,7 +144,6 @@ static bool first_birth(int argc, char *const *argv, char *const *envp)
 	}
 	fr_modules_init();
 	fr_signals_init(false);
-	note_unseen_memory();
 	if (fr_process.sanitized)
 		fr_note("built with AddressSanitizer: neither memory nor crashes are recorded", "",
 			"");
@@ -232,6 +215,16 @@ __attribute__((constructor)) static void construct(int argc, char **argv, char *
 	errno = saved;
 }
 
+/* An allocator in the program itself, or preloaded before us. */
+static void note_unseen_memory(void)
+{
+	Dl_info its;
+
+	if (!fr_process.sanitized && fr_hook_shadows[FR_HOOK_malloc] &&
+	    dladdr(fr_hook_shadows[FR_HOOK_malloc], &its))
+		fr_note("memory is not seen: before ours comes the malloc of ", its.dli_fname, "");
+}
+
 void fr_process_started(void)
 {
 	int saved = errno;
@@ -245,6 +238,7 @@ void fr_process_started(void)
 		return;
 	fr_region.hdr->unwind_kind = fr_stack_upgrade((enum fr_unwind_kind)fr_config.unwind);
 	fr_real_look();
+	note_unseen_memory();
 	fr_region_describe();
 	at_quick_exit(fr_process_end);
 	errno = saved;
@@ -270,8 +264,7 @@ void fr_process_end(void)
 	if (fr_config.trigger[FR_RULE_exit])
 		fr_snapshot_now(FR_TRIGGER_EXIT, 0, 0, NULL);
 	fr_snapshot_wait();
-	__atomic_store_n(&h->x_state, fr_config.keep ? FR_STATE_EXITED : FR_STATE_UNWANTED,
-			 __ATOMIC_RELEASE);
+	fr_region_done();
 	if (!fr_config.keep)
 		fr_region_unlink();
 	errno = saved;

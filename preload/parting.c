@@ -79,15 +79,14 @@ static bool copy_bytes(int fd, const uint8_t *from, size_t n)
 /* What has pages in the region has them in the copy: nothing needs to grow a second time. */
 static bool copy_region(int fd)
 {
-	const struct fr_region *r = &fr_region;
-	const struct fr_span *spans[] = {&r->threads, &r->modules,   &r->fds,      &r->locks,
-					 &r->depot,   &r->chunks[0], &r->chunks[1]};
-	const uint8_t *base = (const uint8_t *)r->hdr;
+	const uint8_t *base = (const uint8_t *)fr_region.hdr;
+	struct fr_span *spans[FR_SPANS];
 
 	/* the small sections stand before the threads and are all there */
-	if (!copy_bytes(fd, base, (size_t)(r->threads.base - base)))
+	if (!copy_bytes(fd, base, (size_t)(fr_region.threads.base - base)))
 		return false;
-	for (size_t i = 0; i < sizeof(spans) / sizeof(*spans); i++) {
+	fr_region_spans(spans);
+	for (unsigned int i = 0; i < FR_SPANS; i++) {
 		if (!copy_bytes(fd, spans[i]->base, atomic_load(&spans[i]->ready)))
 			return false;
 	}

@@ -8,6 +8,7 @@
  */
 #include "real.h"
 
+#include <link.h>
 #include <stdatomic.h>
 #include <stddef.h>
 
@@ -29,8 +30,14 @@ static void *first_in_line(const struct fr_hook_row *row)
 	extern const char __ehdr_start[] __attribute__((visibility("hidden")));
 	extern const char _end[] __attribute__((visibility("hidden")));
 	char *fn = dlsym(RTLD_DEFAULT, row->name);
+	const ElfW(Sym) *sym = NULL;
+	Dl_info its;
 
-	return fn >= __ehdr_start && fn < _end ? NULL : fn;
+	if (!fn || (fn >= __ehdr_start && fn < _end) ||
+	    !dladdr1(fn, &its, (void **)&sym, RTLD_DL_SYMENT))
+		return NULL;
+	/* undefined, but with an address: a program that is not PIE calls us through there */
+	return sym && sym->st_shndx == SHN_UNDEF ? NULL : fn;
 }
 
 void *fr_hook_shadows[FR_HOOK_MAX];

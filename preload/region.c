@@ -395,14 +395,19 @@ void fr_region_forget(bool unmap)
 		fr_sys_munmap(h, size);
 }
 
-void fr_region_take_ahead(size_t part)
+void fr_region_spans(struct fr_span *out[FR_SPANS])
 {
 	struct fr_region *r = &fr_region;
-	struct fr_span *spans[] = {&r->threads, &r->modules,   &r->fds,      &r->locks,
-				   &r->depot,   &r->chunks[0], &r->chunks[1]};
+	struct fr_span *const all[FR_SPANS] = {&r->threads, &r->modules,   &r->fds,      &r->locks,
+					       &r->depot,   &r->chunks[0], &r->chunks[1]};
 
-	for (size_t i = 0; i < sizeof(spans) / sizeof(*spans); i++)
-		fr_span_need(spans[i], page_up(spans[i]->size / part));
+	memcpy(out, all, sizeof(all));
+}
+
+void fr_region_done(void)
+{
+	__atomic_store_n(&fr_region.hdr->x_state,
+			 fr_config.keep ? FR_STATE_EXITED : FR_STATE_UNWANTED, __ATOMIC_RELEASE);
 }
 
 void fr_region_unlink(void)

@@ -49,8 +49,12 @@ bool fr_region_make(uint64_t max_bytes, bool first);
 /* Lets go of an inherited region after a fork: the memory is the parent's. */
 void fr_region_forget(bool unmap);
 
-/* Takes 1/PART of each section's pages, where the kernel gives them. */
-void fr_region_take_ahead(size_t part);
+/* The sections that grow, in the order of the file. */
+#define FR_SPANS 7u
+void fr_region_spans(struct fr_span *out[FR_SPANS]);
+
+/* Says in the header that nothing more comes, and whether anybody wants the file. */
+void fr_region_done(void);
 
 /* Removes the file, if it is still ours. */
 void fr_region_unlink(void);

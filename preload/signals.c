@@ -35,7 +35,7 @@ static struct view views[_NSIG];
 static int trigger; /* 0 = none */
 static bool armed;
 
-static const int fatal[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGSYS};
+static const int fatal[] = {FR_FATAL_SIGNALS};
 
 static bool is_fatal(int sig)
 {

@@ -61,15 +61,17 @@ void fr_threads_init(void)
 		have_key = pthread_key_create(&end_key, end_destructor) == 0;
 }
 
-/* False: it stays in use, we are in a handler on it. */
+/* False: it stays in use, or may: we are in a handler on it, or were not told (confine.h). */
 static bool leave_altstack(const struct fr_thread *t)
 {
 	stack_t none = {.ss_flags = SS_DISABLE};
 	stack_t now = {0};
 
-	if (!t->altstack || fr_sys2(SYS_sigaltstack, 0, &now) != 0 || now.ss_sp != t->altstack)
+	if (!t->altstack)
 		return true;
-	return fr_sys2(SYS_sigaltstack, &none, 0) == 0;
+	if (fr_sys2(SYS_sigaltstack, 0, &now) != 0)
+		return false;
+	return now.ss_sp != t->altstack || fr_sys2(SYS_sigaltstack, &none, 0) == 0;
 }
 
 /*

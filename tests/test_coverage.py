@@ -3,6 +3,7 @@
 
 import json
 import re
+import subprocess
 
 import fr
 
@@ -34,6 +35,32 @@ def test_every_hook_takes_in_a_plain_program(full):
     assert not missing & {"malloc", "pthread_mutex_lock", "connect", "read", "renameat2"}
     assert "not seen" not in fr.fr("info", recording).out
     assert "are not seen" not in recorder_text(recording)
+
+
+def test_address_of_a_call_is_no_function(full):
+    """A program that is not PIE and takes a function's address has a symbol for it: no function."""
+    source = full.path / "address.c"
+    source.write_text("""
+#include <stdlib.h>
+#include <unistd.h>
+int main(void)
+{
+	void *(*volatile get)(size_t) = malloc;
+	int (*volatile sync_it)(int) = fsync;
+
+	free(get(77));
+	return sync_it(-1) != -1;
+}
+""")
+    subprocess.run(["gcc", "-O1", "-fno-pie", "-no-pie", "-o", full.path / "address", source],
+                   check=True)
+    p = full.run(full.path / "address")
+    recording = full.snapshot(p)
+    info = fr.read("info", recording)
+    assert info["hooks"]["shadowed"] == {}
+    assert not [n for n in info["notes"] if "memory is not seen" in n]
+    assert [e for e in fr.read("events", recording)
+            if e["event"] == "mem.alloc" and e["size"] == 77]
 
 
 def test_allocator_linked_in(full):

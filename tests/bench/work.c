@@ -253,10 +253,9 @@ static double path_new(long n)
 	return paths(n, (1u << PATH) - 1);
 }
 
-static double unwind_each(long n)
+/* The first one loads what TAKE needs. */
+static double walk_each(long n, int (*take)(void **, int))
 {
-	void *lib = dlopen("libunwind.so.8", RTLD_NOW | RTLD_LOCAL);
-	int (*take)(void **, int) = (int (*)(void **, int))dlsym(lib, "unw_backtrace");
 	void *pc[64];
 	double t0;
 
@@ -267,16 +266,16 @@ static double unwind_each(long n)
 	return cpu_ns() - t0;
 }
 
+static double unwind_each(long n)
+{
+	void *lib = dlopen("libunwind.so.8", RTLD_NOW | RTLD_LOCAL);
+
+	return walk_each(n, (int (*)(void **, int))dlsym(lib, "unw_backtrace"));
+}
+
 static double backtrace_each(long n)
 {
-	void *pc[64];
-	double t0;
-
-	backtrace(pc, 64);
-	t0 = cpu_ns();
-	for (long i = 0; i < n; i++)
-		backtrace(pc, 64);
-	return cpu_ns() - t0;
+	return walk_each(n, backtrace);
 }
 
 /* ---- halves of pairs ---------------------------------------------------------------------------
