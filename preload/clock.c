@@ -10,6 +10,7 @@
 #include <dlfcn.h>
 #include <string.h>
 
+#include "modules.h"
 #include "sys.h"
 
 struct fr_clock fr_clock;
@@ -48,11 +49,8 @@ int (*fr_clock_get)(clockid_t id, struct timespec *ts) = by_system_call;
 static void find_clock(void)
 {
 	int (*next)(clockid_t, struct timespec *) = dlsym(RTLD_NEXT, "clock_gettime");
-	Dl_info its, libc;
 
-	if (next && dladdr((void *)next, &its) &&
-	    dladdr(dlsym(RTLD_NEXT, "gnu_get_libc_version"), &libc) &&
-	    its.dli_fbase == libc.dli_fbase)
+	if (next && fr_modules_same((void *)next, dlsym(RTLD_NEXT, "gnu_get_libc_version")))
 		fr_clock_get = next;
 }
 

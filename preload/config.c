@@ -303,7 +303,7 @@ static const char *find_value(char *const *envp, const char *name)
 	size_t n = strlen(name);
 
 	for (; envp && *envp; envp++) {
-		if (strncmp(*envp, name, n) == 0 && (*envp)[n] == '=')
+		if (**envp == *name && strncmp(*envp, name, n) == 0 && (*envp)[n] == '=')
 			return *envp + n + 1;
 	}
 	return NULL;

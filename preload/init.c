@@ -86,6 +86,8 @@ static bool make_world(bool forked, int argc, char *const *argv)
 		fr_note("no memory for the index of stacks", "", "");
 	fr_chunks_init();
 	fr_threads_init();
+	if (!forked)
+		fr_clock_measure(); /* not earlier: meanwhile there was something to do */
 	fill_header(argc, argv);
 	fr_clock_pairs_begin(fr_region.clocks);
 	return true;
@@ -135,7 +137,6 @@ static bool first_birth(int argc, char *const *argv, char *const *envp)
 	fr_sys2(SYS_getcwd, start_dir, sizeof(start_dir));
 	fr_clock_choose(fr_config.clock);
 	fr_stack_init();
-	fr_clock_measure();
 	fr_sample_init();
 	fr_snapshot_init();
 	if (!make_world(false, argc, argv)) {

@@ -32,6 +32,9 @@ struct fr_object {
 };
 bool fr_modules_find(uintptr_t pc, struct fr_object *out);
 
+/* Do A and B lie in the same object? Birth only. */
+bool fr_modules_same(void *a, void *b);
+
 /* PC lies in executable memory of a loaded object. As fr_modules_find. */
 bool fr_modules_is_code(uintptr_t pc);
 

@@ -155,12 +155,14 @@ static void budget_return(size_t n)
  */
 bool fr_span_grow(struct fr_span *s, size_t end)
 {
-	size_t ready = atomic_load(&s->ready), want, n;
+	size_t ready = atomic_load(&s->ready), want, n, step;
 
 	if (end > s->size || !fr_region.hdr)
 		return false;
 	while (end > ready) {
-		want = ready + s->step > end ? ready + s->step : end;
+		/* a page costs 2 to 4 us: small at first, for programs that end soon */
+		step = clamp(ready, 2 * FR_PAGE, s->step);
+		want = ready + step > end ? ready + step : end;
 		want = clamp(page_up(want), 0, s->size);
 		if (!budget_take(want - ready)) {
 			want = page_up(end); /* not a step, but what is due */

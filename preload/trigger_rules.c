@@ -110,8 +110,6 @@ void fr_trigger_describe(struct fr_control *c)
 		fr_text_copy(c->rules[i].name, sizeof(c->rules[i].name), rules[i].name);
 		c->rules[i].unit = rules[i].unit;
 	}
-	for (unsigned int i = 0; i < fr_hook_count; i++)
-		of_hook[fr_hook_rows[i].id] = rule_for(fr_hook_rows[i].name);
 }
 
 /* ---- FR_TRIGGER

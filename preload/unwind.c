@@ -15,7 +15,6 @@
 
 #define UNW_LOCAL_ONLY
 #include <dlfcn.h>
-#include <elf.h>
 #include <errno.h>
 #include <libunwind.h>
 #include <link.h>
@@ -25,6 +24,7 @@
 
 #include "config.h"
 #include "gate.h"
+#include "got.h"
 #include "modules.h"
 #include "process.h"
 #include "sys.h"
@@ -126,13 +126,7 @@ static int my_dl_iterate_phdr(int (*callback)(struct dl_phdr_info *, size_t, voi
 	return callback(&info, sizeof(info), arg);
 }
 
-struct redirect {
-	const char *name;
-	void *to;
-	bool must; /* without it libunwind is not used */
-};
-
-static const struct redirect redirects[] = {
+static const struct fr_redirect redirects[] = {
 	{"dl_iterate_phdr", my_dl_iterate_phdr, true},
 	{"sigprocmask", my_sigprocmask, true},
 	{"pthread_mutex_lock", my_mutex, true},
@@ -149,89 +143,14 @@ static const struct redirect redirects[] = {
 
 /* ---- loading --------------------------------------------------------------------------------- */
 
-struct dynamic {
-	const ElfW(Sym) * symtab;
-	const char *strtab;
-	const ElfW(Rela) * rela[2];
-	size_t n_rela[2];
-};
-
-static void read_dynamic(const struct link_map *map, struct dynamic *d)
-{
-	for (const ElfW(Dyn) *p = map->l_ld; p->d_tag != DT_NULL; p++) {
-		switch (p->d_tag) {
-		case DT_SYMTAB:
-			d->symtab = (const void *)p->d_un.d_ptr;
-			break;
-		case DT_STRTAB:
-			d->strtab = (const void *)p->d_un.d_ptr;
-			break;
-		case DT_RELA:
-			d->rela[0] = (const void *)p->d_un.d_ptr;
-			break;
-		case DT_RELASZ:
-			d->n_rela[0] = p->d_un.d_val / sizeof(ElfW(Rela));
-			break;
-		case DT_JMPREL:
-			d->rela[1] = (const void *)p->d_un.d_ptr;
-			break;
-		case DT_PLTRELSZ:
-			d->n_rela[1] = p->d_un.d_val / sizeof(ElfW(Rela));
-			break;
-		}
-	}
-}
-
-/* The slot may lie in a RELRO page of a distribution that binds everything at load. */
-static bool patch(void **slot, void *to)
-{
-	void *page = (void *)((uintptr_t)slot & ~(uintptr_t)(FR_PAGE - 1));
-
-	if (fr_sys3(SYS_mprotect, page, FR_PAGE, PROT_READ | PROT_WRITE) != 0)
-		return false;
-	*slot = to;
-	return true;
-}
-
-static bool is_slot(const ElfW(Rela) * r)
-{
-	uint64_t type = ELF64_R_TYPE(r->r_info);
-
-	return type == R_X86_64_JUMP_SLOT || type == R_X86_64_GLOB_DAT ||
-	       type == R_AARCH64_JUMP_SLOT || type == R_AARCH64_GLOB_DAT;
-}
-
-/* Returns how many of the redirections that must be found were. */
-static unsigned int redirect_all(const struct link_map *map, uint32_t *found)
-{
-	struct dynamic d = {0};
-
-	read_dynamic(map, &d);
-	*found = 0;
-	for (int part = 0; part < 2 && d.symtab && d.strtab; part++) {
-		for (size_t i = 0; d.rela[part] && i < d.n_rela[part]; i++) {
-			const ElfW(Rela) *r = &d.rela[part][i];
-			const char *name = d.strtab + d.symtab[ELF64_R_SYM(r->r_info)].st_name;
-
-			if (!is_slot(r))
-				continue;
-			for (size_t k = 0; k < N_REDIRECTS; k++) {
-				if (strcmp(name, redirects[k].name) == 0 &&
-				    patch((void **)(map->l_addr + r->r_offset), redirects[k].to))
-					*found |= 1u << k;
-			}
-		}
-	}
-	return d.symtab != NULL;
-}
-
 static bool redirected(void *handle)
 {
 	struct link_map *map = NULL;
-	uint32_t found = 0;
+	uint32_t found;
 
-	if (dlinfo(handle, RTLD_DI_LINKMAP, &map) != 0 || !redirect_all(map, &found))
+	if (dlinfo(handle, RTLD_DI_LINKMAP, &map) != 0)
 		return false;
+	found = fr_got_redirect(map, redirects, N_REDIRECTS);
 	for (size_t k = 0; k < N_REDIRECTS; k++) {
 		if (redirects[k].must && !(found & 1u << k)) {
 			fr_note("libunwind does not import ", redirects[k].name, ": not used");
@@ -396,17 +315,23 @@ static uint8_t *sandbox;
 
 static bool make_sandbox(void)
 {
-	uintptr_t sp;
-
 	sandbox = fr_sys_mmap(SANDBOX_SIZE, PROT_READ | PROT_WRITE,
 			      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1);
 	if (!sandbox)
 		return false;
-	sp = (uintptr_t)sandbox + SANDBOX_LOW / 2;
-	for (uintptr_t *p = (uintptr_t *)sandbox; p < (uintptr_t *)(sandbox + SANDBOX_LOW); p++)
-		*p = sp;
 	fr_sys_madvise(sandbox, SANDBOX_SIZE, MADV_DONTDUMP);
 	return true;
+}
+
+/* Its stack pointer. It is filled for the first rule: many programs end before. Under the lock. */
+static uintptr_t sandbox_sp(void)
+{
+	uintptr_t *word = (uintptr_t *)sandbox, n = SANDBOX_LOW / sizeof(*word);
+	uintptr_t sp = (uintptr_t)(word + n / 2);
+
+	for (uintptr_t i = 0; word[n - 1] != sp; i++) /* the last one is the sign */
+		word[i] = sp;
+	return sp;
 }
 
 static bool always(void *arg, uintptr_t addr)
@@ -422,7 +347,7 @@ static struct fr_rule find_rule(const struct fr_frame *at)
 	unw_proc_info_t info;
 	struct step s;
 
-	tame.sp = tame.fp = (uintptr_t)sandbox + SANDBOX_LOW / 2;
+	tame.sp = tame.fp = sandbox_sp();
 	if (!fr_modules_is_code(f->exact ? f->pc : f->pc - 1))
 		return (struct fr_rule){.kind = FR_RULE_NO_CFI}; /* its code would be read */
 	if (!start(f, ok))
