@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * hooks_signal.c - replacement functions: signals and dlclose.
+ * hooks_signal.c - replacement functions: signals.
  */
 #include <errno.h>
 #include <signal.h>
 
 #include "gate.h"
-#include "modules.h"
 #include "real.h"
 #include "signals.h"
 #include "sys.h"
@@ -148,15 +147,5 @@ FR_HOOK int sigaltstack(const stack_t *st, stack_t *old)
 	rc = FR_REAL(sigaltstack)(st, old);
 	if (rc == 0 && ours && old && old->ss_sp == t->altstack && !(old->ss_flags & SS_ONSTACK))
 		*old = (stack_t){.ss_flags = SS_DISABLE};
-	return rc;
-}
-
-FR_HOOK int dlclose(void *handle)
-{
-	int rc;
-
-	fr_modules_changed();
-	rc = FR_REAL(dlclose)(handle);
-	fr_modules_changed();
 	return rc;
 }

@@ -23,6 +23,7 @@
 #include "config.h"
 #include "confine.h"
 #include "control.h"
+#include "deepbind.h"
 #include "depot.h"
 #include "process.h"
 #include "real.h"
@@ -167,6 +168,7 @@ static bool child_birth(void)
 	if (!make_world(true, 0, NULL))
 		return false;
 	fr_modules_rewrite();
+	fr_deepbind_again();
 	fr_signals_init(true);
 	go_live(unwind);
 	return true;

@@ -216,21 +216,41 @@ static void append(const struct fr_object *o, uint64_t loaded)
 		known[n_known++] = *o;
 }
 
-void fr_modules_note(uintptr_t pc)
+/* Its record; UINT32_MAX = none, or nobody may write one now: the next who asks tries again. */
+static uint32_t note(uintptr_t pc)
 {
+	uint32_t i = fr_region.hdr ? find_record(pc) : UINT32_MAX;
 	struct fr_object o;
 	uint64_t signals;
 
-	if (!fr_region.hdr || find_record(pc) != UINT32_MAX || !fr_modules_find(pc, &o))
-		return;
+	if (!fr_region.hdr || i != UINT32_MAX || !fr_modules_find(pc, &o))
+		return i;
 	signals = fr_signals_hold();
-	if (fr_try_lock(
-		    &fr_gate.module_lock)) { /* else the next new PC of this object tries again */
+	if (fr_try_lock(&fr_gate.module_lock)) {
 		if (find_record(pc) == UINT32_MAX)
 			append(&o, fr_clock_ticks());
+		i = find_record(pc);
 		fr_unlock(&fr_gate.module_lock);
 	}
 	fr_signals_release(signals);
+	return i;
+}
+
+void fr_modules_note(uintptr_t pc)
+{
+	note(pc);
+}
+
+bool fr_modules_past(uintptr_t pc)
+{
+	uint32_t i;
+
+	fr_modules_sweep();
+	i = note(pc);
+	if (i == UINT32_MAX)
+		return false;
+	record(i)->past = 1;
+	return true;
 }
 
 void fr_modules_sweep(void)

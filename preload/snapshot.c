@@ -19,6 +19,7 @@
 #include "clock.h"
 #include "clone.h"
 #include "config.h"
+#include "deepbind.h"
 #include "gate.h"
 #include "modules.h"
 #include "process.h"
@@ -219,6 +220,7 @@ static bool write_file(void)
 	uint64_t size;
 
 	fr_modules_sweep();
+	fr_deepbind_look();
 	fr_clock_pair_write(fr_region.clocks);
 	size = make_header();
 	if (!fr_file_size_allowed(size) || !open_file())

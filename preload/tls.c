@@ -93,7 +93,7 @@ static bool fill(struct fr_tls *tls, enum fr_tls_family family, void *handle)
 /* From an object that is loaded already, and what it is linked with. */
 static bool fill_from(struct fr_tls *tls, enum fr_tls_family family, const char *path)
 {
-	void *handle = path && *path ? dlopen(path, RTLD_LAZY | RTLD_NOLOAD) : NULL;
+	void *handle = path && *path ? FR_REAL(dlopen)(path, RTLD_LAZY | RTLD_NOLOAD) : NULL;
 	bool found;
 
 	if (!handle)
@@ -138,7 +138,7 @@ static void pin(const struct fr_tls *tls)
 	Dl_info info;
 
 	if (dladdr((void *)tls->connect, &info) && info.dli_fname)
-		dlopen(info.dli_fname, RTLD_LAZY | RTLD_NOLOAD);
+		FR_REAL(dlopen)(info.dli_fname, RTLD_LAZY | RTLD_NOLOAD);
 }
 
 static bool look_up(struct fr_tls *tls, enum fr_tls_family family, const char *caller)

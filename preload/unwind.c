@@ -2,11 +2,10 @@
 /*
  * unwind.c - libunwind and its quirks; no other file knows it.
  *
- * Never DT_NEEDED: its _Unwind_* would replace the host's. It is opened with RTLD_LOCAL and
- * RTLD_DEEPBIND, and its imports are redirected in its own GOT: a pipe that validates addresses by
- * writing to and reading from descriptors 3 and 4 (which the host may have reused), signal masks
- * around every lock, the loader's lock in dl_iterate_phdr, mutexes that another thread can hold at
- * a fork. If an import is not where it is expected, we do without libunwind.
+ * Never DT_NEEDED: its _Unwind_* would replace the host's. It is opened with RTLD_DEEPBIND, and its
+ * imports are redirected in its own GOT: a pipe that validates addresses by way of descriptors 3
+ * and 4, perhaps the host's, signal masks around every lock, the loader's lock, mutexes that
+ * another thread can hold at a fork. If an import is not where it should be, we do without.
  *
  * Context: fr_unwind_load at birth; the rest under fr_gate.unwind_lock, which replaces all locks
  * of libunwind's. Must not: call anything of libunwind that allocates (unw_get_proc_name).
@@ -27,6 +26,7 @@
 #include "got.h"
 #include "modules.h"
 #include "process.h"
+#include "real.h"
 #include "sys.h"
 
 /* The library's functions by their real names (libunwind.h renames them per architecture). */
@@ -352,10 +352,8 @@ static struct fr_rule find_rule(const struct fr_frame *at)
 		return (struct fr_rule){.kind = FR_RULE_NO_CFI}; /* its code would be read */
 	if (!start(f, ok))
 		return r;
-	if (lib.unw_is_signal_frame_p(&cursor) > 0) {
-		r.kind = FR_RULE_SIGNAL;
-		return r;
-	}
+	if (lib.unw_is_signal_frame_p(&cursor) > 0)
+		return (struct fr_rule){.kind = FR_RULE_SIGNAL};
 	if (lib.unw_get_proc_info_p(&cursor, &info) != 0) {
 		r.kind = FR_RULE_NO_CFI;
 		return r;
@@ -372,7 +370,8 @@ static struct fr_rule find_rule(const struct fr_frame *at)
 
 enum fr_unwind_kind fr_unwind_load(void)
 {
-	void *h = dlopen("libunwind.so.8", RTLD_NOW | (fr_process.sanitized ? 0 : RTLD_DEEPBIND));
+	int deep = fr_process.sanitized ? 0 : RTLD_DEEPBIND;
+	void *h = FR_REAL(dlopen)("libunwind.so.8", RTLD_NOW | deep);
 
 	if (!h)
 		fr_note("libunwind.so.8 cannot be loaded: stacks by frame pointers only", "", "");

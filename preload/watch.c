@@ -5,6 +5,7 @@
  */
 #include "watch.h"
 
+#include "deepbind.h"
 #include "trigger.h"
 
 void fr_watch(struct fr_thread *t, uint64_t ticks)
@@ -16,6 +17,7 @@ void fr_watch(struct fr_thread *t, uint64_t ticks)
 		fr_control_apply(t, ticks);
 	if (ticks >= fr_clock.next_pair) {
 		fr_clock_pair_write(fr_region.clocks);
+		fr_deepbind_look();
 		fr_trigger_look(t, ticks);
 	}
 	t->watching = false;

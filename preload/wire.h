@@ -38,8 +38,7 @@ enum fr_state {
 	FR_STATE_EXITED = 2, /* clean exit */
 	FR_STATE_CRASHED = 3, /* a fatal signal was seen; struct fr_crash is valid */
 	FR_STATE_FROZEN = 4, /* this is a snapshot: nobody writes any more */
-	FR_STATE_UNWANTED =
-		5, /* clean exit, and nobody asked to keep the file: who can removes it */
+	FR_STATE_UNWANTED = 5, /* clean exit, nobody wants the file: who can removes it */
 };
 
 enum fr_clock_kind {
@@ -209,7 +208,8 @@ struct fr_module_rec {
 	uint32_t build_id_len; /* 0 = none */
 	uint32_t x_ready; /* 1 when the record is complete */
 	uint8_t build_id[32];
-	uint64_t reserved[2];
+	uint64_t past; /* 1: loaded with RTLD_DEEPBIND, its calls go past the hooks */
+	uint64_t reserved;
 	char path[416]; /* NUL-terminated; "" = unknown, "[vdso]" for the vDSO */
 };
 

@@ -29,6 +29,7 @@ RESUMED = "no event; only resumed after our signal: test_resumed.py"
 ELSEWHERE = {
     "_exit": ENDS, "_Exit": ENDS, "__libc_start_main": "called before there is a recording",
     "daemon": "no event; test_process_calls.py", "dlclose": "no event; test_symbols.py, test_laws",
+    "dlopen": "no event; test_coverage.py, test_harm.py (dl)",
     "__vfork": "the same function as vfork, as in libc: old_names.c says vfork",
     "sigaltstack": VIEW, "syscall": "no event; test_sandboxed.py",
     **dict.fromkeys(["sigaction", "__sigaction", "signal", "__sysv_signal", "sysv_signal",

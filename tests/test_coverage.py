@@ -3,6 +3,7 @@
 
 import json
 import re
+import shutil
 import subprocess
 
 import fr
@@ -30,6 +31,7 @@ def test_every_hook_takes_in_a_plain_program(full):
     _, info, recording = recorded(full, "sync")
     names = [n for n, version in rows() if version != "@libssl"]
     assert info["hooks"]["shadowed"] == {} and len(names) > 200
+    assert info["hooks"]["deepbind"] == []
     missing = set(info["hooks"]["not_taken"])
     assert info["hooks"]["taken"] >= len(names) - len(missing)
     assert not missing & {"malloc", "pthread_mutex_lock", "connect", "read", "renameat2"}
@@ -84,3 +86,22 @@ def test_without_libunwind(full):
     _, info, recording = recorded(full, "sync", FR_UNWIND="fp")
     assert info["header"]["unwind"] == "frame pointers"
     assert "frame pointers only" in recorder_text(recording)
+
+
+def test_plugins_that_bind_past_us(full):
+    """RTLD_DEEPBIND: named, where it had an effect; in a forked child as well."""
+    plugins = [full.path / f"{name}.so" for name in ("deep", "plain", "first", "gone")]
+    for plugin in plugins:
+        shutil.copy(fr.TARGETS / "plugins/deep.so", plugin)
+    deep, plain, first, missing = plugins
+    missing.unlink()
+    p = full.run(fr.TARGETS / "dl", "past", "deep", deep, "plain", plain, "plain", first,
+                 "deep", first, "deep", missing)
+    *said, child = map(json.loads, p.lines)
+    past = sorted({line["path"] for line in said if line["past"]})
+    assert past == [str(deep)] and [line["loaded"] for line in said] == [True] * 4 + [False]
+    for pid in (p.pid, child["child"]):
+        recording = full.snapshots(pid)[0]
+        assert sorted(fr.read("info", recording)["hooks"]["deepbind"]) == past
+        assert f"RTLD_DEEPBIND: {deep}" in fr.fr("info", recording).out
+        assert f"RTLD_DEEPBIND: calls of {deep}" in recorder_text(recording)

@@ -124,6 +124,30 @@ static void tell_shadowed(struct tale *t)
 	fr_sbuf_free(&names);
 }
 
+/* Plugins that find libc's functions before ours. */
+static void tell_deepbound(struct tale *t)
+{
+	const struct recording *rec = t->a->m->rec;
+	struct sbuf names = {0};
+	size_t i;
+
+	for (i = 0; i < rec->n_modules; i++) {
+		const struct rec_module *m = &rec->modules[i];
+
+		if (!m->r.past)
+			continue;
+		fr_sbuf_str(&names, names.n ? ", " : "");
+		fr_sbuf_text(&names, m->path, strlen(m->path));
+	}
+	if (names.n)
+		say(t, SEVERITY_INFO,
+		    fr_name_fmt(t->a->names,
+				"loaded with RTLD_DEEPBIND: calls of %s, and of what it brought "
+				"along, are not seen",
+				fr_sbuf_cstr(&names)));
+	fr_sbuf_free(&names);
+}
+
 /* Lines "FR_NAME=value" state settings in force; the others are refusals and limits. */
 static void tell_notes(struct tale *t)
 {
@@ -228,6 +252,7 @@ enum rule_result fr_rule_recorder(struct analysis *a)
 	tell_drops(&t);
 	tell_notes(&t);
 	tell_shadowed(&t);
+	tell_deepbound(&t);
 	tell_window(&t);
 	tell_symbols(&t);
 	if (!t.f)

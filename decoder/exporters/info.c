@@ -67,6 +67,25 @@ static void add_name(struct sbuf *b, const struct fr_hook_rec *r)
 	fr_sbuf_text(b, r->name, strnlen(r->name, sizeof(r->name)));
 }
 
+/* Objects that find libc's functions before ours. */
+static void deepbound(struct call *c)
+{
+	struct sbuf b = {0};
+
+	for (size_t i = 0; i < c->rec->n_modules; i++) {
+		const struct rec_module *m = &c->rec->modules[i];
+
+		if (!m->r.past)
+			continue;
+		fr_sbuf_char(&b, ' ');
+		fr_sbuf_text(&b, m->path, strlen(m->path));
+	}
+	if (b.n)
+		fprintf(c->out, "  not seen, calls of what was loaded with RTLD_DEEPBIND:%s\n",
+			fr_sbuf_cstr(&b));
+	fr_sbuf_free(&b);
+}
+
 /* Hooks that this libc has no function for, and functions that come from elsewhere than libc. */
 static void hooks(struct call *c, bool all)
 {
@@ -96,6 +115,7 @@ static void hooks(struct call *c, bool all)
 		}
 	}
 	fprintf(c->out, "\n%zu of %zu hooks taken\n", n - n_missing, n);
+	deepbound(c);
 	if (shadowed.n)
 		fprintf(c->out, "  not seen, calls go to another function of that name:%s\n",
 			fr_sbuf_cstr(&shadowed));

@@ -264,6 +264,18 @@ static json_t *shadow(const struct recording *rec, const struct fr_hook_rec *r)
 	return fr_json_text(m ? m->path : NULL);
 }
 
+/* Objects whose calls go past the hooks. */
+static json_t *deepbound(const struct recording *rec)
+{
+	json_t *a = json_array();
+
+	for (size_t i = 0; i < rec->n_modules; i++) {
+		if (rec->modules[i].r.past)
+			json_array_append_new(a, fr_json_text(rec->modules[i].path));
+	}
+	return a;
+}
+
 static json_t *hooks(const struct recording *rec)
 {
 	const struct section_view *v = &rec->sec[FR_SEC_HOOKS];
@@ -283,6 +295,7 @@ static json_t *hooks(const struct recording *rec)
 				missing, fr_json_bytes(r->name, strnlen(r->name, sizeof(r->name))));
 	}
 	set_u64(o, "taken", taken);
+	json_object_set_new(o, "deepbind", deepbound(rec));
 	json_object_set_new(o, "not_taken", missing);
 	json_object_set_new(o, "shadowed", shadowed);
 	return o;

@@ -14,6 +14,7 @@ char *deep_grow(char *p, size_t n);
 int deep_lock(pthread_mutex_t *m);
 int deep_unlock(pthread_mutex_t *m);
 void deep_close(int fd);
+void *deep_malloc(void);
 
 char *deep_alloc(size_t n)
 {
@@ -43,4 +44,10 @@ int deep_unlock(pthread_mutex_t *m)
 void deep_close(int fd)
 {
 	close(fd);
+}
+
+/* Which malloc it calls. */
+void *deep_malloc(void)
+{
+	return malloc;
 }
