@@ -39,14 +39,15 @@ static void record(enum fr_event ev, const struct exec *x, uint64_t err, struct 
 	fr_leave(t);
 }
 
-/* FOUND: PATH is the file itself, not a name to be searched for. */
-static struct exec begin(const char *path, bool found, enum fr_hook via, struct fr_site s)
+/* PARTING: by what PATH is: the file itself, a name to be searched for, or neither. */
+static struct exec begin(const char *path, bool (*parting)(const char *), enum fr_hook via,
+			 struct fr_site s)
 {
 	struct exec x = {path, via, false};
 
 	if (FR_LEVEL(FR_CLASS_THREAD) > FR_LEVEL_OFF)
 		record(FR_EV_PROCESS_EXEC, &x, 0, s);
-	x.parted = found ? fr_parting_exec(path) : fr_parting_begin();
+	x.parted = parting(path);
 	return x;
 }
 
@@ -59,42 +60,47 @@ static int failed(const struct exec *x, int rc, struct fr_site s)
 	return rc;
 }
 
-#define EXEC(fn, path, found, call)                                                                \
+static bool part(const char *path)
+{
+	return fr_parting_begin();
+}
+
+#define EXEC(fn, path, parting, call)                                                              \
 	({                                                                                         \
 		const struct fr_site s_ = FR_SITE();                                               \
-		const struct exec x_ = begin(path, found, FR_HOOK_##fn, s_);                       \
+		const struct exec x_ = begin(path, parting, FR_HOOK_##fn, s_);                     \
                                                                                                    \
 		failed(&x_, call, s_);                                                             \
 	})
 
 FR_HOOK int execve(const char *path, char *const argv[], char *const envp[])
 {
-	return EXEC(execve, path, true, FR_REAL(execve)(path, argv, envp));
+	return EXEC(execve, path, fr_parting_exec, FR_REAL(execve)(path, argv, envp));
 }
 
 FR_HOOK int execv(const char *path, char *const argv[])
 {
-	return EXEC(execv, path, true, FR_REAL(execv)(path, argv));
+	return EXEC(execv, path, fr_parting_exec, FR_REAL(execv)(path, argv));
 }
 
 FR_HOOK int execvp(const char *file, char *const argv[])
 {
-	return EXEC(execvp, file, false, FR_REAL(execvp)(file, argv));
+	return EXEC(execvp, file, fr_parting_search, FR_REAL(execvp)(file, argv));
 }
 
 FR_HOOK int execvpe(const char *file, char *const argv[], char *const envp[])
 {
-	return EXEC(execvpe, file, false, FR_REAL(execvpe)(file, argv, envp));
+	return EXEC(execvpe, file, fr_parting_search, FR_REAL(execvpe)(file, argv, envp));
 }
 
 FR_HOOK int fexecve(int fd, char *const argv[], char *const envp[])
 {
-	return EXEC(fexecve, "", false, FR_REAL(fexecve)(fd, argv, envp));
+	return EXEC(fexecve, "", part, FR_REAL(fexecve)(fd, argv, envp));
 }
 
 FR_HOOK int execveat(int dir, const char *path, char *const argv[], char *const envp[], int flags)
 {
-	return EXEC(execveat, path, false, FR_REAL(execveat)(dir, path, argv, envp, flags));
+	return EXEC(execveat, path, part, FR_REAL(execveat)(dir, path, argv, envp, flags));
 }
 
 /* ---- arguments one by one -----------------------------------------------------------------------
@@ -130,7 +136,7 @@ FR_HOOK int execl(const char *path, const char *arg, ...)
 
 	TAKE_ARGS(argv, n, arg, ap);
 	va_end(ap);
-	return EXEC(execl, path, true, FR_REAL(execv)(path, argv));
+	return EXEC(execl, path, fr_parting_exec, FR_REAL(execv)(path, argv));
 }
 
 FR_HOOK int execlp(const char *file, const char *arg, ...)
@@ -143,7 +149,7 @@ FR_HOOK int execlp(const char *file, const char *arg, ...)
 
 	TAKE_ARGS(argv, n, arg, ap);
 	va_end(ap);
-	return EXEC(execlp, file, false, FR_REAL(execvp)(file, argv));
+	return EXEC(execlp, file, fr_parting_search, FR_REAL(execvp)(file, argv));
 }
 
 FR_HOOK int execle(const char *path, const char *arg, ...)
@@ -158,5 +164,5 @@ FR_HOOK int execle(const char *path, const char *arg, ...)
 	TAKE_ARGS(argv, n, arg, ap);
 	envp = va_arg(ap, char *const *);
 	va_end(ap);
-	return EXEC(execle, path, true, FR_REAL(execve)(path, argv, envp));
+	return EXEC(execle, path, fr_parting_exec, FR_REAL(execve)(path, argv, envp));
 }

@@ -15,12 +15,16 @@
  */
 bool fr_parting_begin(void);
 
-/* The same before exec of PATH; a path that is not there fails for sure and costs no more. */
+/* The same before exec of PATH; what is not there or not ours to execute costs no more. */
 bool fr_parting_exec(const char *path);
 
+/* The same before execvp of FILE. */
+bool fr_parting_search(const char *file);
+
 /*
- * The call has failed: the region gets its name again, with what it holds. Where other recorded
- * threads write at this moment, or the directory has gone, it stays anonymous and says so.
+ * The call has failed: the region gets its name again, with what it holds. Where that
+ * cannot be (the directory has gone; other threads record, and FR_DIR is on a disk, the kernel
+ * older than 5.19, or userfaultfd forbidden) it stays anonymous and says so.
  */
 void fr_parting_undo(void);
 

@@ -122,12 +122,12 @@ static void span_init(struct fr_span *s, enum fr_section_id id, size_t step)
 
 /* ---- growth --------------------------------------------------------------------------------- */
 
-static bool populate(void *p, size_t size)
+bool fr_region_populate(const void *p, size_t size)
 {
 	int rc;
 
 	do {
-		rc = fr_sys_madvise(p, size, MADV_POPULATE_WRITE);
+		rc = fr_sys_madvise((void *)p, size, MADV_POPULATE_WRITE);
 	} while (rc == -4 /* EINTR */);
 	return rc == 0;
 }
@@ -169,7 +169,7 @@ bool fr_span_grow(struct fr_span *s, size_t end)
 			if (!budget_take(want - ready))
 				return false;
 		}
-		if (!populate(s->base + ready, want - ready)) {
+		if (!fr_region_populate(s->base + ready, want - ready)) {
 			budget_return(want - ready);
 			fr_drop(FR_DROP_REGION_FULL);
 			return false;
@@ -259,7 +259,7 @@ static void *map_file(int fd, size_t size)
 	p = fr_sys_mmap(size, PROT_READ | PROT_WRITE, MAP_SHARED, fd);
 	if (!p)
 		return NULL;
-	if (populate(p, FR_PAGE))
+	if (fr_region_populate(p, FR_PAGE))
 		return p;
 	/* A kernel before 5.14: everything at once, or not at all. */
 	if (fr_sys4(SYS_fallocate, fd, 0, 0, size) == 0)
@@ -346,7 +346,7 @@ static bool small_sections(size_t max_bytes)
 {
 	size_t end = section(FR_SEC_THREADS)->offset;
 
-	if (!populate(fr_region.hdr, end))
+	if (!fr_region_populate(fr_region.hdr, end))
 		return false;
 	atomic_store(&fr_region.left, max_bytes > end ? max_bytes - end : 0);
 	fr_region.drops = section_base(FR_SEC_DROPS);

@@ -1,9 +1,13 @@
 # SPDX-License-Identifier: MIT
 """Forks, execs, spawns and waits: recorded as they were, and nothing left behind."""
 
+import collections
+import ctypes
 import json
+import os
 import signal
 import subprocess
+import tempfile
 import time
 
 import pytest
@@ -97,6 +101,76 @@ def test_region_after_a_failed_exec_survives_a_kill(host):
     events = fr.read("events", region, ok=(0, 3))
     kinds = [e["event"] for e in events]
     assert kinds.index("process.exec_failed") > kinds.index("process.exec")
+
+
+ATTEMPTS = {"missing": ("execv", "/no/such", 2), "searched": ("execvp", "no-such", 2),
+            "forbidden": ("execv", "forbidden", 13), "directory": ("execv", ".", 13),
+            "nothing": ("execvp", "", 2)}
+
+
+@pytest.mark.parametrize("attempt", ATTEMPTS)
+def test_exec_that_cannot_succeed_keeps_the_region(host, attempt):
+    """Among other threads, wherever userfaultfd may not be used: the very file stays."""
+    call, file, err = ATTEMPTS[attempt]
+    (host.cwd / "forbidden").write_text("#!/bin/true\n")
+    script = ("import ctypes, os, threading\n"
+              "threading.Thread(target=lambda: os.read(os.pipe()[0], 1)).start()\n"
+              "libc = ctypes.CDLL(None, use_errno=True)\n"
+              "argv = (ctypes.c_char_p * 2)(b'x', None)\n"
+              "print('ready', flush=True)\n"
+              "input()\n"
+              f"print('failed', libc.{call}({file!r}.encode(), argv), ctypes.get_errno(),\n"
+              "      flush=True)\n"
+              "input()\n")
+    p = host.start("/usr/bin/python3", "-c", script, stdin=subprocess.PIPE)
+    p.line("ready")
+    region, = host.regions()
+    inode = region.stat().st_ino
+    p.popen.stdin.write(b"\n")
+    p.popen.stdin.flush()
+    assert p.line("failed") == f"failed -1 {err}"
+    assert [r.stat().st_ino for r in host.regions()] == [inode]
+    p.kill()
+    report = fr.read("report", region, ok=(0, 3))
+    assert report["trigger"]["kind"] == "left" and report["threads"] == 2
+
+
+def userfaultfd_allowed():
+    fd = ctypes.CDLL(None).syscall(323, os.O_CLOEXEC | 1)
+    if fd >= 0:
+        os.close(fd)
+    return fd >= 0
+
+
+@pytest.fixture
+def shm_host():
+    """With its regions where they are by default: on a tmpfs."""
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as path:
+        h = fr.Host(path)
+        yield h
+        h.stop()
+
+
+def test_failed_exec_while_others_record(shm_host):
+    """Each of their events is there, and the region has its name: fr list, and after kill -9."""
+    if not userfaultfd_allowed():
+        pytest.skip("needs userfaultfd")
+    host = shm_host
+    p = host.target("process_calls", "busy", host.path / "garbage", FR_EVENTS="lock=full",
+                    FR_MAX_BYTES="128M")
+    p.line("waiting")
+    region, = host.regions()
+    for kind in ("live", "left"):
+        found = {e["path"]: e for e in json.loads(fr.fr("list", host.dir, "--json").out)}
+        assert found[str(region)]["kind"] == kind and found[str(region)]["pid"] == p.pid
+        p.kill()
+    info = fr.read("info", region, ok=(0, 3))
+    assert info["torn"] == 0 and info["header"]["region"] == "file"
+    counts = collections.Counter(e["tid"] for e in fr.read("events", region, ok=(0, 3))
+                                 if e["event"] == "mutex.lock")
+    said = [json.loads(line) for line in p.lines if line.startswith('{"tid"')]
+    assert len(said) == 3 and all(s["locks"] >= 2000 for s in said)
+    assert [counts[s["tid"]] for s in said] == [s["locks"] for s in said]
 
 
 def test_program_that_is_not_recorded_leaves_nothing(host):

@@ -170,8 +170,8 @@ class Host:
             env.update({k: str(v) for k, v in more.items() if not k.startswith("FR_")})
         return env
 
-    def start(self, *argv, recorded=True, preexec=None, **settings):
-        p = Process(argv, self.env(recorded, **settings), self.cwd, preexec)
+    def start(self, *argv, recorded=True, preexec=None, stdin=subprocess.DEVNULL, **settings):
+        p = Process(argv, self.env(recorded, **settings), self.cwd, preexec, stdin)
         self.started.append(p)
         return p
 

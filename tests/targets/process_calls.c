@@ -6,6 +6,7 @@
  *   process_calls exec FORM        a child becomes this program again by FORM and shows what it got
  *   process_calls shown ...        what it becomes
  *   process_calls failing          execs that fail by every form, with recording before and after
+ *   process_calls busy GARBAGE     the same while other threads record; then it waits to be killed
  *   process_calls leave PROGRAM    a child that recorded becomes PROGRAM, which nobody records
  *   process_calls vfork            a vfork child closes and moves descriptors of its own
  *   process_calls daemon           goes into the background
@@ -211,6 +212,49 @@ static void failing(const char *garbage)
 	say("pid %d", getpid());
 }
 
+/* ---- failing while others record ----------------------------------------------------------------
+ */
+
+#define BUSY 3
+static volatile int enough;
+static struct busy {
+	pthread_t thread;
+	pthread_mutex_t mutex;
+	int tid, locks;
+} busy[BUSY];
+
+static void *be_busy(void *arg)
+{
+	struct busy *b = arg;
+
+	b->tid = tid();
+	for (; !enough || b->locks < 2000; b->locks++) {
+		pthread_mutex_lock(&b->mutex);
+		pthread_mutex_unlock(&b->mutex);
+		for (volatile int i = 0; i < 2000; i++)
+			;
+	}
+	return NULL;
+}
+
+static void busy_while_failing(const char *garbage)
+{
+	for (int i = 0; i < BUSY; i++) {
+		pthread_mutex_init(&busy[i].mutex, NULL);
+		pthread_create(&busy[i].thread, NULL, be_busy, &busy[i]);
+	}
+	for (int i = 0; i < 5; i++)
+		failing(garbage);
+	enough = 1;
+	for (int i = 0; i < BUSY; i++) {
+		pthread_join(busy[i].thread, NULL);
+		say("{\"tid\":%d,\"locks\":%d}", busy[i].tid, busy[i].locks);
+	}
+	say("waiting");
+	fflush(stdout);
+	pause();
+}
+
 static void leave(char *program)
 {
 	char *args[] = {program, NULL};
@@ -274,6 +318,8 @@ int main(int argc, char **argv)
 		exec_in_child(argv[2]);
 	} else if (strcmp(kind, "failing") == 0) {
 		failing(argv[2]);
+	} else if (strcmp(kind, "busy") == 0) {
+		busy_while_failing(argv[2]);
 	} else if (strcmp(kind, "leave") == 0) {
 		leave(argv[2]);
 	} else if (strcmp(kind, "vfork") == 0) {
