@@ -4,7 +4,8 @@
  *
  * At level slow an uncontended lock+unlock is looked at and noted as held, nothing more: the mutex
  * word tells whether somebody is in the way (before the lock) or waits (before the unlock).
- * Must not: call the real function other than once, or look at the mutex after giving it back.
+ * Must not: call the real function other than once (see wait_for), or look at the mutex after
+ * giving it back.
  */
 #include <pthread.h>
 
@@ -135,6 +136,26 @@ static int try_taken(pthread_mutex_t *m, const struct how *h, struct fr_site s, 
 	return rc;
 }
 
+/*
+ * The real lock; with a deadline before that, where FR_TRIGGER asks for threads that are stuck. The
+ * same lock by the same thread: what it says but for the deadline is the answer. Not where the
+ * kernel lends priorities: by which clocks it can wait depends on its age.
+ */
+static int wait_for(pthread_mutex_t *m, const struct how *h)
+{
+	struct timespec until;
+	int rc;
+
+	if (h->until || !fr_real.pthread_mutex_clocklock || (m->__data.__kind & KIND_INHERIT) ||
+	    !fr_trigger_patience(&until))
+		return real_lock(m, h);
+	rc = fr_real.pthread_mutex_clocklock(m, CLOCK_MONOTONIC, &until);
+	if (rc != ETIMEDOUT)
+		return rc;
+	fr_trigger_impatient();
+	return real_lock(m, h);
+}
+
 /* Somebody is in the way. Only for a recursive mutex may that be the caller itself. */
 static FR_COLD int lock_taken(pthread_mutex_t *m, const struct how *h, struct fr_site s)
 {
@@ -155,7 +176,7 @@ static FR_COLD int lock_taken(pthread_mutex_t *m, const struct how *h, struct fr
 	if (only_tries(h))
 		return try_taken(m, h, s, owner);
 	fr_wait_begin(&w, s, h->via, (uint64_t)m, 0, owner);
-	rc = real_lock(m, h);
+	rc = wait_for(m, h);
 	record_wait(m, h, &w, owner, rc);
 	return rc;
 }

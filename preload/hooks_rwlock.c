@@ -127,6 +127,23 @@ static void record_wait(pthread_rwlock_t *l, const struct how *h, const struct f
 	fr_leave(t);
 }
 
+/* As wait_for() of hooks_mutex.c. */
+static int wait_for(pthread_rwlock_t *l, const struct how *h)
+{
+	struct timespec until;
+	int rc;
+
+	if (h->until || !fr_real.pthread_rwlock_clockrdlock ||
+	    !fr_real.pthread_rwlock_clockwrlock || !fr_trigger_patience(&until))
+		return real_lock(l, h);
+	rc = h->write ? fr_real.pthread_rwlock_clockwrlock(l, CLOCK_MONOTONIC, &until)
+		      : fr_real.pthread_rwlock_clockrdlock(l, CLOCK_MONOTONIC, &until);
+	if (rc != ETIMEDOUT)
+		return rc;
+	fr_trigger_impatient();
+	return real_lock(l, h);
+}
+
 static int lock(pthread_rwlock_t *l, const struct how *h, struct fr_site s)
 {
 	enum fr_level level = fr_level(FR_CLASS_LOCK);
@@ -139,7 +156,7 @@ static int lock(pthread_rwlock_t *l, const struct how *h, struct fr_site s)
 	owner = (uint32_t)__atomic_load_n(&l->__data.__cur_writer, __ATOMIC_RELAXED);
 	if (!h->try && taken(l, h->write)) {
 		fr_wait_begin(&w, s, h->via, (uint64_t)l, 0, owner);
-		rc = real_lock(l, h);
+		rc = wait_for(l, h);
 		record_wait(l, h, &w, owner, rc);
 		return rc;
 	}

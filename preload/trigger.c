@@ -263,6 +263,29 @@ static void look_stuck(struct fr_thread *t, uint64_t now)
 	}
 }
 
+bool fr_trigger_patience(struct timespec *until)
+{
+	uint64_t limit = fr_config.trigger[FR_RULE_stuck], end;
+
+	if (likely(!limit))
+		return false;
+	/* a little more: the two clocks do not agree to the last digit */
+	end = fr_clock_ns(CLOCK_MONOTONIC) + limit + limit / 1000 + 1000000;
+	until->tv_sec = (time_t)(end / 1000000000u);
+	until->tv_nsec = (long)(end % 1000000000u);
+	return true;
+}
+
+void fr_trigger_impatient(void)
+{
+	struct fr_thread *t = fr_enter();
+
+	if (!t)
+		return;
+	fr_trigger_look(t, fr_clock_ticks());
+	fr_leave(t);
+}
+
 /* Second field of /proc/self/statm, in pages. 0 = not to be had, as after chroot. */
 static uint64_t resident(void)
 {

@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <time.h>
 
 #include "wire.h"
 
@@ -72,5 +73,13 @@ void fr_trigger_held(uint64_t lock, uint64_t since);
 
 /* What no hook sees by itself: threads that are stuck, memory. About once a second. */
 void fr_trigger_look(struct fr_thread *t, uint64_t now);
+
+/*
+ * Where every thread hangs nobody comes by to look. So, while `stuck` is set, a thread that is
+ * about to wait for a lock waits up to *UNTIL (CLOCK_MONOTONIC) first, then looks itself, and then
+ * waits as it was told to. False: it need not.
+ */
+bool fr_trigger_patience(struct timespec *until);
+void fr_trigger_impatient(void);
 
 #endif

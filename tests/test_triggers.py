@@ -346,3 +346,39 @@ def test_a_forced_signal_is_shared(host):
         assert asks(host, p, signal.SIGUSR1)
         p.line("mine")
         assert len(host.snapshots(p.pid)) == n
+
+
+@pytest.mark.parametrize("item,word", [("lock:1000", "pthread_mutex_lock"),
+                                       ("rdlock:1000", "pthread_rwlock_rdlock")])
+def test_who_waits_for_a_lock_notices_itself(host, item, word):
+    """Nobody makes a call for a second, and the snapshot is there before it is over."""
+    p = host.target("triggers", item, "stay", FR_TRIGGER="stuck>200ms")
+    recording = host.snapshot(p)
+    assert p.lines == ['{"did":"begin"}']
+    said = p.truth("waiter")
+    t = trigger(recording)
+    assert re.match(f"stuck 2[0-9][0-9] ms > 200 ms, T[0-9]+ waiter, {word} {said['lock']}",
+                    t["reason"]), t
+    fr.wait_for(lambda: "{\"did\":\"stay\"}" in p.lines, "the end of the wait")
+    assert len(host.snapshots(p.pid)) == 1
+
+
+@pytest.mark.parametrize("kind", ["cycle", "self"])
+def test_a_deadlock_of_all_threads_is_noticed(host, kind):
+    p = host.target("hang", kind, FR_TRIGGER="stuck>300ms")
+    report = fr.read("report", host.snapshot(p))
+    assert report["trigger"]["reason"].startswith("stuck 3")
+    rule = "deadlock" if kind == "cycle" else "self-deadlock"
+    assert [f["rule"] for f in report["findings"]][0] == rule
+
+
+def test_patience_changes_no_answer(host):
+    """Locks of every kind, had before and after the waiting thread looks around."""
+    bare = host.run(fr.TARGETS / "patience", 5, 100, recorded=False)
+    p = host.run(fr.TARGETS / "patience", 5, 100, FR_TRIGGER="stuck>40ms", FR_COOLDOWN="1ms",
+                 FR_TRIGGER_MAX=99)
+    assert p.lines == bare.lines and len(bare.lines) > 40
+    reasons = [trigger(f)["reason"] for f in host.snapshots(p.pid)]
+    for call in ("pthread_mutex_lock", "pthread_rwlock_rdlock", "pthread_rwlock_wrlock",
+                 "mtx_lock"):
+        assert [r for r in reasons if call in r], (call, reasons)
