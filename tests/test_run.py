@@ -34,6 +34,7 @@ def test_pid_stays_and_one_line_says_where(tmp_path):
     out, err = p.communicate(timeout=60)
     assert out.splitlines() == [str(p.pid), str(tmp_path / "snaps")]
     assert len(err.splitlines()) == 1
+    assert f"fr snapshot {p.pid} saves" in err and "see fr list" in err
     assert f"kill -USR1 {p.pid}" in err and f"{tmp_path}/snaps/fr-sh-{p.pid}-1.frd" in err
 
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """fr snapshot PID: a recording from outside, of a process that runs, is stopped or hangs."""
 
+import json
 import os
 import pathlib
 import signal
@@ -121,3 +122,20 @@ def test_existing_file_is_replaced_whole(host):
     snapshot(host, p.pid, "-o", target)
     assert victim.read_text() == "untouched" and not target.is_symlink()
     assert target.stat().st_mode & 0o777 == 0o600
+
+
+def test_region_whose_file_was_removed(host):
+    """Somebody tidied up: the process records on, and is read from its memory."""
+    p = host.target("hang", "cycle")
+    p.line("cycle")
+    for region in host.regions():
+        region.unlink()
+
+    def deadlock(recording):
+        return fr.findings(fr.read("report", recording, ok=(0, 3)), "deadlock")
+
+    fr.wait_for(lambda: deadlock(p.pid), "the deadlock to be old enough")
+    fr.fr("snapshot", p.pid, "-o", host.path / "s.frd", ok=(0, 3))
+    assert deadlock(host.path / "s.frd")
+    row, = [e for e in json.loads(fr.fr("list", "--json").out) if e["pid"] == p.pid]
+    assert row["kind"] == "live" and row["comm"] == "hang"

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """FR_TRIGGER: each condition makes one snapshot when it is met, and none when it is nearly met."""
 
+import json
 import re
 import signal
 import subprocess
@@ -382,3 +383,38 @@ def test_patience_changes_no_answer(host):
     for call in ("pthread_mutex_lock", "pthread_rwlock_rdlock", "pthread_rwlock_wrlock",
                  "mtx_lock"):
         assert [r for r in reasons if call in r], (call, reasons)
+
+
+def test_list_shows_who_is_stuck(host):
+    """From outside, where every thread hangs."""
+    hangs = host.target("hang", "cycle", FR_TRIGGER="stuck>300ms")
+    works = host.target("triggers", "stay", FR_TRIGGER="stuck>300ms")
+    hangs.line("cycle")
+    works.line("stay")
+
+    def listed():
+        rows = {e["pid"]: e for e in json.loads(fr.fr("list", host.dir, "--json").out)}
+        return rows if rows[hangs.pid]["stuck"]["threads"] == 2 else None
+
+    rows = fr.wait_for(listed, "two stuck threads")
+    assert rows[hangs.pid]["stuck"]["call"] == "pthread_mutex_lock"
+    assert 3e8 < rows[hangs.pid]["stuck"]["longest_ns"] < 3e10
+    assert rows[works.pid]["stuck"]["threads"] == 0
+    text = fr.fr("list", host.dir).out
+    assert re.search(rf"{hangs.pid} .* 2 threads stuck, .* in pthread_mutex_lock", text), text
+
+
+def test_list_shows_which_signal_asks(host):
+    """SIGUSR1, or the one that was taken because the program has a use for it."""
+    script = "import signal, sys; {}; print('ready', flush=True); signal.pause()"
+    plain = host.start("/usr/bin/python3", "-c", script.format("0"))
+    own = host.start("/usr/bin/python3", "-c",
+                     script.format("signal.signal(signal.SIGUSR1, lambda *a: 0)"))
+    none = host.start("/usr/bin/python3", "-c", script.format("0"), FR_SIGNAL="none")
+    for p in (plain, own, none):
+        p.line("ready")
+    rows = {e["pid"]: e["ask_by"] for e in json.loads(fr.fr("list", host.dir, "--json").out)}
+    assert rows[plain.pid] == signal.SIGUSR1 and rows[none.pid] == 0
+    assert rows[own.pid] == fr.signal_of(own.pid) >= signal.SIGRTMIN
+    assert f"{own.pid}  python3  SIGRT" in fr.fr("list", host.dir).out
+    host.ask(own, rows[own.pid])

@@ -185,21 +185,24 @@ static bool set_output(char out[PATH_MAX], struct diag *d)
 
 /* ---- the start ---------------------------------------------------------------------------- */
 
+/* Which signal it will be the program decides: that of its own choice it keeps (nginx, node). */
 static void tell(const struct call *c, const char *program, const char *out)
 {
 	const char *signal = getenv("FR_SIGNAL"), *base = strrchr(program, '/');
+	bool automatic = !signal || !*signal || !strcmp(signal, "auto");
 
 	base = base ? base + 1 : program;
-	if (signal && !strcmp(signal, "none")) {
-		c->say("recording %s (pid %d); snapshots go to %s", base, getpid(), out);
+	if (!automatic && !strcmp(signal, "none")) {
+		c->say("recording; fr snapshot %d saves the last seconds; others go to %s",
+		       getpid(), out);
 		return;
 	}
-	if (!signal || !*signal || !strcmp(signal, "auto"))
+	if (automatic)
 		signal = "USR1";
-	if (!strncmp(signal, "SIG", 3))
-		signal += 3;
-	c->say("recording; kill -%s %d saves the last seconds to %s/fr-%.15s-%d-1.frd", signal,
-	       getpid(), out, base, getpid());
+	c->say("recording; fr snapshot %d saves the last seconds, kill -%s %d does so to "
+	       "%s/fr-%.15s-%d-1.frd%s",
+	       getpid(), signal + (strncmp(signal, "SIG", 3) ? 0 : 3), getpid(), out, base,
+	       getpid(), automatic ? " unless the program takes that signal: see fr list" : "");
 }
 
 int fr_cmd_run(struct call *c)

@@ -67,16 +67,24 @@ static void search(struct call *c, struct found *f)
 	add_anonymous(f);
 }
 
-static const char *why(const struct region_info *r, char buf[FR_UNITS_LEN + 20])
+#define WHY_LEN 128
+
+static const char *why(const struct region_info *r, char buf[WHY_LEN])
 {
 	char sig[FR_UNITS_LEN];
 	uint32_t signo = r->trigger.kind ? r->trigger.signo : r->crash.signo;
 
 	if (r->problem)
 		return r->problem;
+	if (r->stuck.threads) {
+		snprintf(buf, WHY_LEN, "%u thread%s stuck, %s in %.40s", r->stuck.threads,
+			 r->stuck.threads > 1 ? "s" : "", fr_units_ns(sig, r->stuck.longest_ns),
+			 r->stuck.call);
+		return buf;
+	}
 	if (r->trigger.kind == FR_TRIGGER_NONE && !r->crash.signo)
 		return "";
-	snprintf(buf, FR_UNITS_LEN + 20, "%s%s%s",
+	snprintf(buf, WHY_LEN, "%s%s%s",
 		 r->trigger.kind ? fr_word_trigger_kind(r->trigger.kind) : "crash",
 		 signo ? " " : "", signo ? fr_units_signal(sig, signo) : "");
 	return buf;
@@ -85,12 +93,13 @@ static const char *why(const struct region_info *r, char buf[FR_UNITS_LEN + 20])
 static void print_text(struct call *c, const struct found *f)
 {
 	struct table *t = fr_table_new(c->opt->color);
-	char buf[FR_UNITS_LEN + 20];
+	char buf[WHY_LEN];
 
 	fr_table_column(t, "RECORDING", TABLE_LEFT);
 	fr_table_column(t, "KIND", TABLE_LEFT);
 	fr_table_column(t, "PID", TABLE_RIGHT);
 	fr_table_column(t, "PROCESS", TABLE_LEFT);
+	fr_table_column(t, "ASK BY", TABLE_LEFT);
 	fr_table_column(t, "WHY", TABLE_LEFT);
 	fr_table_column(t, "TIME", TABLE_LEFT);
 	fr_table_column(t, "SIZE", TABLE_RIGHT);
@@ -101,6 +110,7 @@ static void print_text(struct call *c, const struct found *f)
 		fr_table_cell(t, r->problem ? "-" : fr_word_source(r->source));
 		fr_table_cell_fmt(t, "%u", r->pid);
 		fr_table_cell(t, r->comm);
+		fr_table_cell(t, r->signal ? fr_units_signal(buf, r->signal) : "");
 		fr_table_cell(t, why(r, buf));
 		fr_table_cell(t, fr_units_date(buf, r->end_real_ns));
 		fr_table_cell_bytes(t, r->bytes);
@@ -108,6 +118,16 @@ static void print_text(struct call *c, const struct found *f)
 	if (f->n)
 		fr_table_print(t, c->out);
 	fr_table_free(t);
+}
+
+static json_t *stuck(const struct region_stuck *s)
+{
+	json_t *o = json_object();
+
+	json_object_set_new(o, "threads", fr_json_u64(s->threads));
+	json_object_set_new(o, "longest_ns", fr_json_u64(s->longest_ns));
+	json_object_set_new(o, "call", fr_json_text(s->threads ? s->call : NULL));
+	return o;
 }
 
 static void print_json(struct call *c, const struct found *f)
@@ -126,6 +146,8 @@ static void print_json(struct call *c, const struct found *f)
 				    fr_json_text(fr_word_trigger_kind(r->trigger.kind)));
 		json_object_set_new(o, "signal", fr_json_u64(r->trigger.signo));
 		json_object_set_new(o, "crash_signal", fr_json_u64(r->crash.signo));
+		json_object_set_new(o, "ask_by", fr_json_u64(r->signal));
+		json_object_set_new(o, "stuck", stuck(&r->stuck));
 		json_object_set_new(o, "start_real_ns", fr_json_u64(r->start_real_ns));
 		json_object_set_new(o, "end_real_ns", fr_json_u64(r->end_real_ns));
 		json_object_set_new(o, "bytes", fr_json_u64(r->bytes));

@@ -88,7 +88,8 @@ static bool map_line(const char *line, char *path, size_t size, uint64_t *start,
 	}
 	if (off || *end)
 		return false;
-	if (strncmp(line, "/memfd:fr-", 10) == 0) {
+	/* of a file that was removed the memory is left as well (a failed exec, a tidy admin) */
+	if (strncmp(line, "/memfd:fr-", 10) == 0 || ends_with(line, ".frr (deleted)")) {
 		*path = 0;
 		*start = from;
 		*end = to;

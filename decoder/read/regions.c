@@ -2,7 +2,8 @@
 /*
  * regions.c - region and snapshot files: their directory, their names, what their heads say.
  *
- * Reads a page per file and no more. Must not: trust a name further than to find the process.
+ * Reads a page per file, of live ones also what their threads wait for (stuck.c). Must not: trust a
+ * name further than to find the process.
  */
 #include "read/regions.h"
 
@@ -82,6 +83,12 @@ static uint64_t time_ns(const struct timespec *t)
 	return (uint64_t)t->tv_sec * 1000000000 + (uint64_t)t->tv_nsec;
 }
 
+static void info_live(struct region_info *info, int fd, uint64_t base, const struct fr_header *hdr)
+{
+	info->signal = hdr->signal;
+	fr_region_stuck(fd, base, hdr, &info->stuck);
+}
+
 static void info_fill(struct region_info *info, int fd, const struct stat *st)
 {
 	struct fr_header hdr = {0};
@@ -103,6 +110,8 @@ static void info_fill(struct region_info *info, int fd, const struct stat *st)
 	if (info->trigger.real_ns)
 		info->end_real_ns = info->trigger.real_ns;
 	info->trigger.reason[sizeof(info->trigger.reason) - 1] = 0;
+	if (info->source == RECORDING_LIVE)
+		info_live(info, fd, 0, &hdr);
 }
 
 static char *path_join(const char *dir, const char *name)
@@ -185,9 +194,12 @@ static bool anonymous_open(struct region_info *info, uint32_t pid)
 	if (fd < 0)
 		return false;
 	n = pread(fd, &hdr, sizeof(hdr), (off_t)start);
-	close(fd);
-	if (head_problem(&hdr, n) || asprintf(&info->path, "%u", pid) < 0)
+	if (head_problem(&hdr, n) || asprintf(&info->path, "%u", pid) < 0) {
+		close(fd);
 		return false;
+	}
+	info_live(info, fd, start, &hdr);
+	close(fd);
 	info->source = RECORDING_LIVE;
 	info->pid = pid;
 	info->state = hdr.x_state;

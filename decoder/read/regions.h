@@ -10,6 +10,13 @@
 
 #include "read/recording.h"
 
+/* Threads of a live process that hang, longer than FR_TRIGGER says of `stuck`, or than 5 s. */
+struct region_stuck {
+	uint32_t threads;
+	uint64_t longest_ns;
+	char call[40]; /* of that one */
+};
+
 /* What the header and the trigger say; strings terminated, content untrusted. */
 struct region_info {
 	char *path;
@@ -23,6 +30,8 @@ struct region_info {
 	struct fr_trigger trigger; /* kind NONE = not a snapshot */
 	struct fr_crash crash; /* signo 0 = none */
 	const char *problem; /* NULL, or why it is not readable */
+	uint32_t signal; /* live: the one that asks for a snapshot now, 0 = none */
+	struct region_stuck stuck; /* live */
 };
 
 /* The directory of the region files: $FR_DIR, else /dev/shm/fr-<uid>. */
@@ -33,6 +42,9 @@ size_t fr_regions_scan(const char *dir, const char *suffix, struct region_info *
 /* Processes whose region is anonymous memory; `path` is the PID. */
 size_t fr_regions_anonymous(struct region_info **out);
 void fr_regions_free(struct region_info *regions, size_t n);
+
+/* Looks at the region that begins at BASE of FD, whose process lives. */
+void fr_region_stuck(int fd, uint64_t base, const struct fr_header *hdr, struct region_stuck *out);
 
 /* What PATH is, from its header and the processes there are. */
 enum recording_source fr_region_source(const char *path, const struct fr_header *hdr);
