@@ -7,6 +7,9 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+
+#define HUGE_PAGE ((uintptr_t)2 << 20)
 
 static void (*failure)(size_t size);
 
@@ -34,7 +37,27 @@ char *fr_mem_strndup(const char *s, size_t n)
 	return checked(strndup(s, n), n);
 }
 
-void *fr_mem_grow(void *p, size_t *cap, size_t need, size_t size)
+/* Asks for huge pages: filling a large array would otherwise be mostly page faults. */
+static void *advised(void *p, size_t size)
+{
+	uintptr_t from = ((uintptr_t)p + HUGE_PAGE - 1) & ~(HUGE_PAGE - 1);
+	uintptr_t to = ((uintptr_t)p + size) & ~(HUGE_PAGE - 1);
+
+	if (size >= 2 * HUGE_PAGE && from < to)
+		madvise((void *)from, to - from, MADV_HUGEPAGE);
+	return p;
+}
+
+void *fr_mem_array(size_t n, size_t size)
+{
+	size_t bytes;
+
+	if (__builtin_mul_overflow(n ? n : 1, size, &bytes))
+		return checked(NULL, SIZE_MAX);
+	return advised(checked(malloc(bytes), bytes), bytes);
+}
+
+void *fr_mem_more(void *p, size_t *cap, size_t need, size_t size)
 {
 	size_t want = *cap ? *cap : 4;
 	size_t bytes;
@@ -45,8 +68,17 @@ void *fr_mem_grow(void *p, size_t *cap, size_t need, size_t size)
 		want = want <= SIZE_MAX / 2 ? want * 2 : need;
 	if (__builtin_mul_overflow(want, size, &bytes))
 		return checked(NULL, SIZE_MAX);
-	p = checked(realloc(p, bytes), bytes);
-	memset((char *)p + *cap * size, 0, bytes - *cap * size);
 	*cap = want;
+	return advised(checked(realloc(p, bytes), bytes), bytes);
+}
+
+void *fr_mem_grow(void *p, size_t *cap, size_t need, size_t size)
+{
+	size_t before = *cap;
+
+	if (p && need <= before)
+		return p;
+	p = fr_mem_more(p, cap, need, size);
+	memset((char *)p + before * size, 0, (*cap - before) * size);
 	return p;
 }

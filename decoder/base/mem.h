@@ -23,4 +23,11 @@ char *fr_mem_strndup(const char *s, size_t n);
  */
 void *fr_mem_grow(void *p, size_t *cap, size_t need, size_t size);
 
+/*
+ * The same without the zeros, for arrays that grow large and whose elements are filled anyway:
+ * memory that is never used is never touched.
+ */
+void *fr_mem_more(void *p, size_t *cap, size_t need, size_t size);
+void *fr_mem_array(size_t n, size_t size);
+
 #endif

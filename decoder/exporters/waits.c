@@ -9,6 +9,7 @@
 #include <uthash.h>
 
 #include "base/mem.h"
+#include "base/select.h"
 
 /* A group is known by its text: kind and object as the user reads them. */
 struct group {
@@ -105,7 +106,7 @@ static void add(struct group *g, const struct span *s, uint64_t from_ns)
 {
 	uint64_t start = s->start_ns > from_ns ? s->start_ns : from_ns, ns = s->end_ns - start;
 
-	g->durs = fr_mem_grow(g->durs, &g->cap, g->row.count + 1, sizeof(*g->durs));
+	g->durs = fr_mem_more(g->durs, &g->cap, g->row.count + 1, sizeof(*g->durs));
 	g->durs[g->row.count++] = ns;
 	g->row.total_ns += ns;
 	if (ns >= g->worst_ns) {
@@ -114,21 +115,14 @@ static void add(struct group *g, const struct span *s, uint64_t from_ns)
 	}
 }
 
-static int by_u64(const void *a, const void *b)
-{
-	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-
-	return x < y ? -1 : x > y;
-}
-
 static void finish(struct group *g)
 {
 	struct wait_row *r = &g->row;
 
-	qsort(g->durs, r->count, sizeof(*g->durs), by_u64);
-	r->p50_ns = g->durs[(r->count - 1) / 2];
-	r->p99_ns = r->count >= 100 ? g->durs[(r->count * 99 + 99) / 100 - 1] : 0;
-	r->max_ns = g->durs[r->count - 1];
+	r->p50_ns = fr_select(g->durs, r->count, (r->count - 1) / 2);
+	if (r->count >= 100)
+		r->p99_ns = fr_select(g->durs, r->count, (r->count * 99 + 99) / 100 - 1);
+	r->max_ns = g->worst_ns;
 }
 
 static int by_total(const void *a, const void *b)

@@ -7,9 +7,10 @@
  *   sockets.c  lives of descriptors
  *   states.c   tables of the recording: states and held locks at the end, lifetime totals
  *   witness.c  holds that only a waiter saw
- *   holds.c    from raw holds to holds with a start, a quality and what they inflicted
+ *   holds.c    totals of waits; from raw holds to holds with a start, a quality and what they
+ *              inflicted
  *   owners.c   who holds a lock at the end
- *   totals.c   indices, totals, percentiles, order and handles of locks
+ *   totals.c   indices, order and handles of locks
  *   blame.c    questions asked afterwards
  */
 #ifndef FR_MODEL_BUILD_H
@@ -32,9 +33,11 @@ struct holding {
 	uint32_t depth; /* recursive mutexes */
 };
 
-struct holdings {
+/* What the pass knows of a thread while it runs. */
+struct thread_pass {
+	uint64_t to_come; /* events of it */
+	uint32_t n; /* locks that it has */
 	struct holding h[HOLDING_MAX];
-	uint32_t n;
 };
 
 /* What the pass knows of a lock while it runs. */
@@ -56,7 +59,7 @@ struct build {
 	struct map thread_by_tid; /* MODEL_NONE = several threads had this tid */
 	struct map thread_by_handle; /* the latest thread with this pthread_t */
 	struct lock_pass *lp; /* beside m->locks */
-	struct holdings *holdings; /* by thread */
+	struct thread_pass *tp; /* beside m->threads */
 	struct created *creates; /* by creator */
 	uint32_t *fd_now; /* socket by descriptor, MODEL_NONE = none */
 	size_t n_fds;
@@ -111,12 +114,11 @@ void fr_build_sync(struct build *b, uint32_t lock, enum span_kind kind); /* it i
 
 /* totals.c */
 void fr_build_index(struct build *b); /* sorts holds; lock_waits, thread_spans */
-void fr_build_totals(struct build *b); /* of waits */
 
 /* owners.c: until then lock.owner is who lists it */
 void fr_build_owners(struct build *b);
 
-/* holds.c: after these */
+/* holds.c: after these; totals and percentiles of waits as well */
 void fr_build_holds(struct build *b);
 
 void fr_build_index_holds(struct build *b);

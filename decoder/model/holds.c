@@ -24,6 +24,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/select.h"
 #include "model/build.h"
 
 struct segment {
@@ -39,6 +40,7 @@ struct work {
 	uint64_t *end_sum;
 	struct segment *seg;
 	size_t n_seg;
+	uint32_t asked; /* the last answer of ends_below() */
 };
 
 static const struct span *wait_at(const struct model *m, const struct lock *l, uint32_t i)
@@ -65,18 +67,43 @@ static void sort_segments(struct segment *seg, size_t n)
 	}
 }
 
-/* Fills W for lock L: sorted starts, prefix sums and the union of all waits. */
-static void prepare(const struct model *m, const struct lock *l, struct work *w)
+/*
+ * Copies the times of all waits for L to one place: they lie far apart, and everything below asks
+ * for them again and again.
+ */
+static void gather(const struct model *m, const struct lock *l, struct work *w)
 {
-	uint32_t i, n = l->waits;
+	uint32_t i;
 
-	for (i = 0; i < n; i++) {
+	for (i = 0; i < l->waits; i++) {
 		const struct span *s = wait_at(m, l, i);
 
 		w->seg[i] = (struct segment){s->start_ns, s->end_ns};
 		w->ends[i] = s->end_ns;
 		w->end_sum[i + 1] = w->end_sum[i] + s->end_ns;
 	}
+}
+
+static void wait_totals(const struct model *m, struct lock *l, const struct work *w)
+{
+	uint64_t *durs = w->starts; /* not in use yet */
+	uint32_t i;
+
+	for (i = 0; i < l->waits; i++) {
+		durs[i] = w->seg[i].end - w->seg[i].start;
+		l->wait_ns += durs[i];
+		if (durs[i] > l->max_wait_ns)
+			l->max_wait_ns = durs[i];
+		l->common_wait_ns += fr_model_common(m, w->seg[i].start, w->seg[i].end);
+	}
+	l->p99_wait_ns = fr_select(durs, l->waits, ((uint64_t)l->waits * 99 + 99) / 100 - 1);
+}
+
+/* Completes W: sorted starts, prefix sums and the union of all waits. */
+static void prepare(const struct lock *l, struct work *w)
+{
+	uint32_t i, n = l->waits;
+
 	sort_segments(w->seg, n);
 	w->n_seg = 0;
 	for (i = 0; i < n; i++) {
@@ -123,9 +150,10 @@ static uint32_t below(const uint64_t *v, uint32_t n, uint64_t x, uint32_t hint)
 }
 
 /* How many waits for L were over before X. */
-static uint32_t ends_below(const struct model *m, const struct lock *l, uint64_t x)
+static uint32_t ends_below(const struct lock *l, struct work *w, uint64_t x)
 {
-	return x ? fr_lock_wait_after(m, (uint32_t)(l - m->locks), x - 1) : 0;
+	w->asked = below(w->ends, l->waits, x, w->asked);
+	return w->asked;
 }
 
 /* Where the last question was answered: see below(). */
@@ -154,11 +182,11 @@ static uint64_t blocked_since(const struct model *m, uint32_t thread, uint32_t l
 }
 
 /* Whether another thread is known to have taken L after START: then H cannot begin at START. */
-static bool taken_between(const struct model *m, const struct lock *l, const struct hold *h,
-			  uint64_t start)
+static bool taken_between(const struct model *m, const struct lock *l, struct work *w,
+			  const struct hold *h, uint64_t start)
 {
 	uint64_t end = h->end_ns > CLOCK_SLACK_NS ? h->end_ns - CLOCK_SLACK_NS : 0;
-	uint32_t i = ends_below(m, l, end);
+	uint32_t i = ends_below(l, w, end);
 	const struct span *s = i ? wait_at(m, l, i - 1) : NULL;
 
 	return s && !(s->flags & (SPAN_FAILED | SPAN_OPEN)) && s->thread != h->thread &&
@@ -166,10 +194,10 @@ static bool taken_between(const struct model *m, const struct lock *l, const str
 }
 
 /* A waiter that began in [START, END] and saw another owner than THREAD. */
-static bool other_owner(const struct model *m, const struct lock *l, uint32_t thread,
-			uint64_t start, uint64_t end)
+static bool other_owner(const struct model *m, const struct lock *l, struct work *w,
+			uint32_t thread, uint64_t start, uint64_t end)
 {
-	uint32_t i, from = ends_below(m, l, start);
+	uint32_t i, from = ends_below(l, w, start);
 
 	for (i = from; i < l->waits && i < from + 64; i++) {
 		const struct span *s = wait_at(m, l, i);
@@ -190,7 +218,7 @@ static void set_start(struct hold *h, uint64_t start, enum hold_start quality)
 }
 
 /* PREV: when the lock was given back before, 0 = not known. SEG: who waited around the release. */
-static void mutex_start(const struct model *m, const struct lock *l, struct hold *h,
+static void mutex_start(const struct model *m, const struct lock *l, struct work *w, struct hold *h,
 			const struct hold *prev, const struct segment *seg)
 {
 	uint64_t prev_ns = prev ? prev->end_ns : 0, taken = h->start_ns;
@@ -204,13 +232,13 @@ static void mutex_start(const struct model *m, const struct lock *l, struct hold
 	if (covered && taken && taken + CLOCK_SLACK_NS >= from &&
 	    taken + CLOCK_SLACK_NS >= prev_ns) {
 		set_start(h, taken > prev_ns ? taken : prev_ns, HOLD_EXACT);
-	} else if (covered && from > prev_ns && !taken_between(m, l, h, from) &&
-		   !other_owner(m, l, h->thread, from, h->end_ns)) {
+	} else if (covered && from > prev_ns && !taken_between(m, l, w, h, from) &&
+		   !other_owner(m, l, w, h->thread, from, h->end_ns)) {
 		uint64_t start = blocked_since(m, h->thread, h->lock, from);
 
 		set_start(h, start > prev_ns ? start : prev_ns, HOLD_AT_LEAST);
 	} else if (covered && from <= prev_ns && prev && prev->thread == h->thread &&
-		   !taken_between(m, l, h, prev_ns)) {
+		   !taken_between(m, l, w, h, prev_ns)) {
 		set_start(h, prev_ns, HOLD_ABOUT);
 	} else {
 		set_start(h, h->end_ns, HOLD_UNKNOWN);
@@ -218,8 +246,8 @@ static void mutex_start(const struct model *m, const struct lock *l, struct hold
 }
 
 /* Readers share: only an owner that a waiter saw proves how long a holder had it. */
-static void rwlock_start(const struct model *m, const struct lock *l, struct hold *h,
-			 uint64_t prev_ns)
+static void rwlock_start(const struct model *m, const struct lock *l, struct work *w,
+			 struct hold *h, uint64_t prev_ns)
 {
 	uint64_t taken = h->start_ns, start = h->end_ns;
 	uint32_t i;
@@ -228,7 +256,7 @@ static void rwlock_start(const struct model *m, const struct lock *l, struct hol
 		return;
 	if (prev_ns < m->sure_ns)
 		prev_ns = m->sure_ns;
-	for (i = ends_below(m, l, prev_ns); i < l->waits; i++) {
+	for (i = ends_below(l, w, prev_ns); i < l->waits; i++) {
 		const struct span *s = wait_at(m, l, i);
 
 		if (s->owner == h->thread && s->start_ns >= prev_ns && s->start_ns < start)
@@ -270,7 +298,7 @@ static void count_hold(struct lock *l, const struct hold *h, bool full)
 		l->max_hold_ns = ns;
 }
 
-static void lock_starts(struct model *m, struct lock *l, const struct work *w)
+static void lock_starts(struct model *m, struct lock *l, struct work *w)
 {
 	const struct segment *seg = w->seg, *seg_end = w->seg + w->n_seg;
 	uint32_t i;
@@ -285,9 +313,9 @@ static void lock_starts(struct model *m, struct lock *l, const struct work *w)
 		while (seg < seg_end && seg->end + CLOCK_SLACK_NS < h->end_ns)
 			seg++;
 		if (l->kind == FR_HELD_MUTEX || l->kind == FR_HELD_SPIN)
-			mutex_start(m, l, h, i ? h - 1 : NULL, seg < seg_end ? seg : NULL);
+			mutex_start(m, l, w, h, i ? h - 1 : NULL, seg < seg_end ? seg : NULL);
 		else
-			rwlock_start(m, l, h, own_release_before(m, l, i));
+			rwlock_start(m, l, w, h, own_release_before(m, l, i));
 	}
 }
 
@@ -359,7 +387,10 @@ static void one_lock(struct build *b, struct lock *l, struct work *w, struct wit
 	size_t before = seen->n;
 	uint64_t blamed;
 
-	prepare(m, l, w);
+	w->asked = 0;
+	gather(m, l, w);
+	wait_totals(m, l, w);
+	prepare(l, w);
 	lock_starts(m, l, w);
 	fr_build_witness(m, l, seen);
 	blamed = charge(l, w, &m->holds[l->first_hold], l->n_holds, b->full);
@@ -370,11 +401,12 @@ static void one_lock(struct build *b, struct lock *l, struct work *w, struct wit
 
 static void work_alloc(struct work *w, size_t most)
 {
-	w->starts = fr_mem_alloc((most + 1) * sizeof(*w->starts));
-	w->ends = fr_mem_alloc((most + 1) * sizeof(*w->ends));
-	w->start_sum = fr_mem_alloc((most + 1) * sizeof(*w->start_sum));
-	w->end_sum = fr_mem_alloc((most + 1) * sizeof(*w->end_sum));
-	w->seg = fr_mem_alloc((most + 1) * sizeof(*w->seg));
+	w->starts = fr_mem_array(most + 1, sizeof(*w->starts));
+	w->ends = fr_mem_array(most + 1, sizeof(*w->ends));
+	w->start_sum = fr_mem_array(most + 1, sizeof(*w->start_sum));
+	w->end_sum = fr_mem_array(most + 1, sizeof(*w->end_sum));
+	w->seg = fr_mem_array(most + 1, sizeof(*w->seg));
+	w->start_sum[0] = w->end_sum[0] = 0;
 }
 
 static void work_free(struct work *w)

@@ -26,29 +26,6 @@ const char *fr_span_kind_name(unsigned int kind)
 	return kind < SPAN_KINDS && kind_names[kind] ? kind_names[kind] : "?";
 }
 
-bool fr_span_is_lock(const struct span *s)
-{
-	return s->kind == SPAN_LOCK || s->kind == SPAN_RDLOCK || s->kind == SPAN_WRLOCK ||
-	       s->kind == SPAN_SPIN;
-}
-
-bool fr_span_is_sync(const struct span *s)
-{
-	return s->kind == SPAN_COND || s->kind == SPAN_SEM || s->kind == SPAN_BARRIER ||
-	       s->kind == SPAN_ONCE;
-}
-
-bool fr_span_is_sock(const struct span *s)
-{
-	return (s->kind >= SPAN_CONNECT && s->kind <= SPAN_POLL) || s->kind == SPAN_FILELOCK ||
-	       s->kind == SPAN_FILE;
-}
-
-bool fr_span_is_async(const struct span *s)
-{
-	return s->kind == SPAN_CONNECTING;
-}
-
 const char *fr_span_call(const struct model *m, const struct span *s)
 {
 	const char *name = s->via ? fr_recording_call(m->rec, s->via) : "?";
@@ -99,7 +76,7 @@ static void free_build(struct build *b)
 	fr_map_free(&b->thread_by_tid);
 	fr_map_free(&b->thread_by_handle);
 	free(b->lp);
-	free(b->holdings);
+	free(b->tp);
 	free(b->creates);
 	free(b->fd_now);
 }
@@ -125,7 +102,6 @@ struct model *fr_model_build(const struct recording *rec, struct diag *d)
 	fr_build_states(&b);
 	fr_build_sock_end(&b);
 	fr_build_index(&b);
-	fr_build_totals(&b);
 	fr_build_owners(&b);
 	fr_build_holds(&b);
 	fr_build_order(&b);

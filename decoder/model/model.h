@@ -32,6 +32,7 @@ enum span_kind {
 #undef SPAN_KIND
 	SPAN_KINDS
 };
+_Static_assert(SPAN_KINDS <= 32, "kinds of spans are bits of an unsigned int");
 
 enum span_flags {
 	SPAN_OPEN = 1, /* not over at the end of the recording: the thread's state */
@@ -224,18 +225,46 @@ struct model *fr_model_build(const struct recording *rec, struct diag *d);
 void fr_model_free(struct model *m);
 
 const char *fr_span_kind_name(unsigned int kind); /* "recv": key of JSON and tables */
-bool fr_span_is_lock(const struct span *s); /* waits for a mutex, rwlock or spin lock */
-bool fr_span_is_sync(const struct span *s); /* for a condition, semaphore, barrier or once */
-bool fr_span_is_sock(const struct span *s); /* object is a descriptor */
 static inline uint64_t fr_span_ns(const struct span *s)
 {
 	return s->end_ns - s->start_ns;
 }
+
+static inline bool fr_span_is(const struct span *s, unsigned int kinds)
+{
+	return kinds >> s->kind & 1;
+}
+
+/* Waits for a mutex, rwlock or spin lock. */
+static inline bool fr_span_is_lock(const struct span *s)
+{
+	return fr_span_is(s, 1u << SPAN_LOCK | 1u << SPAN_RDLOCK | 1u << SPAN_WRLOCK |
+				     1u << SPAN_SPIN);
+}
+
+/* For a condition, semaphore, barrier or once. */
+static inline bool fr_span_is_sync(const struct span *s)
+{
+	return fr_span_is(s,
+			  1u << SPAN_COND | 1u << SPAN_SEM | 1u << SPAN_BARRIER | 1u << SPAN_ONCE);
+}
+
+/* Its object is a descriptor. */
+static inline bool fr_span_is_sock(const struct span *s)
+{
+	return (s->kind >= SPAN_CONNECT && s->kind <= SPAN_POLL) || s->kind == SPAN_FILELOCK ||
+	       s->kind == SPAN_FILE;
+}
+
 /*
  * A connect that went on while its thread did other things: no wait of the thread, and in none of
  * its lists.
  */
-bool fr_span_is_async(const struct span *s);
+static inline bool fr_span_is_async(const struct span *s)
+{
+	return s->kind == SPAN_CONNECTING;
+}
+
 /* "recv", "pthread_mutex_timedlock": the function the program called. */
 const char *fr_span_call(const struct model *m, const struct span *s);
 /* Whether the call gives up by itself: a timed or polling form. */

@@ -10,6 +10,8 @@
 
 #include "model/build.h"
 
+#define BATCH 128 /* events: they stay in the first-level cache */
+
 struct span_row {
 	uint8_t kind; /* 0 = this event is no wait */
 	int8_t object;
@@ -33,7 +35,7 @@ struct span *fr_build_span(struct build *b)
 	struct span *s;
 
 	if (m->n_spans == b->cap_spans)
-		m->spans = fr_mem_grow(m->spans, &b->cap_spans, m->n_spans + 1, sizeof(*s));
+		m->spans = fr_mem_more(m->spans, &b->cap_spans, m->n_spans + 1, sizeof(*s));
 	s = &m->spans[m->n_spans++];
 	memset(s, 0, sizeof(*s));
 	s->thread = s->object = s->object2 = s->owner = s->waker = MODEL_NONE;
@@ -46,7 +48,7 @@ struct hold *fr_build_hold(struct build *b)
 	struct hold *h;
 
 	if (m->n_holds == b->cap_holds)
-		m->holds = fr_mem_grow(m->holds, &b->cap_holds, m->n_holds + 1, sizeof(*h));
+		m->holds = fr_mem_more(m->holds, &b->cap_holds, m->n_holds + 1, sizeof(*h));
 	h = &m->holds[m->n_holds++];
 	memset(h, 0, sizeof(*h));
 	return h;
@@ -68,11 +70,24 @@ static uint32_t new_lock(struct build *b, uint64_t addr)
 	return (uint32_t)m->n_locks++;
 }
 
-uint32_t fr_build_lock(struct build *b, uint64_t addr)
+/* A lock that the pass has not met before. */
+static __attribute__((noinline)) uint32_t add_lock(struct build *b, uint64_t addr)
 {
-	struct map_slot *s;
 	uint32_t *value;
 	bool is_new;
+
+	if (b->m->n_locks >= MODEL_LOCKS_MAX) {
+		b->m->locks_left_out++;
+		return MODEL_NONE;
+	}
+	value = fr_map_slot(&b->lock_by_addr, addr, &is_new);
+	*value = new_lock(b, addr);
+	return *value;
+}
+
+static inline uint32_t lock_at(struct build *b, uint64_t addr)
+{
+	const struct map_slot *s;
 
 	if (!addr)
 		return MODEL_NONE;
@@ -81,13 +96,12 @@ uint32_t fr_build_lock(struct build *b, uint64_t addr)
 		if (s->key)
 			return s->value;
 	}
-	if (b->m->n_locks >= MODEL_LOCKS_MAX) {
-		b->m->locks_left_out++;
-		return MODEL_NONE;
-	}
-	value = fr_map_slot(&b->lock_by_addr, addr, &is_new);
-	*value = new_lock(b, addr);
-	return *value;
+	return add_lock(b, addr);
+}
+
+uint32_t fr_build_lock(struct build *b, uint64_t addr)
+{
+	return lock_at(b, addr);
 }
 
 uint32_t fr_build_tid(struct build *b, uint32_t tid, uint64_t ns)
@@ -106,37 +120,38 @@ uint32_t fr_build_tid(struct build *b, uint32_t tid, uint64_t ns)
 	return i < 0 ? MODEL_NONE : (uint32_t)i;
 }
 
-static struct holding *holding_find(struct holdings *hs, uint32_t lock)
+static struct holding *holding_find(struct thread_pass *tp, uint32_t lock)
 {
 	uint32_t i;
 
-	for (i = hs->n; i-- > 0;) {
-		if (hs->h[i].lock == lock)
-			return &hs->h[i];
+	for (i = tp->n; i-- > 0;) {
+		if (tp->h[i].lock == lock)
+			return &tp->h[i];
 	}
 	return NULL;
 }
 
-static void holding_drop(struct holdings *hs, struct holding *h)
+static void holding_drop(struct thread_pass *tp, struct holding *h)
 {
-	hs->n--;
-	memmove(h, h + 1, (size_t)(&hs->h[hs->n] - h) * sizeof(*h));
+	tp->n--;
+	for (; h < &tp->h[tp->n]; h++) /* nearly always the last one */
+		h[0] = h[1];
 }
 
 static void lock_taken(struct build *b, const struct event *e, uint32_t lock)
 {
-	struct holdings *hs = &b->holdings[e->thread];
-	struct holding *h = holding_find(hs, lock);
+	struct thread_pass *tp = &b->tp[e->thread];
+	struct holding *h = holding_find(tp, lock);
 
 	if (h && b->full && b->lp[lock].last_taker == e->thread) {
 		h->depth++;
 		return;
 	}
 	if (h)
-		holding_drop(hs, h);
-	if (hs->n == HOLDING_MAX)
-		holding_drop(hs, &hs->h[0]);
-	hs->h[hs->n++] = (struct holding){e->t_ns, lock, e->stack, 1};
+		holding_drop(tp, h);
+	if (tp->n == HOLDING_MAX)
+		holding_drop(tp, &tp->h[0]);
+	tp->h[tp->n++] = (struct holding){e->t_ns, lock, e->stack, 1};
 	b->lp[lock].last_taker = e->thread;
 }
 
@@ -152,8 +167,8 @@ static void hold_over(struct build *b, const struct holding *h, uint64_t end_ns)
 
 static void lock_given(struct build *b, const struct event *e, uint32_t lock)
 {
-	struct holdings *hs = &b->holdings[e->thread];
-	struct holding *h = holding_find(hs, lock);
+	struct thread_pass *tp = &b->tp[e->thread];
+	struct holding *h = holding_find(tp, lock);
 	struct hold *out;
 	bool exact;
 
@@ -176,7 +191,7 @@ static void lock_given(struct build *b, const struct event *e, uint32_t lock)
 		out->quality = exact ? HOLD_EXACT : HOLD_UNKNOWN;
 	}
 	if (h)
-		holding_drop(hs, h);
+		holding_drop(tp, h);
 }
 
 static void cond_retook(struct build *b, const struct event *e, struct span *s)
@@ -186,7 +201,7 @@ static void cond_retook(struct build *b, const struct event *e, struct span *s)
 	s->object2 = fr_build_lock(b, e->arg[1]);
 	if (s->object2 == MODEL_NONE)
 		return;
-	h = holding_find(&b->holdings[e->thread], s->object2);
+	h = holding_find(&b->tp[e->thread], s->object2);
 	if (h && b->full) {
 		if (h->since_ns >= b->m->sure_ns)
 			hold_over(b, h, s->start_ns);
@@ -262,16 +277,28 @@ static void span_add(struct build *b, const struct event *e, const struct span_r
 		b->m->threads[e->thread].wait_ns[s->kind] += dur;
 }
 
-static void remember(struct thread *t, const struct event *e)
+/* Counts E, and keeps it if it is one of its thread's last. */
+static inline void count(struct build *b, const struct event *e)
 {
+	struct thread *t = &b->m->threads[e->thread];
+
+	b->m->kinds[e->kind & 127]++;
+	t->events++;
+	if (b->tp[e->thread].to_come-- > MODEL_LAST)
+		return;
 	t->last[t->n_last++ % MODEL_LAST] =
 		(struct last_event){e->id, e->t_ns, e->arg[0], e->stack, e->kind};
-	t->events++;
+}
+
+/* Allocations: most events of many recordings, and nothing here looks at them. */
+static inline bool is_heap(const struct event *e)
+{
+	return e->kind >= FR_EV_MEM_ALLOC && e->kind <= FR_EV_MEM_REALLOC;
 }
 
 static void lock_event(struct build *b, const struct event *e)
 {
-	uint32_t lock = fr_build_lock(b, e->arg[0]);
+	uint32_t lock = lock_at(b, e->arg[0]);
 
 	if (lock == MODEL_NONE)
 		return;
@@ -329,8 +356,9 @@ static void see(struct build *b, const struct event *e)
 {
 	const struct span_row *r = &rows[e->kind & 127];
 
-	b->m->kinds[e->kind & 127]++;
-	remember(&b->m->threads[e->thread], e);
+	count(b, e);
+	if (is_heap(e))
+		return;
 	if (r->kind && e->arg[r->dur] >= r->min_ns)
 		span_add(b, e, r);
 	switch (e->kind) {
@@ -375,13 +403,14 @@ static void see(struct build *b, const struct event *e)
 void fr_build_pass(struct build *b)
 {
 	struct stream *s = fr_stream_open(b->rec);
-	struct event e;
+	struct event e[BATCH];
+	size_t i, n;
 
-	if (!s)
-		return;
-	while (fr_stream_next(s, &e)) {
-		if (e.thread < b->m->n_threads)
-			see(b, &e);
+	for (i = 0; i < b->m->n_threads; i++)
+		b->tp[i].to_come = b->rec->threads[i].kept;
+	while ((n = fr_stream_fill(s, e, BATCH))) {
+		for (i = 0; i < n; i++)
+			see(b, &e[i]);
 	}
 	fr_stream_close(s);
 }

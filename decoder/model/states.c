@@ -70,7 +70,7 @@ void fr_build_threads(struct build *b)
 	m->n_threads = b->rec->n_threads;
 	m->threads = fr_mem_alloc((m->n_threads + 1) * sizeof(*m->threads));
 	b->creates = fr_mem_alloc((m->n_threads + 1) * sizeof(*b->creates));
-	b->holdings = fr_mem_alloc((m->n_threads + 1) * sizeof(*b->holdings));
+	b->tp = fr_mem_alloc((m->n_threads + 1) * sizeof(*b->tp));
 	for (i = 0; i < m->n_threads; i++)
 		thread_init(b, i);
 	for (i = m->n_threads; i-- > 0;) /* the first with a handle; thread.start tells the next */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * totals.c - indices by lock and by thread, totals and percentiles of locks, and their handles.
+ * totals.c - indices by lock and by thread, and the handles of locks by their totals.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -17,50 +17,65 @@ static uint32_t *prefix(const uint32_t *counts, size_t n)
 	return at;
 }
 
-static void index_locks(struct model *m)
+static bool waits_for_lock(const struct span *s)
 {
-	uint32_t *counts = fr_mem_alloc((m->n_locks + 1) * sizeof(*counts));
-	uint32_t *at;
-	size_t i;
-
-	for (i = 0; i < m->n_spans; i++) {
-		if (fr_span_is_lock(&m->spans[i]) && m->spans[i].object != MODEL_NONE)
-			counts[m->spans[i].object]++;
-	}
-	at = prefix(counts, m->n_locks);
-	m->lock_waits = fr_mem_alloc((at[m->n_locks] + 1) * sizeof(*m->lock_waits));
-	for (i = 0; i < m->n_locks; i++) {
-		m->locks[i].waits = counts[i];
-		m->locks[i].first_wait = at[i];
-	}
-	for (i = 0; i < m->n_spans; i++) {
-		if (fr_span_is_lock(&m->spans[i]) && m->spans[i].object != MODEL_NONE)
-			m->lock_waits[at[m->spans[i].object]++] = (uint32_t)i;
-	}
-	free(at);
-	free(counts);
+	return fr_span_is_lock(s) && s->object != MODEL_NONE;
 }
 
-static void index_threads(struct model *m)
+/* How many spans each lock and each thread have. */
+static void index_count(struct model *m, uint32_t *of_lock, uint32_t *of_thread)
 {
-	uint32_t *counts = fr_mem_alloc((m->n_threads + 1) * sizeof(*counts));
-	uint32_t *at;
 	size_t i;
 
-	for (i = 0; i < m->n_spans; i++)
-		counts[m->spans[i].thread] += !fr_span_is_async(&m->spans[i]);
-	at = prefix(counts, m->n_threads);
-	m->thread_spans = fr_mem_alloc((m->n_spans + 1) * sizeof(*m->thread_spans));
-	for (i = 0; i < m->n_threads; i++) {
-		m->threads[i].first_span = at[i];
-		m->threads[i].n_spans = counts[i];
-	}
 	for (i = 0; i < m->n_spans; i++) {
-		if (!fr_span_is_async(&m->spans[i]))
-			m->thread_spans[at[m->spans[i].thread]++] = (uint32_t)i;
+		const struct span *s = &m->spans[i];
+
+		if (waits_for_lock(s))
+			of_lock[s->object]++;
+		of_thread[s->thread] += !fr_span_is_async(s);
 	}
-	free(at);
-	free(counts);
+}
+
+/* LOCK and THREAD: where each one's next entry goes. */
+static void index_fill(struct model *m, uint32_t *lock, uint32_t *thread)
+{
+	size_t i;
+
+	m->lock_waits = fr_mem_array(lock[m->n_locks] + 1, sizeof(*m->lock_waits));
+	m->thread_spans = fr_mem_array(thread[m->n_threads] + 1, sizeof(*m->thread_spans));
+	for (i = 0; i < m->n_spans; i++) {
+		const struct span *s = &m->spans[i];
+
+		if (waits_for_lock(s))
+			m->lock_waits[lock[s->object]++] = (uint32_t)i;
+		if (!fr_span_is_async(s))
+			m->thread_spans[thread[s->thread]++] = (uint32_t)i;
+	}
+}
+
+static void index_spans(struct model *m)
+{
+	uint32_t *of_lock = fr_mem_alloc((m->n_locks + 1) * sizeof(*of_lock));
+	uint32_t *of_thread = fr_mem_alloc((m->n_threads + 1) * sizeof(*of_thread));
+	uint32_t *lock, *thread;
+	size_t i;
+
+	index_count(m, of_lock, of_thread);
+	lock = prefix(of_lock, m->n_locks);
+	thread = prefix(of_thread, m->n_threads);
+	for (i = 0; i < m->n_locks; i++) {
+		m->locks[i].waits = of_lock[i];
+		m->locks[i].first_wait = lock[i];
+	}
+	for (i = 0; i < m->n_threads; i++) {
+		m->threads[i].first_span = thread[i];
+		m->threads[i].n_spans = of_thread[i];
+	}
+	index_fill(m, lock, thread);
+	free(lock);
+	free(thread);
+	free(of_lock);
+	free(of_thread);
 }
 
 /*
@@ -132,11 +147,29 @@ static void sort_if_needed(struct hold *h, size_t n)
 	}
 }
 
+/* Moves each hold to its place TO, in place: of millions of them there is no second copy. */
+static void permute(struct hold *h, uint32_t *to, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		while (to[i] != i) {
+			uint32_t k = to[i];
+			struct hold moved = h[k];
+
+			h[k] = h[i];
+			h[i] = moved;
+			to[i] = to[k];
+			to[k] = k;
+		}
+	}
+}
+
 void fr_build_index_holds(struct build *b)
 {
 	struct model *m = b->m;
 	uint32_t *counts = fr_mem_alloc((m->n_locks + 1) * sizeof(*counts));
-	struct hold *sorted = fr_mem_alloc((m->n_holds + 1) * sizeof(*sorted));
+	uint32_t *to = fr_mem_array(m->n_holds, sizeof(*to));
 	uint32_t *at;
 	size_t i;
 
@@ -148,13 +181,12 @@ void fr_build_index_holds(struct build *b)
 		m->locks[i].n_holds = counts[i];
 	}
 	for (i = 0; i < m->n_holds; i++)
-		sorted[at[m->holds[i].lock]++] = m->holds[i];
-	free(m->holds);
-	m->holds = sorted;
-	b->cap_holds = m->n_holds + 1;
+		to[i] = at[m->holds[i].lock]++;
+	permute(m->holds, to, m->n_holds);
 	for (i = 0; i < m->n_locks; i++)
 		sort_if_needed(&m->holds[m->locks[i].first_hold], m->locks[i].n_holds);
 	free(at);
+	free(to);
 	free(counts);
 }
 
@@ -162,51 +194,10 @@ void fr_build_index(struct build *b)
 {
 	struct model *m = b->m;
 
-	index_locks(m);
-	index_threads(m);
+	index_spans(m);
 	cond_releases(b);
 	open_holds(b);
 	fr_build_index_holds(b);
-}
-
-static int by_u64(const void *a, const void *b)
-{
-	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-
-	return x < y ? -1 : x > y;
-}
-
-static void lock_totals(struct model *m, struct lock *l, uint64_t *durs)
-{
-	uint32_t i;
-
-	for (i = 0; i < l->waits; i++) {
-		const struct span *s = &m->spans[m->lock_waits[l->first_wait + i]];
-
-		durs[i] = fr_span_ns(s);
-		l->wait_ns += durs[i];
-		l->common_wait_ns += fr_model_common(m, s->start_ns, s->end_ns);
-	}
-	if (!l->waits)
-		return;
-	qsort(durs, l->waits, sizeof(*durs), by_u64);
-	l->max_wait_ns = durs[l->waits - 1];
-	l->p99_wait_ns = durs[((uint64_t)l->waits * 99 + 99) / 100 - 1];
-}
-
-void fr_build_totals(struct build *b)
-{
-	struct model *m = b->m;
-	uint64_t *durs;
-	uint32_t most = 0;
-	size_t i;
-
-	for (i = 0; i < m->n_locks; i++)
-		most = m->locks[i].waits > most ? m->locks[i].waits : most;
-	durs = fr_mem_alloc((most + 1) * sizeof(*durs));
-	for (i = 0; i < m->n_locks; i++)
-		lock_totals(m, &m->locks[i], durs);
-	free(durs);
 }
 
 /* ---- handles ------------------------------------------------------------------------------ */

@@ -4,6 +4,9 @@
  *
  * Two steps an event: the head and the time, which the merge needs to choose a lane, and then the
  * rest, straight into the caller's struct event. Trusts what chunk.c has let through.
+ *
+ * While a lane has its turn its place is a struct of the caller's own, which the compiler keeps in
+ * registers.
  */
 #ifndef FR_READ_DECODE_H
 #define FR_READ_DECODE_H
@@ -19,14 +22,18 @@ struct dict {
 	uint64_t entry[FR_DICT_SIZE];
 };
 
-struct lane_cursor {
+struct lane_place {
 	const uint8_t *at; /* behind the time of the next event */
 	const uint8_t *end;
 	uint64_t raw_t; /* ticks as the chunk states them */
 	uint64_t t; /* ticks of the next event, never falling */
 	uint8_t head;
-	uint8_t tier;
+};
+
+struct lane_cursor {
+	struct lane_place place;
 	uint32_t thread;
+	uint8_t tier;
 	const struct chunk_ref *chunk; /* the next one to be opened */
 	const struct chunk_ref *last_chunk; /* one past the end */
 	uint32_t stacks[FR_DICT_SIZE];
@@ -34,42 +41,65 @@ struct lane_cursor {
 	struct dict ptr;
 };
 
-/* Head and time of the next event; false = the lane is at its end. */
-static inline bool lane_peek(struct lane_cursor *l)
+/* The chunk at hand is at its end: goes to the next one that is not empty; false = none. */
+static bool lane_open_chunk(struct lane_cursor *l)
 {
-	while (__builtin_expect(l->at == l->end, 0)) {
-		if (l->chunk == l->last_chunk)
-			return false;
-		l->at = l->chunk->data;
-		l->end = l->at + l->chunk->len;
-		l->raw_t = l->chunk->base;
+	struct lane_place *p = &l->place;
+
+	for (; l->chunk < l->last_chunk; l->chunk++) {
+		if (!l->chunk->len)
+			continue;
+		p->at = l->chunk->data;
+		p->end = p->at + l->chunk->len;
+		p->raw_t = l->chunk->base;
 		memset(l->stacks, 0, sizeof(l->stacks));
 		memset(&l->obj, 0, sizeof(l->obj));
 		memset(&l->ptr, 0, sizeof(l->ptr));
 		l->chunk++;
+		return true;
 	}
-	l->head = *l->at++;
-	l->raw_t += fr_varint_get(&l->at);
-	if (l->raw_t > l->t)
-		l->t = l->raw_t;
-	return true;
+	return false;
 }
 
-static inline uint32_t decode_stack(struct lane_cursor *l)
+/* Head and time of the next event of the chunk at hand. */
+static inline void lane_peek(struct lane_place *p)
 {
-	uint64_t v = fr_varint_get(&l->at);
-	uint32_t id = (uint32_t)(v >> 1);
+	p->head = *p->at++;
+	p->raw_t += fr_varint_get(&p->at);
+	if (p->raw_t > p->t)
+		p->t = p->raw_t;
+}
 
+/* An index into a dictionary, in one byte as the recorder writes it: nearly always. */
+static inline bool is_index(uint8_t first)
+{
+	return __builtin_expect((first & 3) == 1, 1);
+}
+
+static inline uint32_t decode_stack(struct lane_cursor *l, const uint8_t **at)
+{
+	uint64_t v;
+	uint32_t id;
+
+	if (is_index(**at))
+		return l->stacks[*(*at)++ >> 2];
+	v = fr_varint_get(at);
+	id = (uint32_t)(v >> 1);
 	if (!(v & 1))
 		return l->stacks[id & (FR_DICT_SIZE - 1)];
 	l->stacks[FR_DICT_SLOT(id)] = id;
 	return id;
 }
 
-static inline uint64_t decode_addr(struct lane_cursor *l, struct dict *d)
+static inline uint64_t decode_addr(struct dict *d, const uint8_t **at)
 {
-	uint64_t v = fr_varint_get(&l->at);
+	uint64_t v;
 
+	if (is_index(**at)) {
+		d->last = d->entry[*(*at)++ >> 2];
+		return d->last;
+	}
+	v = fr_varint_get(at);
 	if (!(v & 1)) {
 		d->last = d->entry[v >> 1 & (FR_DICT_SIZE - 1)];
 		return d->last;
@@ -79,45 +109,42 @@ static inline uint64_t decode_addr(struct lane_cursor *l, struct dict *d)
 	return d->last;
 }
 
-static inline uint64_t decode_arg(struct lane_cursor *l, uint8_t op, uint64_t mean, struct event *e)
+static inline uint64_t decode_arg(struct lane_cursor *l, const uint8_t **at, uint8_t op,
+				  uint64_t mean, struct event *e)
 {
 	uint64_t v;
 
-	switch (op) {
-	case OP_OBJ:
-		return decode_addr(l, &l->obj);
-	case OP_PTR:
-		return decode_addr(l, &l->ptr);
-	case OP_ZIGZAG:
-		return (uint64_t)fr_zigzag(fr_varint_get(&l->at));
-	case OP_TICKS:
-		return fr_clock_scale(fr_varint_get(&l->at), mean);
-	case OP_BYTES:
-		v = fr_varint_get(&l->at);
-		e->blob = l->at;
-		l->at += v;
-		return v;
-	default:
-		return fr_varint_get(&l->at);
+	if (op == OP_OBJ)
+		return decode_addr(&l->obj, at);
+	if (op == OP_PTR)
+		return decode_addr(&l->ptr, at);
+	v = fr_varint_get(at);
+	if (op == OP_ZIGZAG)
+		return (uint64_t)fr_zigzag(v);
+	if (op == OP_TICKS)
+		return fr_clock_scale(v, mean);
+	if (op == OP_BYTES) {
+		e->blob = *at;
+		*at += v;
 	}
+	return v;
 }
 
 /* The rest of the event that lane_peek() has begun. Leaves id and t_ns to the merge. */
-static inline void lane_take(struct lane_cursor *l, const struct schema *schema, uint64_t mean,
-			     struct event *e)
+static inline void lane_take(struct lane_cursor *l, struct lane_place *p,
+			     const struct schema *schema, uint64_t mean, struct event *e)
 {
-	const struct event_row *row = &schema->rows[l->head & 0x7f];
-	unsigned int n = l->head & 0x80 ? row->n_short : row->n_args;
+	const struct event_row *row = &schema->rows[p->head];
 
 	e->thread = l->thread;
 	e->tier = l->tier;
-	e->kind = l->head & 0x7f;
+	e->kind = row->kind;
 	e->n_args = row->n_args;
-	e->stack = decode_stack(l);
+	e->stack = decode_stack(l, &p->at);
 	e->blob = NULL;
 	memset(e->arg, 0, sizeof(e->arg));
-	for (unsigned int i = 0; i < n; i++)
-		e->arg[i] = decode_arg(l, row->op[i], mean, e);
+	for (unsigned int i = 0; i < row->n_there; i++)
+		e->arg[i] = decode_arg(l, &p->at, row->op[i], mean, e);
 }
 
 #endif

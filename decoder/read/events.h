@@ -33,6 +33,8 @@ struct event {
 struct stream;
 struct stream *fr_stream_open(const struct recording *rec);
 bool fr_stream_next(struct stream *s, struct event *e);
+/* The next events, ROOM of them unless these are the last; returns how many. */
+size_t fr_stream_fill(struct stream *s, struct event *out, size_t room);
 void fr_stream_close(struct stream *s);
 
 /* The schema row of an event kind as the recording states it; NULL = unknown kind. */

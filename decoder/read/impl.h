@@ -88,16 +88,18 @@ enum arg_op {
 	OP_BYTES = 5,
 };
 
+/* By an event's whole first byte: short and long form have a row each. */
 struct event_row {
 	uint8_t known;
-	uint8_t n_args;
-	uint8_t n_short;
+	uint8_t kind;
+	uint8_t n_args; /* by the schema */
+	uint8_t n_there; /* in this form */
 	uint8_t has_bytes;
 	uint8_t op[FR_ARGS_MAX];
 };
 
 struct schema {
-	struct event_row rows[EVENT_KINDS];
+	struct event_row rows[2 * EVENT_KINDS];
 	struct fr_event_rec recs[EVENT_KINDS]; /* id 0 = unknown */
 };
 
@@ -120,6 +122,7 @@ struct chunk_ref {
 	uint32_t n_events;
 	uint32_t thread; /* index into rec->threads */
 	uint8_t tier;
+	bool cut; /* by the scan */
 };
 
 /* All chunks of one thread in one tier, oldest first: one sorted run of the merge. */

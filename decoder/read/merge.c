@@ -33,8 +33,10 @@ struct waiting {
 struct stream {
 	const struct schema *schema;
 	const struct clock *clock;
-	const struct clock_segment *segment;
-	const struct clock_segment *last_segment;
+	uint64_t mean;
+	struct clock_segment segment; /* the present one */
+	size_t n_segment;
+	uint64_t segment_end; /* ticks */
 	uint64_t id;
 	uint64_t t; /* ticks of the event given last */
 	uint32_t current; /* lane, valid if more */
@@ -82,16 +84,21 @@ static void heap_pop(struct stream *s)
 		sift_down(s, 0);
 }
 
-/* The current lane has moved on to time T: keep it, or exchange it for the top of the heap. */
-static inline void settle(struct stream *s, uint64_t t)
+/* The current lane's turn is over: exchange it, now at time T, for the top of the heap. */
+static void give_way(struct stream *s, uint64_t t)
 {
 	struct entry e = {t, s->current};
 
-	if (!s->n || before(&e, &s->heap[0]))
-		return;
 	s->current = s->heap[0].lane;
 	s->heap[0] = e;
 	sift_down(s, 0);
+}
+
+static void set_segment(struct stream *s, size_t i)
+{
+	s->n_segment = i;
+	s->segment = s->clock->segments[i];
+	s->segment_end = i + 1 < s->clock->n ? s->clock->segments[i + 1].t0 : UINT64_MAX;
 }
 
 struct stream *fr_stream_open(const struct recording *rec)
@@ -101,8 +108,8 @@ struct stream *fr_stream_open(const struct recording *rec)
 
 	s->schema = &impl->schema;
 	s->clock = &impl->clock;
-	s->segment = impl->clock.segments;
-	s->last_segment = impl->clock.segments + impl->clock.n - 1;
+	s->mean = impl->clock.mean;
+	set_segment(s, 0);
 	s->lanes = fr_mem_alloc(impl->n_lanes * sizeof(*s->lanes));
 	s->waiting = fr_mem_alloc(impl->n_lanes * sizeof(*s->waiting));
 	s->heap = fr_mem_alloc(impl->n_lanes * sizeof(*s->heap));
@@ -113,8 +120,10 @@ struct stream *fr_stream_open(const struct recording *rec)
 		l->last_chunk = l->chunk + impl->lanes[i].n;
 		l->thread = l->chunk->thread;
 		l->tier = l->chunk->tier;
-		if (lane_peek(l))
-			s->heap[s->n++] = (struct entry){l->t, (uint32_t)i};
+		if (!lane_open_chunk(l))
+			continue;
+		lane_peek(&l->place);
+		s->heap[s->n++] = (struct entry){l->place.t, (uint32_t)i};
 	}
 	for (size_t i = s->n / 2; i-- > 0;)
 		sift_down(s, i);
@@ -137,7 +146,7 @@ static bool put_off(struct stream *s, const struct event *e)
 	top = s->heap[0];
 	mine.t = top.t;
 	if (s->lanes[top.lane].thread == e->thread ||
-	    fr_clock_scale(top.t - s->lanes[s->current].t, s->clock->mean) > ORDER_SKEW_NS)
+	    fr_clock_scale(top.t - s->lanes[s->current].place.t, s->mean) > ORDER_SKEW_NS)
 		return false;
 	*w = (struct waiting){.is = true, .tried = s->id, .e = *e};
 	s->current = top.lane;
@@ -146,40 +155,82 @@ static bool put_off(struct stream *s, const struct event *e)
 	return true;
 }
 
-static inline void take(struct stream *s, struct lane_cursor *l, struct event *e)
+/* An event that was put off is its lane's next one: the first of a turn. */
+static bool take_put_off(struct stream *s, struct event *e)
 {
 	struct waiting *w = &s->waiting[s->current];
+	bool was = w->is;
 
-	if (__builtin_expect(!w->is, 1)) {
-		lane_take(l, s->schema, s->clock->mean, e);
-		return;
-	}
-	*e = w->e;
+	if (was)
+		*e = w->e;
 	w->is = false;
+	return was;
+}
+
+/* E is the next event of the stream: its place and its time. */
+static inline void put(struct stream *s, uint64_t t, struct event *e)
+{
+	if (t > s->t)
+		s->t = t;
+	while (__builtin_expect(s->t >= s->segment_end, 0) && s->n_segment + 1 < s->clock->n)
+		set_segment(s, s->n_segment + 1);
+	e->id = ++s->id;
+	e->t_ns = fr_clock_ns(&s->segment, s->t);
+}
+
+/* Events of the current lane, at most ROOM of them, for as long as it comes before all others. */
+static size_t turn(struct stream *s, struct event *out, size_t room)
+{
+	const struct schema *schema = s->schema;
+	const uint64_t mean = s->mean;
+	const struct entry top = s->n ? s->heap[0] : (struct entry){UINT64_MAX, UINT32_MAX};
+	const bool first = s->current < top.lane;
+	struct lane_cursor *l = &s->lanes[s->current];
+	struct lane_place p = l->place;
+	struct event *e = out, *const end = out + room;
+	bool taken = take_put_off(s, e);
+
+	do {
+		if (__builtin_expect(!taken, 1))
+			lane_take(l, &p, schema, mean, e);
+		taken = false;
+		if (order_concerns(e)) {
+			if (__builtin_expect(order_too_early(s->holders, e), 0)) {
+				l->place = p;
+				if (put_off(s, e))
+					return (size_t)(e - out);
+			}
+			order_note(s->holders, e);
+		}
+		put(s, p.t, e++);
+		if (__builtin_expect(p.at == p.end, 0)) {
+			l->place = p;
+			if (!lane_open_chunk(l)) {
+				heap_pop(s);
+				return (size_t)(e - out);
+			}
+			p = l->place;
+		}
+		lane_peek(&p);
+	} while ((p.t < top.t || (p.t == top.t && first)) && e < end);
+	l->place = p;
+	if (p.t > top.t || (p.t == top.t && !first))
+		give_way(s, p.t);
+	return (size_t)(e - out);
+}
+
+size_t fr_stream_fill(struct stream *s, struct event *out, size_t room)
+{
+	size_t n = 0;
+
+	while (s->more && n < room)
+		n += turn(s, out + n, room - n);
+	return n;
 }
 
 bool fr_stream_next(struct stream *s, struct event *e)
 {
-	struct lane_cursor *l;
-
-	if (!s->more)
-		return false;
-	do {
-		l = &s->lanes[s->current];
-		take(s, l, e);
-	} while (__builtin_expect(order_too_early(s->holders, e), 0) && put_off(s, e));
-	order_note(s->holders, e);
-	if (l->t > s->t)
-		s->t = l->t;
-	while (s->segment < s->last_segment && s->t >= s->segment[1].t0)
-		s->segment++;
-	e->id = ++s->id;
-	e->t_ns = fr_clock_ns(s->segment, s->t);
-	if (lane_peek(l))
-		settle(s, l->t);
-	else
-		heap_pop(s);
-	return true;
+	return fr_stream_fill(s, e, 1) == 1;
 }
 
 void fr_stream_close(struct stream *s)

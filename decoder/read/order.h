@@ -37,6 +37,11 @@ static inline bool order_takes(const struct event *e)
 	return e->kind == FR_EV_MUTEX_LOCK && (!e->arg[3] || e->arg[3] == EOWNERDEAD);
 }
 
+static inline bool order_concerns(const struct event *e)
+{
+	return e->kind == FR_EV_MUTEX_LOCK || e->kind == FR_EV_MUTEX_UNLOCK;
+}
+
 /* E takes a mutex which, for all that came so far, another thread still has. */
 static inline bool order_too_early(struct holder *table, const struct event *e)
 {

@@ -61,16 +61,20 @@ static bool row_good(const struct fr_event_rec *r)
 
 static void row_add(struct schema *schema, const struct fr_event_rec *r)
 {
-	struct event_row *row = &schema->rows[r->id];
+	struct event_row *row = &schema->rows[r->id], *short_row = row + EVENT_KINDS;
 
 	schema->recs[r->id] = *r;
 	schema->recs[r->id].name[sizeof(r->name) - 1] = 0;
-	*row = (struct event_row){
-		.known = 1, .n_args = (uint8_t)r->n_args, .n_short = (uint8_t)r->n_short};
+	*row = (struct event_row){.known = 1,
+				  .kind = (uint8_t)r->id,
+				  .n_args = (uint8_t)r->n_args,
+				  .n_there = (uint8_t)r->n_args};
 	for (uint32_t i = 0; i < r->n_args; i++) {
 		row->op[i] = ops[r->type[i]];
 		row->has_bytes |= row->op[i] == OP_BYTES;
 	}
+	*short_row = *row;
+	short_row->n_there = (uint8_t)r->n_short;
 }
 
 static void load_builtin(struct schema *schema)

@@ -2,8 +2,9 @@
 /*
  * worker.c - forks, limits and serves.
  *
- * Context: the decoder has one thread, so a fork without exec is safe. The child never returns
- * from fr_worker_start(), never runs exit handlers and has nothing to say on the terminal.
+ * Context: the decoder has one thread here (see base/cpus.h), so a fork without exec is safe. The
+ * child never returns from fr_worker_start(), never runs exit handlers and has nothing to say on
+ * the terminal.
  */
 #include "symbols/worker.h"
 

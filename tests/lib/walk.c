@@ -87,13 +87,18 @@ static const char *walk_event(const struct recording *rec, const struct event *e
 
 static const char *walk_events(const struct recording *rec)
 {
-	struct stream *s = fr_stream_open(rec);
+	struct stream *s = fr_stream_open(rec), *batches = fr_stream_open(rec);
 	const char *broken = NULL;
 	uint64_t n = 0, last = 0;
-	struct event e;
+	struct event e, same[5];
 
 	while (!broken && fr_stream_next(s, &e)) {
 		broken = walk_event(rec, &e);
+		if (n % 5 == 0 && !fr_stream_fill(batches, same, 5))
+			broken = "the stream in batches ends early";
+		else if (same[n % 5].t_ns != e.t_ns || same[n % 5].thread != e.thread ||
+			 same[n % 5].kind != e.kind || same[n % 5].stack != e.stack)
+			broken = "the stream in batches is another one";
 		if (e.id != ++n)
 			broken = "ids are not places in the stream";
 		if (e.t_ns < last)
@@ -102,7 +107,10 @@ static const char *walk_events(const struct recording *rec)
 			broken = "an event is outside of the window";
 		last = e.t_ns;
 	}
+	if (!broken && fr_stream_fill(batches, same, 5))
+		broken = "the stream in batches ends late";
 	fr_stream_close(s);
+	fr_stream_close(batches);
 	if (!broken && n != rec->n_events)
 		broken = "the number of events is wrong";
 	return broken;

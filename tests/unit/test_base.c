@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_base.c - the small things everything rests on: cursor, escaping, units, peers, tables.
+ * test_base.c - the small things everything rests on: cursor, escaping, units, peers, tables,
+ * ranks, shared work.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,9 +14,11 @@
 #include <cmocka.h>
 
 #include "base/arena.h"
+#include "base/cpus.h"
 #include "base/cursor.h"
 #include "base/diag.h"
 #include "base/sbuf.h"
+#include "base/select.h"
 #include "base/sockaddr.h"
 #include "base/table.h"
 #include "base/units.h"
@@ -249,6 +252,65 @@ static void diag_is_bounded(void **state)
 	assert_int_equal(d.n, 0);
 }
 
+static int by_u64(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+/* Few and many values, equal ones, and such that differ in the highest or the lowest byte only. */
+static void ranks_are_those_of_sorting(void **state)
+{
+	static const uint64_t masks[] = {UINT64_MAX, 0xff, 0xff00000000000000, 0x3, 0, 0xffff00ff};
+	static const size_t sizes[] = {1, 2, 511, 512, 513, 3000};
+	uint64_t v[3000], sorted[3000], r = 88172645463325252ull;
+
+	for (size_t m = 0; m < sizeof(masks) / sizeof(masks[0]); m++) {
+		for (size_t k = 0; k < sizeof(sizes) / sizeof(sizes[0]); k++) {
+			size_t n = sizes[k], ranks[] = {0, n / 2, (n * 99 + 99) / 100 - 1, n - 1};
+
+			for (size_t i = 0; i < n; i++) {
+				r = r * 6364136223846793005ull + 1442695040888963407ull;
+				v[i] = sorted[i] = (r ^ r >> 29) & masks[m];
+			}
+			qsort(sorted, n, sizeof(*sorted), by_u64);
+			for (size_t i = 0; i < 4; i++)
+				assert_int_equal(fr_select(v, n, ranks[i]), sorted[ranks[i]]);
+		}
+	}
+	(void)state;
+}
+
+struct shared {
+	uint8_t seen[1000];
+};
+
+static void mark(void *ctx, size_t from, size_t to)
+{
+	struct shared *s = ctx;
+
+	for (size_t i = from; i < to; i++)
+		s->seen[i]++;
+}
+
+/* However it is divided, each piece of work is done once. */
+static void shares_cover_all_once(void **state)
+{
+	static const size_t counts[] = {0, 1, 2, 7, 999, 1000};
+
+	for (size_t k = 0; k < sizeof(counts) / sizeof(counts[0]); k++) {
+		for (size_t least = 1; least < 2000; least *= 3) {
+			struct shared s = {{0}};
+
+			fr_cpus_share(counts[k], least, mark, &s);
+			for (size_t i = 0; i < sizeof(s.seen); i++)
+				assert_int_equal(s.seen[i], i < counts[k]);
+		}
+	}
+	(void)state;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -261,6 +323,8 @@ int main(void)
 		cmocka_unit_test(peers_are_named),
 		cmocka_unit_test(tables_align_and_escape),
 		cmocka_unit_test(diag_is_bounded),
+		cmocka_unit_test(ranks_are_those_of_sorting),
+		cmocka_unit_test(shares_cover_all_once),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -119,6 +119,81 @@ static void two_that_wait_for_each_other(void **state)
 	       {1, 150, FR_EV_MUTEX_UNLOCK});
 }
 
+/* Four threads with small steps of time, so that many stamps are equal, many mutexes too early. */
+static void storm(struct synth *s, uint32_t *th)
+{
+	uint64_t t[4] = {0}, r = 88172645463325252ull;
+
+	for (int i = 0; i < 20000; i++) {
+		uint32_t k, lock;
+
+		r ^= r << 13;
+		r ^= r >> 7;
+		r ^= r << 17;
+		k = r % 4;
+		lock = (uint32_t)(r >> 8 & 3) * 64;
+		t[k] += r >> 16 & 7;
+		if (r >> 24 & 1)
+			SYNTH_EVENT(s, th[k], T0 + t[k], FR_EV_MEM_ALLOC, 0, 0x1000 + (r & 0xff0),
+				    8);
+		else if (r >> 25 & 1)
+			LOCK(th[k], t[k], MUTEX + lock);
+		else
+			UNLOCK(th[k], t[k], MUTEX + lock);
+	}
+}
+
+/* Whether two events are the same, their bytes beyond the arguments too. */
+static void assert_same(const struct event *a, const struct event *b)
+{
+	assert_int_equal(a->id, b->id);
+	assert_int_equal(a->t_ns, b->t_ns);
+	assert_int_equal(a->thread, b->thread);
+	assert_int_equal(a->kind, b->kind);
+	assert_int_equal(a->stack, b->stack);
+	assert_memory_equal(a->arg, b->arg, sizeof(a->arg));
+}
+
+/* How many are asked for at a time has no influence on the stream. */
+static void batches_of_any_size_are_the_same(void **state)
+{
+	static const size_t rooms[] = {2, 3, 7, 64, 1000, 30000};
+	struct synth *s = synth_new();
+	struct diag d = {0};
+	struct recording *rec;
+	struct event *batch = calloc(30000, sizeof(*batch)), e;
+	uint32_t th[4];
+
+	for (int i = 0; i < 4; i++)
+		th[i] = synth_thread(s, 100 + i, "t");
+	storm(s, th);
+	synth_write(s, path);
+	synth_free(s);
+	rec = fr_recording_open(path, &d);
+	assert_non_null(rec);
+	for (size_t k = 0; k < sizeof(rooms) / sizeof(rooms[0]); k++) {
+		struct stream *one = fr_stream_open(rec), *many = fr_stream_open(rec);
+		size_t n, total = 0;
+
+		while ((n = fr_stream_fill(many, batch, rooms[k]))) {
+			for (size_t i = 0; i < n; i++) {
+				assert_true(fr_stream_next(one, &e));
+				assert_same(&batch[i], &e);
+			}
+			total += n;
+			assert_true(n == rooms[k] || total == 20000);
+		}
+		assert_false(fr_stream_next(one, &e));
+		assert_int_equal(total, 20000);
+		fr_stream_close(one);
+		fr_stream_close(many);
+	}
+	free(batch);
+	fr_recording_close(rec);
+	diag_free(&d);
+	(void)state;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -126,6 +201,7 @@ int main(void)
 		cmocka_unit_test(depth_counts),
 		cmocka_unit_test(others_stay_where_they_are),
 		cmocka_unit_test(two_that_wait_for_each_other),
+		cmocka_unit_test(batches_of_any_size_are_the_same),
 	};
 	int rc;
 
