@@ -13,6 +13,8 @@
 #define likely(x) __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
 #define FR_ALWAYS_INLINE inline __attribute__((always_inline))
+/* What every event reads stands together: after a system call each line of it is a miss. */
+#define FR_HOT __attribute__((section("fr_hot")))
 #define FR_COLD __attribute__((noinline, cold))
 
 /* The point in the host from which a hook was called: what unwinding starts from. */

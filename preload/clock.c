@@ -13,7 +13,7 @@
 #include "modules.h"
 #include "sys.h"
 
-struct fr_clock fr_clock;
+FR_HOT struct fr_clock fr_clock __attribute__((aligned(64)));
 static struct fr_clock_pair first;
 
 /* The kernel drops "tsc" as its source when the counters of the processors disagree. */

@@ -22,7 +22,7 @@
 #include "trigger.h"
 #include "wait.h"
 
-uint64_t fr_control_seen;
+FR_HOT uint64_t fr_control_seen;
 static bool by_request; /* the levels were set from outside */
 
 static void show(void)

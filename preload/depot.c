@@ -91,7 +91,7 @@ static uint32_t append(const struct fr_walk *w, uint64_t hash)
 			return 0;
 	} while (!atomic_compare_exchange_weak(&cursor, &id, id + words));
 	fill((struct fr_stack_rec *)(fr_region.depot.base + 8ull * id), w, hash, size);
-	fr_section_used(FR_SEC_DEPOT, 8ull * id + size);
+	fr_span_used(&fr_region.depot, 8ull * id + size);
 	return id;
 }
 

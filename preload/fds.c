@@ -21,7 +21,7 @@ struct fr_fd_rec *fr_fd_rec(int fd)
 		fr_drop(FR_DROP_FD_RANGE);
 		return NULL;
 	}
-	fr_section_used(FR_SEC_FDS, end);
+	fr_span_used(&fr_region.fds, end);
 	return (struct fr_fd_rec *)fr_region.fds.base + fd;
 }
 

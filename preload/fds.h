@@ -18,6 +18,9 @@
 
 struct fr_blob;
 
+/* Is this a vfork child? Then the table is its parent's: nothing here changes it. */
+bool fr_fd_is_foreign(void);
+
 /* The record, or NULL: out of range (counted) or no memory. Does not classify. */
 struct fr_fd_rec *fr_fd_rec(int fd);
 
@@ -59,14 +62,20 @@ void fr_fd_peer(int fd, const struct sockaddr *addr, socklen_t len);
 /* FD, just opened, is the file at PATH; of a path that fr_host_text() has cut nothing is kept. */
 void fr_fd_path(int fd, struct fr_blob path);
 
+/* A call at a position (pread) succeeded on FD: it is no pipe and no terminal. */
+static inline void fr_fd_has_positions(int fd)
+{
+	struct fr_fd_rec *r = fr_fd_rec(fd);
+
+	if (r && r->x_kind == FR_FD_UNKNOWN && !fr_fd_is_foreign())
+		__atomic_store_n(&r->x_kind, FR_FD_FILE, __ATOMIC_RELEASE);
+}
+
 /* Before the real close. */
 void fr_fd_close(int fd);
 
 /* What an event shows as socket FD's peer: the table's memory, perhaps empty. */
 struct fr_blob fr_fd_peer_blob(int fd);
-
-/* Is this a vfork child? Then the table is its parent's: nothing here changes it. */
-bool fr_fd_is_foreign(void);
 
 /* NEW is a copy of OLD now (dup, dup2, F_DUPFD): after success. */
 void fr_fd_dup(int old, int fd);

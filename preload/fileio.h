@@ -23,6 +23,20 @@ static inline bool fr_file_watched(int fd)
 	return kind != FR_FD_CLOSED && kind != FR_FD_SOCKET && kind != FR_FD_LISTENER;
 }
 
+/*
+ * The same for a call at a position (pread). A descriptor whose open was seen is no socket, and
+ * need not be asked what it is: if the call succeeds, it has positions.
+ */
+static inline bool fr_file_watched_at(int fd)
+{
+	const struct fr_fd_rec *r;
+
+	if (fr_level(FR_CLASS_IO) == FR_LEVEL_OFF)
+		return false;
+	r = fr_fd_rec(fd);
+	return (r && r->x_kind == FR_FD_UNKNOWN) || fr_file_watched(fd);
+}
+
 size_t fr_file_vector_size(const struct iovec *iov, int n);
 
 void fr_file_record(const struct fr_wait *w, enum fr_event ev, int fd, size_t size, long rc,
@@ -33,11 +47,23 @@ void fr_file_record(const struct fr_wait *w, enum fr_event ev, int fd, size_t si
  * some vectors of the host's without reading them, and then so must we.
  */
 #define FR_FILE_CALL(ev, fd, size, fn, call)                                                       \
+	FR_FILE_CALL_IF(fr_file_watched(fd), ev, fd, size, fn, call)
+
+#define FR_FILE_CALL_AT(ev, fd, size, fn, call)                                                    \
+	FR_FILE_CALL_IF(fr_file_watched_at(fd), ev, fd, size, fn, ({                               \
+				ssize_t at_ = call;                                                \
+                                                                                                   \
+				if (at_ >= 0)                                                      \
+					fr_fd_has_positions(fd);                                   \
+				at_;                                                               \
+			}))
+
+#define FR_FILE_CALL_IF(watched, ev, fd, size, fn, call)                                           \
 	({                                                                                         \
 		struct fr_wait fw_;                                                                \
 		ssize_t frc_;                                                                      \
                                                                                                    \
-		if (!fr_file_watched(fd)) {                                                        \
+		if (!(watched)) {                                                                  \
 			frc_ = call;                                                               \
 		} else {                                                                           \
 			fr_wait_begin(&fw_, FR_SITE(), FR_HOOK_##fn, (uint64_t)(int64_t)(fd), 0,   \
@@ -49,6 +75,9 @@ void fr_file_record(const struct fr_wait *w, enum fr_event ev, int fd, size_t si
 		}                                                                                  \
 		frc_;                                                                              \
 	})
+
+#define FR_FILE_VECTOR_AT(ev, fd, iov, n, fn, call)                                                \
+	FR_FILE_CALL_AT(ev, fd, frc_ < 0 ? 0 : fr_file_vector_size(iov, n), fn, call)
 
 #define FR_FILE_VECTOR(ev, fd, iov, n, fn, call)                                                   \
 	FR_FILE_CALL(ev, fd, frc_ < 0 ? 0 : fr_file_vector_size(iov, n), fn, call)

@@ -55,7 +55,7 @@ static void record_open(const struct fr_wait *w, const struct opened *o, int fd)
 
 	if (!t)
 		return;
-	path = fr_host_text(o->path);
+	path = fd >= 0 ? fr_host_text_read(o->path) : fr_host_text(o->path);
 	if (fd >= 0) {
 		fr_fd_open(fd, kind_by_flags(o->flags), now, w->stack);
 		fr_fd_path(fd, path);

@@ -63,44 +63,44 @@ void fr_file_record(const struct fr_wait *w, enum fr_event ev, int fd, size_t si
 
 FR_HOOK ssize_t pread(int fd, void *buf, size_t n, off_t at)
 {
-	return FR_FILE_CALL(IO_READ, fd, n, pread, FR_REAL(pread)(fd, buf, n, at));
+	return FR_FILE_CALL_AT(IO_READ, fd, n, pread, FR_REAL(pread)(fd, buf, n, at));
 }
 
 FR_HOOK ssize_t pread64(int fd, void *buf, size_t n, off64_t at)
 {
-	return FR_FILE_CALL(IO_READ, fd, n, pread64, FR_REAL(pread64)(fd, buf, n, at));
+	return FR_FILE_CALL_AT(IO_READ, fd, n, pread64, FR_REAL(pread64)(fd, buf, n, at));
 }
 
 FR_HOOK ssize_t __pread_chk(int fd, void *buf, size_t n, off_t at, size_t buflen)
 {
-	return FR_FILE_CALL(IO_READ, fd, n, __pread_chk,
-			    FR_REAL(__pread_chk)(fd, buf, n, at, buflen));
+	return FR_FILE_CALL_AT(IO_READ, fd, n, __pread_chk,
+			       FR_REAL(__pread_chk)(fd, buf, n, at, buflen));
 }
 
 FR_HOOK ssize_t __pread64_chk(int fd, void *buf, size_t n, off64_t at, size_t buflen)
 {
-	return FR_FILE_CALL(IO_READ, fd, n, __pread64_chk,
-			    FR_REAL(__pread64_chk)(fd, buf, n, at, buflen));
+	return FR_FILE_CALL_AT(IO_READ, fd, n, __pread64_chk,
+			       FR_REAL(__pread64_chk)(fd, buf, n, at, buflen));
 }
 
 FR_HOOK ssize_t pwrite(int fd, const void *buf, size_t n, off_t at)
 {
-	return FR_FILE_CALL(IO_WRITE, fd, n, pwrite, FR_REAL(pwrite)(fd, buf, n, at));
+	return FR_FILE_CALL_AT(IO_WRITE, fd, n, pwrite, FR_REAL(pwrite)(fd, buf, n, at));
 }
 
 FR_HOOK ssize_t pwrite64(int fd, const void *buf, size_t n, off64_t at)
 {
-	return FR_FILE_CALL(IO_WRITE, fd, n, pwrite64, FR_REAL(pwrite64)(fd, buf, n, at));
+	return FR_FILE_CALL_AT(IO_WRITE, fd, n, pwrite64, FR_REAL(pwrite64)(fd, buf, n, at));
 }
 
 FR_HOOK ssize_t __pread64(int fd, void *buf, size_t n, off64_t at)
 {
-	return FR_FILE_CALL(IO_READ, fd, n, __pread64, FR_REAL_OLD(pread64)(fd, buf, n, at));
+	return FR_FILE_CALL_AT(IO_READ, fd, n, __pread64, FR_REAL_OLD(pread64)(fd, buf, n, at));
 }
 
 FR_HOOK ssize_t __pwrite64(int fd, const void *buf, size_t n, off64_t at)
 {
-	return FR_FILE_CALL(IO_WRITE, fd, n, __pwrite64, FR_REAL_OLD(pwrite64)(fd, buf, n, at));
+	return FR_FILE_CALL_AT(IO_WRITE, fd, n, __pwrite64, FR_REAL_OLD(pwrite64)(fd, buf, n, at));
 }
 
 /* Recorded as the read and write of 8 bytes that they are inside libc. */
@@ -131,22 +131,23 @@ size_t fr_file_vector_size(const struct iovec *iov, int n)
 
 FR_HOOK ssize_t preadv(int fd, const struct iovec *iov, int n, off_t at)
 {
-	return FR_FILE_VECTOR(IO_READ, fd, iov, n, preadv, FR_REAL(preadv)(fd, iov, n, at));
+	return FR_FILE_VECTOR_AT(IO_READ, fd, iov, n, preadv, FR_REAL(preadv)(fd, iov, n, at));
 }
 
 FR_HOOK ssize_t preadv64(int fd, const struct iovec *iov, int n, off64_t at)
 {
-	return FR_FILE_VECTOR(IO_READ, fd, iov, n, preadv64, FR_REAL(preadv64)(fd, iov, n, at));
+	return FR_FILE_VECTOR_AT(IO_READ, fd, iov, n, preadv64, FR_REAL(preadv64)(fd, iov, n, at));
 }
 
 FR_HOOK ssize_t pwritev(int fd, const struct iovec *iov, int n, off_t at)
 {
-	return FR_FILE_VECTOR(IO_WRITE, fd, iov, n, pwritev, FR_REAL(pwritev)(fd, iov, n, at));
+	return FR_FILE_VECTOR_AT(IO_WRITE, fd, iov, n, pwritev, FR_REAL(pwritev)(fd, iov, n, at));
 }
 
 FR_HOOK ssize_t pwritev64(int fd, const struct iovec *iov, int n, off64_t at)
 {
-	return FR_FILE_VECTOR(IO_WRITE, fd, iov, n, pwritev64, FR_REAL(pwritev64)(fd, iov, n, at));
+	return FR_FILE_VECTOR_AT(IO_WRITE, fd, iov, n, pwritev64,
+				 FR_REAL(pwritev64)(fd, iov, n, at));
 }
 
 /* ---- to the disk
@@ -228,7 +229,7 @@ static void record_path(const struct fr_wait *w, const char *path, int rc, enum 
 	if (!t)
 		return;
 	if (wanted(dur, err != 0)) {
-		name = fr_host_text(path);
+		name = rc == 0 ? fr_host_text_read(path) : fr_host_text(path);
 		fr_put_cold(t, FR_EV_IO_PATH, fr_wait_tier(dur, failed), now, w->stack,
 			    FR_ARGS((uint64_t)&name, dur, err, via));
 	}

@@ -16,6 +16,9 @@
  */
 struct fr_blob fr_host_text(const char *p);
 
+/* The same of a text that the kernel has just read for the host: the call succeeded. */
+struct fr_blob fr_host_text_read(const char *p);
+
 /* Raw getpid: are we a vfork child, which has our memory but another pid? */
 bool fr_host_is_other_process(void);
 

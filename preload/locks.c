@@ -21,7 +21,7 @@ static struct fr_lock_rec *find(uint64_t addr, enum fr_held_kind kind)
 		fr_drop(FR_DROP_LOCK_FULL);
 		return NULL;
 	}
-	fr_section_used(FR_SEC_LOCKS, fr_region.locks.size);
+	fr_span_used(&fr_region.locks, fr_region.locks.size);
 	for (uint32_t i = 0; i < PROBE; i++) {
 		struct fr_lock_rec *r = &table[(at + i) % fr_region.n_locks_max];
 		uint64_t seen = 0;

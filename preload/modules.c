@@ -30,7 +30,7 @@ struct find_object_result {
 };
 static int (*find_object)(void *pc, struct find_object_result *out);
 
-uint32_t fr_modules_generation = 1;
+FR_HOT uint32_t fr_modules_generation = 1;
 
 /* Objects noted so far: for a libc without _dl_find_object, and for forked children. */
 #define KNOWN_MAX 1024
@@ -211,7 +211,7 @@ static void append(const struct fr_object *o, uint64_t loaded)
 	fr_text_copy(m->path, sizeof(m->path), object_path(o));
 	__atomic_store_n(&m->x_ready, 1, __ATOMIC_RELEASE);
 	__atomic_store_n(&n_records, i + 1, __ATOMIC_RELEASE);
-	fr_section_used(FR_SEC_MODULES, (i + 1) * sizeof(*m));
+	fr_span_used(&fr_region.modules, (i + 1) * sizeof(*m));
 	if (loaded && n_known < KNOWN_MAX)
 		known[n_known++] = *o;
 }

@@ -25,7 +25,7 @@
 #define MADV_POPULATE_WRITE 23 /* Linux 5.14 */
 #endif
 
-struct fr_region fr_region;
+struct fr_region fr_region __attribute__((aligned(64)));
 
 static size_t page_up(size_t n)
 {
@@ -102,12 +102,20 @@ static struct fr_section *section(enum fr_section_id id)
 	return NULL;
 }
 
-void fr_section_used(enum fr_section_id id, uint64_t used)
+/* Of a section that is written as a whole. */
+static void section_used(enum fr_section_id id, uint64_t used)
 {
-	struct fr_section *s = section(id);
+	__atomic_store_n(&section(id)->x_used, used, __ATOMIC_RELEASE);
+}
 
-	if (s && used > s->x_used)
-		__atomic_store_n(&s->x_used, used, __ATOMIC_RELEASE);
+void fr_span_raise(struct fr_span *s, size_t end)
+{
+	uint64_t before = __atomic_load_n(s->x_used, __ATOMIC_RELAXED);
+
+	while (end > before && !__atomic_compare_exchange_n(s->x_used, &before, end, true,
+							    __ATOMIC_RELEASE, __ATOMIC_RELAXED))
+		;
+	atomic_store_explicit(&s->used, before > end ? before : end, memory_order_relaxed);
 }
 
 static void span_init(struct fr_span *s, enum fr_section_id id, size_t step)
@@ -117,6 +125,8 @@ static void span_init(struct fr_span *s, enum fr_section_id id, size_t step)
 	s->base = section_base(id);
 	s->size = sec->size;
 	s->step = step;
+	s->x_used = &sec->x_used;
+	atomic_store_explicit(&s->used, 0, memory_order_relaxed);
 	atomic_store_explicit(&s->ready, 0, memory_order_relaxed);
 }
 
@@ -353,10 +363,10 @@ static bool small_sections(size_t max_bytes)
 	fr_region.clocks = section_base(FR_SEC_CLOCKS);
 	fr_region.crash = section_base(FR_SEC_CRASH);
 	fr_region.control = section_base(FR_SEC_CONTROL);
-	section(FR_SEC_DROPS)->x_used = 8 * FR_DROP_MAX;
-	section(FR_SEC_CLOCKS)->x_used = FR_CLOCK_PAIRS * sizeof(struct fr_clock_pair);
-	section(FR_SEC_CRASH)->x_used = sizeof(struct fr_crash);
-	section(FR_SEC_CONTROL)->x_used = sizeof(struct fr_control);
+	section_used(FR_SEC_DROPS, 8 * FR_DROP_MAX);
+	section_used(FR_SEC_CLOCKS, FR_CLOCK_PAIRS * sizeof(struct fr_clock_pair));
+	section_used(FR_SEC_CRASH, sizeof(struct fr_crash));
+	section_used(FR_SEC_CONTROL, sizeof(struct fr_control));
 	return true;
 }
 
@@ -458,7 +468,7 @@ static void describe_events(struct fr_event_rec *rec)
 			rec->n_args = a + 1;
 		}
 	}
-	fr_section_used(FR_SEC_SCHEMA, n * sizeof(*rec));
+	section_used(FR_SEC_SCHEMA, n * sizeof(*rec));
 }
 
 static void describe_hooks(struct fr_hook_rec *recs)
@@ -481,13 +491,13 @@ static void describe_hooks(struct fr_hook_rec *recs)
 		if (rec->id >= top)
 			top = rec->id + 1;
 	}
-	fr_section_used(FR_SEC_HOOKS, top * sizeof(*recs));
+	section_used(FR_SEC_HOOKS, top * sizeof(*recs));
 }
 
 void fr_region_note(void)
 {
 	memcpy(section_base(FR_SEC_NOTES), fr_notes, fr_notes_len);
-	fr_section_used(FR_SEC_NOTES, fr_notes_len);
+	section_used(FR_SEC_NOTES, fr_notes_len);
 }
 
 void fr_region_describe(void)

@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include "events.h"
+#include "arch.h"
 #include "wire.h"
 
 /* A section's memory. Bytes [0, ready) may be touched. */
@@ -24,19 +25,22 @@ struct fr_span {
 	size_t size;
 	_Atomic size_t ready;
 	size_t step; /* bytes to add at a time */
+	uint64_t *x_used; /* the section's bytes in use, for readers */
+	_Atomic size_t used; /* the same, at hand */
 };
 
 struct fr_region {
 	struct fr_header *hdr; /* NULL = no region */
 	size_t size; /* of the mapping */
 	_Atomic size_t left; /* bytes that may still get pages: FR_MAX_BYTES */
-	char path[384]; /* of the file; "" = memfd */
-	struct fr_span threads, modules, depot, fds, locks;
+	struct fr_control *control;
+	struct fr_span depot, fds; /* up to here: looked at with each event */
+	struct fr_span threads, modules, locks;
 	struct fr_span chunks[FR_TIERS];
 	uint64_t *drops;
 	struct fr_clock_pair *clocks;
 	struct fr_crash *crash;
-	struct fr_control *control;
+	char path[384]; /* of the file; "" = memfd */
 	uint32_t n_threads_max, n_modules_max, n_fds_max, n_locks_max;
 };
 extern struct fr_region fr_region;
@@ -84,8 +88,14 @@ bool fr_region_populate(const void *p, size_t size);
 /* May a file of ours be so big? Over RLIMIT_FSIZE the kernel sends SIGXFSZ, which kills. */
 bool fr_file_size_allowed(uint64_t size);
 
-/* The section's bytes in use, for readers. Only ever raised. */
-void fr_section_used(enum fr_section_id id, uint64_t used);
+/* Bytes [0, END) of the span are in use: readers look no further. Only ever raised. */
+void fr_span_raise(struct fr_span *s, size_t end);
+
+static inline void fr_span_used(struct fr_span *s, size_t end)
+{
+	if (unlikely(end > atomic_load_explicit(&s->used, memory_order_relaxed)))
+		fr_span_raise(s, end);
+}
 
 /* Counts N missing events. Any context. */
 static inline void fr_drop_n(enum fr_drop reason, uint64_t n)

@@ -24,8 +24,8 @@
 #include "watch.h"
 
 struct fr_tier_ring fr_tier_rings[FR_TIERS] = {
-	[FR_TIER_RARE] = {.size = FR_CHUNK_RARE, .section = FR_SEC_CHUNKS_RARE},
-	[FR_TIER_DENSE] = {.size = FR_CHUNK_DENSE, .section = FR_SEC_CHUNKS_DENSE},
+	[FR_TIER_RARE] = {.size = FR_CHUNK_RARE},
+	[FR_TIER_DENSE] = {.size = FR_CHUNK_DENSE},
 };
 
 static struct fr_chunk *chunk_at(enum fr_tier tier, uint32_t i)
@@ -41,7 +41,7 @@ static bool have(enum fr_tier tier, uint32_t n)
 
 	if (!fr_span_need(&fr_region.chunks[tier], end))
 		return false;
-	fr_section_used(fr_tier_rings[tier].section, end);
+	fr_span_used(&fr_region.chunks[tier], end);
 	return true;
 }
 
@@ -212,7 +212,7 @@ static size_t blob_bytes(enum fr_event ev, const uint64_t *args)
 {
 	size_t n = 0;
 
-	for (int i = 0; i < FR_ARGS_MAX; i++) {
+	for (unsigned int i = 0; i < fr_event_args[ev]; i++) {
 		uint8_t type = fr_event_types[ev][i];
 
 		if (type == FR_ARG_STR || type == FR_ARG_SOCK || type == FR_ARG_PAIR)
@@ -221,19 +221,37 @@ static size_t blob_bytes(enum fr_event ev, const uint64_t *args)
 	return n;
 }
 
+/* All, or the first `short` ones if the others are 0: what a short record leaves out is 0. */
+static unsigned int args_needed(enum fr_event ev, const uint64_t *args)
+{
+	for (unsigned int i = fr_event_short[ev]; i < fr_event_args[ev]; i++) {
+		if (args[i])
+			return fr_event_args[ev];
+	}
+	return fr_event_short[ev];
+}
+
 void fr_put_cold(struct fr_thread *t, enum fr_event ev, enum fr_tier tier, uint64_t ticks,
 		 uint32_t stack, const uint64_t *args)
 {
 	struct fr_writer *w = &t->w[tier];
 	size_t blob = blob_bytes(ev, args);
+	unsigned int n;
+	uint8_t *p;
 
 	if (blob > FR_EVENT_MAX - FR_EVENT_FIXED_MAX) {
 		fr_drop(FR_DROP_TOO_LONG);
 		return;
 	}
-	if (fr_watch_due(ticks))
+	if (unlikely(ticks >= fr_clock.next_pair))
 		fr_watch(t, ticks);
-	if (w->p + blob >= w->limit && !fr_chunk_next(t, tier, ticks))
+	if (unlikely(w->p + blob >= w->limit) && !fr_chunk_next(t, tier, ticks))
 		return;
-	fr_put(t, ev, tier, ticks, stack, false, args);
+	n = args_needed(ev, args);
+	p = fr_put_head(w, ev, ticks, stack, n < fr_event_args[ev]);
+	/* once in memory: after the host's system call this code is not in any cache */
+#pragma GCC unroll 1
+	for (unsigned int i = 0; i < n; i++)
+		p = fr_put_arg(p, w, fr_event_types[ev][i], args[i]);
+	fr_commit(w, p);
 }

@@ -31,6 +31,11 @@ static const uint8_t fr_event_short[FR_EV_MAX] = {
 #include "events.def"
 };
 #undef EVENT
+#define EVENT(id, NAME, text, klass, tier, n_short, ...) [id] = sizeof((uint8_t[]){__VA_ARGS__}),
+static const uint8_t fr_event_args[FR_EV_MAX] = {
+#include "events.def"
+};
+#undef EVENT
 #undef ARG
 
 /*
@@ -136,19 +141,13 @@ static FR_ALWAYS_INLINE void fr_commit(struct fr_writer *w, uint8_t *p)
 			 __ATOMIC_RELEASE);
 }
 
-/* ARGS: all of the row's, or only the first `short` ones if IS_SHORT. */
-static FR_ALWAYS_INLINE void fr_put(struct fr_thread *t, enum fr_event ev, enum fr_tier tier,
-				    uint64_t ticks, uint32_t stack, bool is_short,
-				    const uint64_t *args)
+/* What stands before the arguments. The writer has room. */
+static FR_ALWAYS_INLINE uint8_t *fr_put_head(struct fr_writer *w, enum fr_event ev, uint64_t ticks,
+					     uint32_t stack, bool is_short)
 {
-	struct fr_writer *w = &t->w[tier];
-	uint64_t dt;
-	uint8_t *p;
+	uint64_t dt = ticks - w->last;
+	uint8_t *p = w->p;
 
-	if (unlikely(w->p >= w->limit) && !fr_chunk_next(t, tier, ticks))
-		return;
-	p = w->p;
-	dt = ticks - w->last;
 	if (unlikely((int64_t)dt < 0)) { /* another processor's counter lags, or an early stamp */
 		dt = 0;
 		ticks = w->last;
@@ -157,7 +156,20 @@ static FR_ALWAYS_INLINE void fr_put(struct fr_thread *t, enum fr_event ev, enum 
 	w->last = ticks;
 	*p++ = (uint8_t)((is_short ? 0x80u : 0u) | (unsigned int)ev);
 	p = fr_put_varint(p, dt);
-	p = fr_put_stack(p, w, stack);
+	return fr_put_stack(p, w, stack);
+}
+
+/* ARGS: all of the row's, or only the first `short` ones if IS_SHORT. */
+static FR_ALWAYS_INLINE void fr_put(struct fr_thread *t, enum fr_event ev, enum fr_tier tier,
+				    uint64_t ticks, uint32_t stack, bool is_short,
+				    const uint64_t *args)
+{
+	struct fr_writer *w = &t->w[tier];
+	uint8_t *p;
+
+	if (unlikely(w->p >= w->limit) && !fr_chunk_next(t, tier, ticks))
+		return;
+	p = fr_put_head(w, ev, ticks, stack, is_short);
 #pragma GCC unroll 8
 	for (unsigned int i = 0; i < FR_ARGS_MAX; i++) {
 		if (is_short && i >= fr_event_short[ev])

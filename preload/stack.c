@@ -324,16 +324,29 @@ static void forget_stale(struct fr_memo *m)
 static void remember(struct fr_memo *m, struct fr_site s, uint32_t id, bool uses_fp)
 {
 	uint32_t i = fr_memo_index(s);
-	struct fr_memo_set *set = &m->set[i];
-	uint32_t way = m->victim[i]++ % FR_MEMO_WAYS;
+	struct fr_memo_way *set = m->set[i];
 	uint64_t fp = (s.fp - s.sp) / 8 + 1;
 
 	if (uses_fp && (s.fp < s.sp || (s.fp - s.sp) % 8 || fp > UINT32_MAX))
 		return;
-	set->stack[way] = id;
-	set->key[way] = fr_memo_key(s);
-	set->fp[way] = uses_fp ? (uint32_t)fp : 0;
-	m->recent[i] = (uint8_t)way;
+	set[1 + m->victim[i]++ % (FR_MEMO_WAYS - 1)] = set[0];
+	set[0] = (struct fr_memo_way){fr_memo_key(s), id, uses_fp ? (uint32_t)fp : 0};
+}
+
+/* The way that is S's stack, which then stands first; NULL: none. */
+static const struct fr_memo_way *find_way(struct fr_memo *m, struct fr_site s)
+{
+	struct fr_memo_way *set = m->set[fr_memo_index(s)], found;
+
+	for (uint32_t i = 0; i < FR_MEMO_WAYS; i++) {
+		if (!fr_memo_is(&set[i], s))
+			continue;
+		found = set[i];
+		set[i] = set[0];
+		set[0] = found;
+		return set;
+	}
+	return NULL;
 }
 
 /* Unwinds again with libunwind alone and compares with stack ID. */
@@ -362,19 +375,17 @@ uint32_t fr_stack_miss(struct fr_thread *t, uintptr_t pc, uintptr_t sp, uintptr_
 {
 	struct fr_site s = {pc, sp, fp};
 	struct fr_memo *m = &t->memo;
-	uint32_t i = fr_memo_index(s);
+	const struct fr_memo_way *known;
 	struct walker k;
 	bool same_slots;
 	uint32_t id;
 
 	forget_stale(m);
-	for (uint32_t way = 0; way < FR_MEMO_WAYS; way++) {
-		if (m->set[i].stack[way] && fr_memo_way(&m->set[i], way, s)) {
-			m->recent[i] = (uint8_t)way;
-			if (verifying)
-				verify(t, s, m->set[i].stack[way]);
-			return m->set[i].stack[way];
-		}
+	known = find_way(m, s);
+	if (known) {
+		if (verifying)
+			verify(t, s, known->stack);
+		return known->stack;
 	}
 	t->rec->stack_walks++;
 	k = walker_at(t, s, false);

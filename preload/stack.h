@@ -9,6 +9,8 @@
  *
  *   set = hash(pc, sp) of 64 ──> 8 ways { key = sp | pc << 48, stack id, fp - sp or "any" }
  *
+ * The way that was right last stands first, and the hot half looks at no other.
+ *
  * The memo is used only on the thread's own stack: on an alternate stack or a fiber the same
  * address may be another stack's, with less behind it. Must not: be used while t->busy is unset.
  */
@@ -22,18 +24,17 @@
 #define FR_MEMO_SETS 64u
 #define FR_MEMO_WAYS 8u
 
-struct fr_memo_set {
-	uint64_t key[FR_MEMO_WAYS];
-	uint32_t stack[FR_MEMO_WAYS]; /* 0 = empty */
-	uint32_t fp[FR_MEMO_WAYS]; /* (fp - sp) / 8 + 1; 0 = any */
+struct fr_memo_way {
+	uint64_t key; /* 0 = empty */
+	uint32_t stack;
+	uint32_t fp; /* (fp - sp) / 8 + 1; 0 = any */
 };
 
 struct fr_memo {
+	_Alignas(64) struct fr_memo_way set[FR_MEMO_SETS][FR_MEMO_WAYS];
+	uint8_t victim[FR_MEMO_SETS]; /* counts what was replaced */
 	uint32_t generation; /* of fr_modules_generation; 0 = every lookup takes the cold half */
 	uint32_t filled_in; /* the generation that the ways belong to */
-	uint8_t recent[FR_MEMO_SETS]; /* way that hit last */
-	uint8_t victim[FR_MEMO_SETS]; /* way to replace next */
-	struct fr_memo_set set[FR_MEMO_SETS];
 };
 
 struct fr_thread;
@@ -88,16 +89,14 @@ static FR_ALWAYS_INLINE bool fr_stack_replay(const struct fr_stack_rec *r, struc
 	return (a | b) == 0;
 }
 
-static FR_ALWAYS_INLINE bool fr_memo_way(const struct fr_memo_set *set, uint32_t way,
-					 struct fr_site s)
+/* Is W the stack at S? */
+static FR_ALWAYS_INLINE bool fr_memo_is(const struct fr_memo_way *w, struct fr_site s)
 {
-	uint32_t fp = set->fp[way];
-
-	if (set->key[way] != fr_memo_key(s))
+	if (w->key != fr_memo_key(s))
 		return false;
-	if (fp && s.fp != s.sp + 8ull * (fp - 1))
+	if (w->fp && s.fp != s.sp + 8ull * (w->fp - 1))
 		return false;
-	return fr_stack_replay(fr_depot_get(set->stack[way]), s);
+	return fr_stack_replay(fr_depot_get(w->stack), s);
 }
 
 #endif

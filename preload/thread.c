@@ -200,7 +200,7 @@ static struct fr_thread_rec *take_slot(void)
 	while (n < fr_region.n_threads_max &&
 	       fr_span_need(&fr_region.threads, (n + 1) * sizeof(struct fr_thread_rec))) {
 		if (atomic_compare_exchange_weak(&n_slots, &n, n + 1)) {
-			fr_section_used(FR_SEC_THREADS, (n + 1) * sizeof(struct fr_thread_rec));
+			fr_span_used(&fr_region.threads, (n + 1) * sizeof(struct fr_thread_rec));
 			return slot(n);
 		}
 	}

@@ -140,14 +140,10 @@ uint32_t fr_thread_tid(void);
 static FR_ALWAYS_INLINE uint32_t fr_stack_get(struct fr_thread *t, struct fr_site s)
 {
 	struct fr_memo *m = &t->memo;
-	uint32_t i = fr_memo_index(s);
-	uint32_t way = m->recent[i];
-	uint32_t id = m->set[i].stack[way];
+	const struct fr_memo_way *first = m->set[fr_memo_index(s)];
 
-	if (unlikely(m->generation != fr_modules_generation))
-		return fr_stack_miss(t, s.pc, s.sp, s.fp);
-	if (likely(id && fr_memo_way(&m->set[i], way, s)))
-		return id;
+	if (likely(m->generation == fr_modules_generation && fr_memo_is(first, s)))
+		return first->stack;
 	return fr_stack_miss(t, s.pc, s.sp, s.fp);
 }
 

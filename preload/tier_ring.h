@@ -21,7 +21,6 @@ struct fr_tier_ring {
 	_Atomic uint32_t *after; /* by chunk: the next one in the ring; private memory */
 	uint32_t links; /* entries of after[] */
 	uint32_t size; /* bytes of a chunk */
-	enum fr_section_id section;
 };
 
 extern struct fr_tier_ring fr_tier_rings[FR_TIERS];

@@ -18,8 +18,8 @@
 #include "text.h"
 #include "wait.h"
 
-uint64_t fr_trigger_wait = UINT64_MAX;
-uint64_t fr_trigger_hold = UINT64_MAX;
+FR_HOT uint64_t fr_trigger_wait = UINT64_MAX;
+FR_HOT uint64_t fr_trigger_hold = UINT64_MAX;
 
 static uint64_t limits[FR_RULES_MAX]; /* ticks, or bytes; UINT64_MAX = not set */
 static uint64_t cooldown; /* ticks */

@@ -241,7 +241,7 @@ enum fr_fd_kind {
 	FR_FD_PIPE = 4,
 	FR_FD_EVENTFD = 5,
 	FR_FD_EPOLL = 6,
-	FR_FD_FILE = 7,
+	FR_FD_FILE = 7, /* a file or block device, or where a call at a position succeeded */
 	FR_FD_OTHER = 8,
 };
 

@@ -48,10 +48,9 @@ bool fr_span_grow(struct fr_span *s, size_t end)
 	return true;
 }
 
-void fr_section_used(enum fr_section_id id, uint64_t used)
+void fr_span_raise(struct fr_span *s, size_t end)
 {
-	(void)id;
-	(void)used;
+	atomic_store(&s->used, end);
 }
 
 void fr_watch(struct fr_thread *t, uint64_t ticks)
