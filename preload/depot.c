@@ -44,25 +44,30 @@ bool fr_depot_init(void)
 
 static size_t record_size(const struct fr_walk *w)
 {
-	size_t slots = sizeof(struct fr_slots) + 2u * (w->n ? w->n - 1u : 0) + 4u * w->n_fp;
+	size_t n = fr_depot_replayed(w->n);
+	size_t slots = sizeof(struct fr_slots) + 2u * n + 4u * w->n_fp;
 
-	return (sizeof(struct fr_stack_rec) + 8u * w->n + slots + 7) & ~(size_t)7;
+	return (sizeof(struct fr_stack_rec) + 8u * (1 + n) + slots + 7) & ~(size_t)7;
 }
 
 static void fill(struct fr_stack_rec *r, const struct fr_walk *w, uint64_t hash, size_t size)
 {
-	struct fr_slots *s;
+	uint32_t n = fr_depot_replayed(w->n);
+	struct fr_slots *s = (struct fr_slots *)&r->pc[1 + n];
 
 	r->total_size = (uint32_t)size;
 	r->n_frames = w->n;
 	r->flags = w->flags;
 	r->hash = hash;
 	memcpy(r->pc, w->pc, 8u * w->n);
-	s = (struct fr_slots *)&r->pc[w->n];
 	s->n_fp = w->n_fp;
 	s->replayable = w->replayable;
 	memcpy(s->at, w->ra, 2u * (w->n - 1u));
-	memcpy(s->at + w->n - 1, w->fp, 4u * w->n_fp);
+	for (uint32_t i = w->n; i <= n; i++) {
+		r->pc[i] = r->pc[i - 1];
+		s->at[i - 1] = s->at[i - 2];
+	}
+	memcpy(s->at + n, w->fp, 4u * w->n_fp);
 }
 
 static bool equal_slots(const struct fr_stack_rec *r, const struct fr_walk *w)
@@ -71,7 +76,7 @@ static bool equal_slots(const struct fr_stack_rec *r, const struct fr_walk *w)
 
 	return s->replayable && w->replayable && s->n_fp == w->n_fp &&
 	       memcmp(s->at, w->ra, 2u * (w->n - 1u)) == 0 &&
-	       memcmp(s->at + w->n - 1, w->fp, 4u * w->n_fp) == 0;
+	       memcmp(s->at + fr_depot_replayed(w->n), w->fp, 4u * w->n_fp) == 0;
 }
 
 static bool equal_pcs(const struct fr_stack_rec *r, const struct fr_walk *w, uint64_t hash)

@@ -32,11 +32,21 @@ struct fr_walk {
 	bool uses_fp; /* the frame pointer register at the site mattered */
 };
 
+/*
+ * Behind a record's PCs, for the replay (stack.h): the last PC again until their number, without
+ * the first, is a multiple of four, so that the loop over them has no rest; then this.
+ */
 struct fr_slots {
 	uint16_t n_fp;
 	uint16_t replayable;
-	uint16_t at[];
+	uint16_t at[]; /* one for each of these PCs, then n_fp pairs of place and value */
 };
+
+/* PCs that a replay compares besides the first. */
+static inline uint32_t fr_depot_replayed(uint32_t n_frames)
+{
+	return (n_frames + 2) & ~3u;
+}
 
 /* The record of a stack id that the recorder itself has handed out. */
 static inline const struct fr_stack_rec *fr_depot_get(uint32_t id)
@@ -46,7 +56,7 @@ static inline const struct fr_stack_rec *fr_depot_get(uint32_t id)
 
 static inline const struct fr_slots *fr_depot_slots(const struct fr_stack_rec *r)
 {
-	return (const struct fr_slots *)&r->pc[r->n_frames];
+	return (const struct fr_slots *)&r->pc[1 + fr_depot_replayed(r->n_frames)];
 }
 
 /* Empties the depot's index (birth, and again in a forked child). False = no memory. */

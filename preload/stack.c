@@ -327,10 +327,15 @@ static void remember(struct fr_memo *m, struct fr_site s, uint32_t id, bool uses
 	struct fr_memo_way *set = m->set[i];
 	uint64_t fp = (s.fp - s.sp) / 8 + 1;
 
-	if (uses_fp && (s.fp < s.sp || (s.fp - s.sp) % 8 || fp > UINT32_MAX))
+	if (uses_fp && (s.fp < s.sp || (s.fp - s.sp) % 8 || fp >= 1u << 24))
 		return;
 	set[1 + m->victim[i]++ % (FR_MEMO_WAYS - 1)] = set[0];
-	set[0] = (struct fr_memo_way){fr_memo_key(s), id, uses_fp ? (uint32_t)fp : 0};
+	set[0] = (struct fr_memo_way){
+		.key = fr_memo_key(s),
+		.stack = id,
+		.fp = uses_fp ? (uint32_t)fp & 0xffffff : 0,
+		.quads = (uint8_t)(fr_depot_replayed(fr_depot_get(id)->n_frames) / 4),
+	};
 }
 
 /* The way that is S's stack, which then stands first; NULL: none. */

@@ -7,7 +7,7 @@
  * sp) to up to eight known stacks; one of them is right if and only if all its words still have
  * the values they had. That costs about half a nanosecond a frame. Only a miss walks.
  *
- *   set = hash(pc, sp) of 64 ──> 8 ways { key = sp | pc << 48, stack id, fp - sp or "any" }
+ *   set = hash(pc, sp) of 64 ──> 8 ways { key = sp | pc << 48, stack id, words, fp - sp or "any" }
  *
  * The way that was right last stands first, and the hot half looks at no other.
  *
@@ -27,7 +27,8 @@
 struct fr_memo_way {
 	uint64_t key; /* 0 = empty */
 	uint32_t stack;
-	uint32_t fp; /* (fp - sp) / 8 + 1; 0 = any */
+	uint32_t fp : 24; /* (fp - sp) / 8 + 1; 0 = any */
+	uint32_t quads : 8; /* fr_depot_replayed() / 4: here, because each load waits for another */
 };
 
 struct fr_memo {
@@ -67,23 +68,22 @@ static FR_ALWAYS_INLINE uint32_t fr_memo_index(struct fr_site s)
 	return (uint32_t)(((s.pc ^ (s.sp << 20)) * 0x9E3779B97F4A7C15ull) >> 58);
 }
 
-/* Are all words that the walk of stack R read as they were? */
-static FR_ALWAYS_INLINE bool fr_stack_replay(const struct fr_stack_rec *r, struct fr_site s)
+/* Are all words that the walk of stack R read as they were? N: fr_depot_replayed() */
+static FR_ALWAYS_INLINE bool fr_stack_replay(const struct fr_stack_rec *r, uint32_t n,
+					     struct fr_site s)
 {
 	const uint64_t *word = (const uint64_t *)s.sp;
-	const struct fr_slots *slots = fr_depot_slots(r);
+	const struct fr_slots *slots = (const struct fr_slots *)&r->pc[1 + n];
 	const uint64_t *pc = r->pc + 1;
 	const uint16_t *at = slots->at;
-	const uint16_t *fp = at + r->n_frames - 1;
+	const uint16_t *fp = at + n;
 	uint64_t a = r->pc[0] ^ s.pc, b = 0;
 
 	/* no branch but the loop's: the loads of all frames are under way at once */
-	for (; at + 4 <= fp; at += 4, pc += 4) {
+	for (; at < fp; at += 4, pc += 4) {
 		a |= (pc[0] ^ word[at[0]]) | (pc[1] ^ word[at[1]]);
 		b |= (pc[2] ^ word[at[2]]) | (pc[3] ^ word[at[3]]);
 	}
-	for (; at < fp; at++, pc++)
-		a |= *pc ^ word[*at];
 	for (uint32_t i = 0; i < slots->n_fp; i++)
 		b |= word[fp[2 * i]] ^ (uint64_t)(word + fp[2 * i + 1]);
 	return (a | b) == 0;
@@ -96,7 +96,7 @@ static FR_ALWAYS_INLINE bool fr_memo_is(const struct fr_memo_way *w, struct fr_s
 		return false;
 	if (w->fp && s.fp != s.sp + 8ull * (w->fp - 1))
 		return false;
-	return fr_stack_replay(fr_depot_get(w->stack), s);
+	return fr_stack_replay(fr_depot_get(w->stack), 4 * w->quads, s);
 }
 
 #endif
