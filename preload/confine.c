@@ -14,6 +14,7 @@
 #include <stdatomic.h>
 
 #include "config.h"
+#include "describe.h"
 #include "gate.h"
 #include "process.h"
 #include "real.h"
@@ -57,7 +58,7 @@ void fr_confine_withdraw(void)
 	fr_region_done();
 	fr_note("the process may not read the clock any more: ", "nothing is recorded from here on",
 		"");
-	fr_region_note();
+	fr_describe_notes();
 }
 
 static void prepare(void)
@@ -70,7 +71,7 @@ static void prepare(void)
 	fr_note("under a system call filter of its own: ",
 		"the recorder makes no calls from here on, ",
 		"new peers are unknown, snapshots by `fr snapshot` only");
-	fr_region_note();
+	fr_describe_notes();
 }
 
 bool fr_confine_begin(bool strict)

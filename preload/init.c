@@ -25,6 +25,7 @@
 #include "control.h"
 #include "deepbind.h"
 #include "depot.h"
+#include "describe.h"
 #include "process.h"
 #include "real.h"
 #include "ring.h"
@@ -104,7 +105,7 @@ static void go_live(enum fr_unwind_kind unwind)
 	__atomic_store_n(&fr_region.hdr->x_state, FR_STATE_ALIVE, __ATOMIC_RELEASE);
 	set_levels(true);
 	fr_thread_birth(&main_thread);
-	fr_region_describe();
+	fr_describe();
 }
 
 /* ---- birth
@@ -242,7 +243,7 @@ void fr_process_started(void)
 	fr_region.hdr->unwind_kind = fr_stack_upgrade((enum fr_unwind_kind)fr_config.unwind);
 	fr_real_look();
 	note_unseen_memory();
-	fr_region_describe();
+	fr_describe();
 	at_quick_exit(fr_process_end);
 	errno = saved;
 }

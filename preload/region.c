@@ -17,7 +17,6 @@
 #include "gate.h"
 #include "leftover.h"
 #include "process.h"
-#include "real.h"
 #include "sys.h"
 #include "text.h"
 
@@ -80,7 +79,7 @@ static unsigned int plan_sections(struct plan *p, size_t max)
 	return n;
 }
 
-static void *section_base(enum fr_section_id id)
+void *fr_section_base(enum fr_section_id id)
 {
 	struct fr_header *h = fr_region.hdr;
 
@@ -102,8 +101,7 @@ static struct fr_section *section(enum fr_section_id id)
 	return NULL;
 }
 
-/* Of a section that is written as a whole. */
-static void section_used(enum fr_section_id id, uint64_t used)
+void fr_section_used(enum fr_section_id id, uint64_t used)
 {
 	__atomic_store_n(&section(id)->x_used, used, __ATOMIC_RELEASE);
 }
@@ -122,7 +120,7 @@ static void span_init(struct fr_span *s, enum fr_section_id id, size_t step)
 {
 	struct fr_section *sec = section(id);
 
-	s->base = section_base(id);
+	s->base = fr_section_base(id);
 	s->size = sec->size;
 	s->step = step;
 	s->x_used = &sec->x_used;
@@ -359,14 +357,14 @@ static bool small_sections(size_t max_bytes)
 	if (!fr_region_populate(fr_region.hdr, end))
 		return false;
 	atomic_store(&fr_region.left, max_bytes > end ? max_bytes - end : 0);
-	fr_region.drops = section_base(FR_SEC_DROPS);
-	fr_region.clocks = section_base(FR_SEC_CLOCKS);
-	fr_region.crash = section_base(FR_SEC_CRASH);
-	fr_region.control = section_base(FR_SEC_CONTROL);
-	section_used(FR_SEC_DROPS, 8 * FR_DROP_MAX);
-	section_used(FR_SEC_CLOCKS, FR_CLOCK_PAIRS * sizeof(struct fr_clock_pair));
-	section_used(FR_SEC_CRASH, sizeof(struct fr_crash));
-	section_used(FR_SEC_CONTROL, sizeof(struct fr_control));
+	fr_region.drops = fr_section_base(FR_SEC_DROPS);
+	fr_region.clocks = fr_section_base(FR_SEC_CLOCKS);
+	fr_region.crash = fr_section_base(FR_SEC_CRASH);
+	fr_region.control = fr_section_base(FR_SEC_CONTROL);
+	fr_section_used(FR_SEC_DROPS, 8 * FR_DROP_MAX);
+	fr_section_used(FR_SEC_CLOCKS, FR_CLOCK_PAIRS * sizeof(struct fr_clock_pair));
+	fr_section_used(FR_SEC_CRASH, sizeof(struct fr_crash));
+	fr_section_used(FR_SEC_CONTROL, sizeof(struct fr_control));
 	return true;
 }
 
@@ -427,82 +425,4 @@ void fr_region_unlink(void)
 	if (fr_region.path[0])
 		fr_sys3(SYS_unlinkat, AT_FDCWD, fr_region.path, 0);
 	fr_region.path[0] = '\0';
-}
-
-/* ---- self-description ------------------------------------------------------------------------ */
-
-#define ARG(type, name)                                                                            \
-	{                                                                                          \
-		FR_ARG_##type, name                                                                \
-	}
-#define EVENT(id, NAME, text, klass, tier, n_short, ...)                                           \
-	{id, n_short, FR_CLASS_##klass, text, {__VA_ARGS__}},
-struct event_row {
-	uint32_t id, n_short, klass;
-	const char *name;
-	struct {
-		uint8_t type;
-		const char *name;
-	} arg[FR_ARGS_MAX];
-};
-static const struct event_row event_rows[] = {
-#include "events.def"
-};
-#undef EVENT
-#undef ARG
-
-static void describe_events(struct fr_event_rec *rec)
-{
-	const size_t n = sizeof(event_rows) / sizeof(*event_rows);
-
-	for (size_t i = 0; i < n; i++, rec++) {
-		const struct event_row *row = &event_rows[i];
-
-		rec->id = row->id;
-		rec->n_short = row->n_short;
-		rec->klass = row->klass;
-		fr_text_copy(rec->name, sizeof(rec->name), row->name);
-		for (uint32_t a = 0; a < FR_ARGS_MAX && row->arg[a].type; a++) {
-			rec->type[a] = row->arg[a].type;
-			fr_text_copy(rec->arg[a], sizeof(rec->arg[a]), row->arg[a].name);
-			rec->n_args = a + 1;
-		}
-	}
-	section_used(FR_SEC_SCHEMA, n * sizeof(*rec));
-}
-
-static void describe_hooks(struct fr_hook_rec *recs)
-{
-	uint32_t top = 0;
-
-	for (unsigned int i = 0; i < fr_hook_count; i++) {
-		const struct fr_hook_row *row = &fr_hook_rows[i];
-		struct fr_hook_rec *rec = &recs[row->id];
-
-		fr_text_copy(rec->name, sizeof(rec->name), row->name);
-		rec->id = row->id;
-		rec->klass = row->klass;
-		rec->provider = (uint64_t)fr_real_slot(row);
-		rec->taken = rec->provider != 0;
-		if (fr_hook_shadows[row->id]) {
-			rec->provider = (uint64_t)fr_hook_shadows[row->id];
-			rec->flags = FR_HOOK_SHADOWED;
-		}
-		if (rec->id >= top)
-			top = rec->id + 1;
-	}
-	section_used(FR_SEC_HOOKS, top * sizeof(*recs));
-}
-
-void fr_region_note(void)
-{
-	memcpy(section_base(FR_SEC_NOTES), fr_notes, fr_notes_len);
-	section_used(FR_SEC_NOTES, fr_notes_len);
-}
-
-void fr_region_describe(void)
-{
-	describe_events(section_base(FR_SEC_SCHEMA));
-	describe_hooks(section_base(FR_SEC_HOOKS));
-	fr_region_note();
 }

@@ -15,8 +15,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "events.h"
 #include "arch.h"
+#include "events.h"
 #include "wire.h"
 
 /* A section's memory. Bytes [0, ready) may be touched. */
@@ -63,11 +63,9 @@ void fr_region_done(void);
 /* Removes the file, if it is still ours. */
 void fr_region_unlink(void);
 
-/* Fills in what is known only after birth: notes, coverage, schema. */
-void fr_region_describe(void);
-
-/* Copies the notes (config.h) into the region. */
-void fr_region_note(void);
+/* A section's memory, and how much of it is in use if it is written as a whole. */
+void *fr_section_base(enum fr_section_id id);
+void fr_section_used(enum fr_section_id id, uint64_t used);
 
 /*
  * Makes bytes [0, END) of the span usable. False when the kernel refuses, FR_MAX_BYTES is reached

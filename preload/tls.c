@@ -13,6 +13,7 @@
 #include <stdatomic.h>
 #include <string.h>
 
+#include "describe.h"
 #include "modules.h"
 #include "real.h"
 #include "region.h"
@@ -182,7 +183,7 @@ static void cover(const struct fr_tls *tls)
 	fr_real.SSL_read_ex = tls->read_ex;
 	fr_real.SSL_write_ex = tls->write_ex;
 	if (fr_region.hdr)
-		fr_region_describe();
+		fr_describe();
 }
 
 static uint64_t hash_of(const char *s)
