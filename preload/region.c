@@ -17,6 +17,7 @@
 #include "gate.h"
 #include "leftover.h"
 #include "process.h"
+#include "real.h"
 #include "sys.h"
 #include "text.h"
 
