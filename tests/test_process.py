@@ -3,8 +3,10 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
+import tempfile
 
 import pytest
 
@@ -142,29 +144,37 @@ def test_empty_environment(host):
     assert p.lines == ["."]
 
 
-def with_preload_file(host, command):
-    """Runs a command where /etc/ld.so.preload names the recorder, in a mount namespace."""
+def with_preload_file(host, library, command):
+    """Runs a command where /etc/ld.so.preload names the library, in a mount namespace."""
     at = host.cwd
     script = (f"mount -t tmpfs none {at} && mkdir {at}/u {at}/w && "
               f"mount -t overlay -o lowerdir=/etc,upperdir={at}/u,workdir={at}/w o /etc && "
-              f"echo {fr.LIB} > /etc/ld.so.preload && exec {command}")
+              f"echo {library} > /etc/ld.so.preload && exec {command}")
     return host.start("unshare", "-m", "sh", "-c", script, recorded=False)
 
 
-def test_setuid_program_is_left_alone(host, mounts):
+@pytest.fixture
+def public_host():
+    """Where any user may read and write: neither pytest's directories nor the checkout need be."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as path:
+        h = fr.Host(path)
+        for d in (h.path, h.dir, h.out):
+            d.chmod(0o1777)
+        yield h
+        h.stop()
+
+
+def test_setuid_program_is_left_alone(public_host, mounts):
     """AT_SECURE: no region, no snapshot, no change; the same program without setuid is recorded."""
-    host.path.chmod(0o755)
-    for parent in host.path.parents:
-        if parent.stat().st_uid == os.getuid() and str(parent).startswith("/tmp/pytest"):
-            parent.chmod(0o755)
-    host.dir.chmod(0o1777)
-    host.out.chmod(0o1777)
+    host = public_host
     target = host.path / "healthy"
-    target.write_bytes((fr.TARGETS / "healthy").read_bytes())
+    shutil.copy(fr.TARGETS / "healthy", target)
+    library = shutil.copy(fr.LIB, host.path)
     for mode, regions in ((0o4755, 0), (0o755, 1)):
         target.chmod(mode)
-        p = with_preload_file(host, f"env FR_DIR={host.dir} FR_OUT={host.out} FR_TRIGGER=exit "
-                                    f"setpriv --reuid 65534 --clear-groups {target} 50")
+        p = with_preload_file(
+            host, library, f"env FR_DIR={host.dir} FR_OUT={host.out} FR_TRIGGER=exit "
+            f"setpriv --reuid 65534 --clear-groups {target} 50")
         assert p.code() == 0, p.stderr()
         assert "done" in p.lines[-1]
         made = [f for f in host.snapshots() if "healthy" in f.name]
