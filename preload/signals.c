@@ -18,6 +18,7 @@
 #include "config.h"
 #include "crash.h"
 #include "modules.h"
+#include "onstack.h"
 #include "process.h"
 #include "real.h"
 #include "snapshot.h"
@@ -88,6 +89,7 @@ static void call_host(int sig, siginfo_t *si, void *uc)
 	struct fr_thread *t = fr_self;
 	bool known = t != &fr_thread_none && t != &fr_thread_gone;
 	uintptr_t outer = t->handler;
+	uintptr_t place = known ? fr_onstack_place(t, &act, uc) : 0;
 
 	if (!is_function(&act))
 		return;
@@ -96,8 +98,10 @@ static void call_host(int sig, siginfo_t *si, void *uc)
 	if (known)
 		t->host_signals++;
 	if (known && t->busy)
-		t->handler = (uintptr_t)__builtin_frame_address(0);
-	if (act.sa_flags & SA_SIGINFO)
+		t->handler = place ? place : (uintptr_t)__builtin_frame_address(0);
+	if (place)
+		fr_onstack_call(place, act.sa_sigaction, sig, si, uc);
+	else if (act.sa_flags & SA_SIGINFO)
 		act.sa_sigaction(sig, si, uc);
 	else
 		act.sa_handler(sig);

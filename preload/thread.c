@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 
+#include "onstack.h"
 #include "process.h"
 #include "real.h"
 #include "ring.h"
@@ -61,19 +62,6 @@ void fr_threads_init(void)
 		have_key = pthread_key_create(&end_key, end_destructor) == 0;
 }
 
-/* False: it stays in use, or may: we are in a handler on it, or were not told (confine.h). */
-static bool leave_altstack(const struct fr_thread *t)
-{
-	stack_t none = {.ss_flags = SS_DISABLE};
-	stack_t now = {0};
-
-	if (!t->altstack)
-		return true;
-	if (fr_sys2(SYS_sigaltstack, 0, &now) != 0)
-		return false;
-	return now.ss_sp != t->altstack || fr_sys2(SYS_sigaltstack, &none, 0) == 0;
-}
-
 /*
  * Blocks of ended threads, with their alternate stacks, for the next ones: a server that starts a
  * thread per request shall not pay for mappings and page faults each time.
@@ -84,7 +72,7 @@ static _Atomic(struct fr_thread *) spares[SPARES];
 /*
  * The alternate stack lies below its block in one mapping without a guard page: such mappings merge
  * in the kernel, so that 10 000 threads do not eat up the host's 65 530. Only our own handlers run
- * on it (fr_signals_host_altstack), and they need a fraction of it.
+ * on it (onstack.h), and they need a fraction of it.
  */
 #define BLOCK_SIZE (FR_ALTSTACK_SIZE + sizeof(struct fr_thread))
 
@@ -162,7 +150,7 @@ void fr_thread_end(void)
 	fr_chunk_close_all(t);
 	__atomic_store_n(&t->rec->x_life, FR_THREAD_DEAD, __ATOMIC_RELEASE);
 	fr_self = &fr_thread_gone;
-	leave_altstack(t);
+	fr_onstack_leave(t);
 	t->busy = 0;
 	give_block(t);
 }
@@ -182,7 +170,7 @@ void fr_thread_forget(void)
 	/* busy: a signal handler forked in the middle of our code, which will go on with T */
 	if (t == &fr_thread_none || t == &fr_thread_gone || t->busy)
 		return;
-	if (leave_altstack(t))
+	if (fr_onstack_leave(t))
 		unmap_block(t);
 	else
 		fr_sys_munmap(t, sizeof(*t));
@@ -246,18 +234,6 @@ static void stack_bounds(struct fr_thread *t, const struct fr_thread_origin *o)
 		memset(&t->memo, 0, sizeof(t->memo));
 }
 
-/* Only where the host has none: a stack overflow must still reach the crash handler. */
-static void make_altstack(struct fr_thread *t)
-{
-	stack_t st = {0};
-
-	if (fr_sys2(SYS_sigaltstack, 0, &st) != 0 || !(st.ss_flags & SS_DISABLE))
-		return;
-	st = (stack_t){.ss_sp = altstack_of(t), .ss_size = FR_ALTSTACK_SIZE};
-	if (fr_sys2(SYS_sigaltstack, &st, 0) == 0)
-		t->altstack = altstack_of(t);
-}
-
 static void fill_record(struct fr_thread *t, const struct fr_thread_origin *o)
 {
 	struct fr_thread_rec *r = t->rec;
@@ -313,7 +289,8 @@ struct fr_thread *fr_thread_birth(const struct fr_thread_origin *o)
 	stack_bounds(t, o);
 	fill_record(t, o);
 	if (fr_signals_armed())
-		make_altstack(t);
+		/* a stack overflow must still reach the crash handler */
+		fr_onstack_make(t, altstack_of(t), FR_ALTSTACK_SIZE);
 	if (have_key)
 		pthread_setspecific(end_key, (void *)1);
 	t->busy = (uintptr_t)__builtin_frame_address(0);

@@ -55,6 +55,7 @@ struct fr_thread {
 	bool quiet; /* inside a real function that is known to call another hook */
 	bool vforked; /* has called vfork: this may be the child, with our memory */
 	void *altstack; /* ours, or NULL */
+	bool disarms; /* the kernel takes it away while a handler runs on it */
 	struct fr_writer w[FR_TIERS];
 	struct fr_memo memo;
 	struct fr_user user;

@@ -29,7 +29,7 @@ def test_same_output(host, name, events):
     assert lines(host, name, **({"FR_EVENTS": events} if events else {})) == bare
 
 
-@pytest.mark.parametrize("where", ["thread", "fork"])
+@pytest.mark.parametrize("where", ["thread", "fork", "other"])
 @pytest.mark.parametrize("events", LEVELS)
 def test_handlers_elsewhere(host, events, where):
     """The same on a thread and in a child, which have an alternate stack of ours from the start."""

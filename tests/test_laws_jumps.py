@@ -41,13 +41,12 @@ def test_fibers_do_what_they_do(host, settings):
         assert whole == [800, 800], "each fiber went both ways alike"
 
 
+@pytest.mark.parametrize("where", [[], ["onstack"]])
 @pytest.mark.parametrize("events", ["", "full"])
-def test_jumps(host, long, events):
+def test_jumps(host, long, events, where):
     """Out of calls and out of the recorder itself, a thousand times: it records on as ever."""
     settings = {"FR_EVENTS": events} if events else {}
-    p = fr.Process([fr.TARGETS / "jumps", 20000 if long else 1000], host.env(**settings), host.cwd,
-                   stdin=subprocess.PIPE)
-    host.started.append(p)
+    p = host.target("jumps", 20000 if long else 1000, *where, stdin=subprocess.PIPE, **settings)
     said = p.truth("locks", timeout=120 if long else None)
     recording = host.ask(p)
     report = fr.read("report", recording, ok=(0, 3))
@@ -62,6 +61,19 @@ def test_jumps(host, long, events):
     p.popen.stdin.write(b"x")
     p.popen.stdin.flush()
     assert p.code() == 0
+
+
+def test_handler_that_interrupts_the_recorder(full):
+    """It records on its own stack, or its event is dropped and counted; none is overwritten."""
+    p = full.target("jumps", 300, "stay", FR_MAX_BYTES="256M")
+    assert p.code() == 0
+    said = json.loads(p.lines[-1])
+    recording = full.snapshot(p)
+    info = fr.read("info", recording)
+    sends = [e for e in fr.read("events", recording, "-e", "net.send") if e["tid"] == said["tid"]]
+    assert all("call_and_come_back" in fr.names(e["stack"]) for e in sends)
+    assert info["torn"] == 0 and info["drops"]["nested"] > 10
+    assert len(sends) + info["drops"]["nested"] == said["sends"] >= 300
 
 
 @pytest.mark.parametrize("events", ["", "full", "off"])

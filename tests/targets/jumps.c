@@ -4,6 +4,8 @@
  *
  *   jumps N       N times a timer's handler jumps out of a call that waits, or from wherever the
  *                 program (or the recorder in it) is just then; only calls that may be left so
+ *   jumps N onstack   the handler is one for an alternate stack, which only another thread has
+ *   jumps N stay      such a handler makes one call and comes back, into the recorder or not
  *
  * Then it does a known work in peace, and says it.
  */
@@ -83,16 +85,62 @@ NOINLINE static void work_in_peace(void)
 	pthread_mutex_unlock(&lock);
 }
 
+static void call_and_come_back(int sig)
+{
+	jumps += send(echo[1], "x", 1, MSG_DONTWAIT) == 1;
+}
+
+static void stay(int n)
+{
+	char bytes[4096];
+
+	while (jumps < n) {
+		for (int k = 0; k < 50000; k++) {
+			pthread_mutex_lock(&lock);
+			pthread_mutex_unlock(&lock);
+		}
+		while (recv(echo[0], bytes, sizeof(bytes), MSG_DONTWAIT) > 0)
+			;
+	}
+	tick(0);
+	say("{\"tid\":%d,\"sends\":%d}", tid(), jumps);
+}
+
+static void *with_a_stack(void *arg)
+{
+	static char stack[65536];
+	stack_t st = {.ss_sp = stack, .ss_size = sizeof(stack)};
+
+	sigaltstack(&st, NULL);
+	return arg;
+}
+
+static void somebody_has_a_stack(void)
+{
+	pthread_t t;
+
+	pthread_create(&t, NULL, with_a_stack, NULL);
+	pthread_join(t, NULL);
+}
+
 int main(int argc, char **argv)
 {
-	struct sigaction act = {.sa_handler = jump};
+	struct sigaction act = {.sa_handler = jump, .sa_flags = argc > 2 ? SA_ONSTACK : 0};
 	volatile unsigned int i = 0;
 	int n = argc > 1 ? atoi(argv[1]) : 1000;
 
 	if (socketpair(AF_UNIX, SOCK_STREAM, 0, quiet) || socketpair(AF_UNIX, SOCK_STREAM, 0, echo))
 		broken("socketpair");
+	if (argc > 2)
+		somebody_has_a_stack();
+	if (argc > 2 && strcmp(argv[2], "stay") == 0)
+		act.sa_handler = call_and_come_back;
 	sigaction(SIGALRM, &act, NULL);
 	tick(700);
+	if (act.sa_handler != jump) {
+		stay(n);
+		return 0;
+	}
 	if (sigsetjmp(back, 1) != 0)
 		jumps++;
 	while (jumps < n)
