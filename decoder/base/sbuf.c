@@ -9,39 +9,17 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/digits.h"
 #include "base/mem.h"
 
-static void reserve(struct sbuf *b, size_t n)
+void fr_sbuf_grow(struct sbuf *b, size_t n)
 {
-	if (b->cap - b->n <= n)
-		b->s = fr_mem_grow(b->s, &b->cap, b->n + n + 1, 1);
-}
-
-void fr_sbuf_add(struct sbuf *b, const void *bytes, size_t n)
-{
-	reserve(b, n);
-	if (n)
-		memcpy(b->s + b->n, bytes, n);
-	b->n += n;
-	b->s[b->n] = 0;
-}
-
-void fr_sbuf_str(struct sbuf *b, const char *s)
-{
-	fr_sbuf_add(b, s, strlen(s));
-}
-
-void fr_sbuf_char(struct sbuf *b, char c)
-{
-	reserve(b, 1);
-	b->s[b->n++] = c;
-	b->s[b->n] = 0;
+	b->s = fr_mem_grow(b->s, &b->cap, b->n + n + 1, 1);
 }
 
 void fr_sbuf_pad(struct sbuf *b, char c, size_t n)
 {
-	reserve(b, n);
-	memset(b->s + b->n, c, n);
+	memset(fr_sbuf_room(b, n), c, n);
 	b->n += n;
 	b->s[b->n] = 0;
 }
@@ -56,7 +34,7 @@ void fr_sbuf_fmt(struct sbuf *b, const char *fmt, ...)
 	va_end(ap);
 	if (len < 0)
 		return;
-	reserve(b, (size_t)len);
+	fr_sbuf_room(b, (size_t)len);
 	va_start(ap, fmt);
 	vsnprintf(b->s + b->n, (size_t)len + 1, fmt, ap);
 	va_end(ap);
@@ -65,14 +43,9 @@ void fr_sbuf_fmt(struct sbuf *b, const char *fmt, ...)
 
 void fr_sbuf_u64(struct sbuf *b, uint64_t v)
 {
-	char digits[20];
-	size_t at = sizeof(digits);
+	char buf[FR_DIGITS_MAX], *at = fr_digits(buf + sizeof(buf), v);
 
-	do {
-		digits[--at] = (char)('0' + v % 10);
-		v /= 10;
-	} while (v);
-	fr_sbuf_add(b, digits + at, sizeof(digits) - at);
+	fr_sbuf_add(b, at, (size_t)(buf + sizeof(buf) - at));
 }
 
 void fr_sbuf_i64(struct sbuf *b, int64_t v)
@@ -84,16 +57,17 @@ void fr_sbuf_i64(struct sbuf *b, int64_t v)
 
 void fr_sbuf_hex(struct sbuf *b, uint64_t v)
 {
-	char digits[18];
-	size_t at = sizeof(digits);
+	unsigned int n = (unsigned int)(67 - __builtin_clzll(v | 1)) / 4;
+	char *p = fr_sbuf_room(b, 2 + n);
 
-	do {
-		digits[--at] = "0123456789abcdef"[v & 15];
-		v >>= 4;
-	} while (v);
-	digits[--at] = 'x';
-	digits[--at] = '0';
-	fr_sbuf_add(b, digits + at, sizeof(digits) - at);
+	*p++ = '0';
+	*p++ = 'x';
+	for (unsigned int shift = 4 * n; shift; p++) {
+		shift -= 4;
+		*p = "0123456789abcdef"[v >> shift & 15];
+	}
+	*p = 0;
+	b->n += 2 + n;
 }
 
 const char *fr_sbuf_cstr(const struct sbuf *b)

@@ -11,6 +11,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 struct sbuf {
 	char *s; /* NUL-terminated once something was added; use fr_sbuf_cstr() */
@@ -18,9 +19,40 @@ struct sbuf {
 	size_t cap;
 }; /* {0} is an empty string */
 
-void fr_sbuf_add(struct sbuf *b, const void *bytes, size_t n);
-void fr_sbuf_str(struct sbuf *b, const char *s);
-void fr_sbuf_char(struct sbuf *b, char c);
+void fr_sbuf_grow(struct sbuf *b, size_t n);
+
+/* Room for N bytes and a NUL at the end of B; whoever fills it adds to b->n. */
+static inline char *fr_sbuf_room(struct sbuf *b, size_t n)
+{
+	if (__builtin_expect(b->cap - b->n <= n, 0))
+		fr_sbuf_grow(b, n);
+	return b->s + b->n;
+}
+
+static inline void fr_sbuf_add(struct sbuf *b, const void *bytes, size_t n)
+{
+	char *p = fr_sbuf_room(b, n);
+
+	if (n)
+		memcpy(p, bytes, n);
+	b->n += n;
+	p[n] = 0;
+}
+
+static inline void fr_sbuf_str(struct sbuf *b, const char *s)
+{
+	fr_sbuf_add(b, s, strlen(s));
+}
+
+static inline void fr_sbuf_char(struct sbuf *b, char c)
+{
+	char *p = fr_sbuf_room(b, 1);
+
+	p[0] = c;
+	p[1] = 0;
+	b->n++;
+}
+
 void fr_sbuf_pad(struct sbuf *b, char c, size_t n);
 void fr_sbuf_fmt(struct sbuf *b, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3), nonnull(2)));

@@ -4,6 +4,8 @@
  */
 #include "base/units.h"
 
+#include "base/digits.h"
+
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
@@ -26,20 +28,28 @@ static const struct unit sizes[] = {{1ull << 40, "TiB"},
 /* Three significant digits, no trailing zeros behind the point. */
 static const char *scaled(char *buf, uint64_t v, const struct unit *u)
 {
+	char digits[FR_DIGITS_MAX + 1], *end = digits + sizeof(digits) - 1, *p = buf;
 	uint64_t whole, milli;
-	char frac[8];
-	size_t len;
+	unsigned int len;
 
 	while (v < u->size && u->size > 1)
 		u++;
 	whole = v / u->size;
 	milli = (v % u->size) * 1000 / u->size;
+	*end = 0;
+	p = stpcpy(p, fr_digits(end, whole));
 	len = whole >= 100 || u->size == 1 ? 0 : whole >= 10 ? 1 : 2;
-	snprintf(frac, sizeof(frac), "%03u", (unsigned int)milli);
-	while (len && frac[len - 1] == '0')
-		len--;
-	frac[len] = 0;
-	snprintf(buf, FR_UNITS_LEN, "%" PRIu64 "%s%s %s", whole, len ? "." : "", frac, u->name);
+	milli /= len == 2 ? 10 : len == 1 ? 100 : 1000;
+	for (; milli && milli % 10 == 0; len--)
+		milli /= 10;
+	if (milli) {
+		*p++ = '.';
+		for (unsigned int i = len; i-- > 0; milli /= 10)
+			p[i] = (char)('0' + milli % 10);
+		p += len;
+	}
+	*p++ = ' ';
+	strcpy(p, u->name);
 	return buf;
 }
 

@@ -9,7 +9,7 @@ static void block(struct event_print *p, struct sbuf *b, const struct event *e)
 {
 	fr_event_text(p, b, e);
 	fr_sbuf_char(b, '\n');
-	fr_sbuf_str(b, fr_stacks_full(p->stacks, e->stack));
+	fr_stacks_put(p->stacks, b, FR_STACK_FULL, e->stack);
 }
 
 static void json_line(struct event_print *p, struct sbuf *b, const struct event *e)

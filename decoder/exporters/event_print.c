@@ -4,7 +4,6 @@
  */
 #include "exporters/event_print.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -68,9 +67,10 @@ static void put_tid(struct sbuf *b, const struct arg *a)
 	long i = fr_recording_thread_by_tid(a->p->rec, (uint32_t)a->v, a->e->t_ns);
 
 	if (i < 0)
-		fr_sbuf_fmt(b, "tid %" PRIu64, a->v);
+		fr_sbuf_str(b, "tid ");
 	else
-		fr_sbuf_fmt(b, "T%u", a->p->rec->threads[i].r.serial);
+		fr_sbuf_char(b, 'T');
+	fr_sbuf_u64(b, i < 0 ? a->v : a->p->rec->threads[i].r.serial);
 }
 
 static const char *call_name(const struct arg *a)
@@ -153,13 +153,13 @@ static void put_pair_json(struct sbuf *b, const struct arg *a)
 static void put_stack(struct sbuf *b, const struct arg *a)
 {
 	fr_sbuf_char(b, '[');
-	fr_sbuf_str(b, fr_stacks_line(a->p->stacks, (uint32_t)a->v));
+	fr_stacks_put(a->p->stacks, b, FR_STACK_LINE, (uint32_t)a->v);
 	fr_sbuf_char(b, ']');
 }
 
 static void put_stack_json(struct sbuf *b, const struct arg *a)
 {
-	fr_sbuf_str(b, fr_stacks_json(a->p->stacks, (uint32_t)a->v));
+	fr_stacks_put(a->p->stacks, b, FR_STACK_JSON, (uint32_t)a->v);
 }
 
 static void put_kind(struct sbuf *b, const struct arg *a)
@@ -213,8 +213,13 @@ static void pad_to(struct sbuf *b, size_t start, size_t width)
 		fr_sbuf_pad(b, ' ', start + width - b->n);
 }
 
-/* "E931        -1.203456s  T7 " */
-static void head(struct event_print *p, struct sbuf *b, const struct event *e, uint32_t serial)
+static const char *suffix_of(uint8_t type)
+{
+	return types[type].suffix;
+}
+
+/* "E931        -1.203456s" */
+static void head(struct event_print *p, struct sbuf *b, const struct event *e)
 {
 	char buf[FR_UNITS_LEN];
 	const char *rel = fr_units_rel(buf, (int64_t)(e->t_ns - p->rec->end_ns));
@@ -224,9 +229,6 @@ static void head(struct event_print *p, struct sbuf *b, const struct event *e, u
 	fr_sbuf_u64(b, e->id);
 	pad_to(b, start, len < 14 ? 23 - len : 9);
 	fr_sbuf_add(b, rel, len);
-	fr_sbuf_str(b, "  T");
-	fr_sbuf_u64(b, serial);
-	fr_sbuf_char(b, ' ');
 }
 
 /* What the program says the thread works for: "  {request="r-17"}" */
@@ -256,10 +258,24 @@ static void labels_json(struct event_print *p, struct sbuf *b, const struct even
 		fr_sbuf_char(b, '}');
 }
 
+/*
+ * The wait that ended with E, or NULL. Events come in the order of their ids, and so do the spans
+ * that have one.
+ */
+static const struct span *span_of(struct event_print *p, const struct event *e)
+{
+	const struct model *m = p->model;
+
+	while (p->span < m->n_spans && !(m->spans[p->span].flags & SPAN_OPEN) &&
+	       m->spans[p->span].event < e->id)
+		p->span++;
+	return p->span < m->n_spans && m->spans[p->span].event == e->id ? &m->spans[p->span] : NULL;
+}
+
 /* Who ended the wait that E is the end of, or started the thread that E begins. */
 static struct wake waker(struct event_print *p, const struct event *e)
 {
-	const struct span *s = fr_model_span(p->model, e->id);
+	const struct span *s = span_of(p, e);
 	const struct thread *t = &p->model->threads[e->thread];
 
 	if (s)
@@ -272,45 +288,52 @@ static struct wake waker(struct event_print *p, const struct event *e)
 /* "  woken by T3 (E120)" */
 static void woken(struct event_print *p, struct sbuf *b, const struct event *e)
 {
-	struct wake by = waker(p, e);
+	struct wake by = p->model ? waker(p, e) : (struct wake){.thread = MODEL_NONE};
 
 	if (by.thread == MODEL_NONE)
 		return;
-	fr_sbuf_fmt(b, "  woken by T%u", p->rec->threads[by.thread].r.serial);
-	if (by.event)
-		fr_sbuf_fmt(b, " (E%" PRIu64 ")", by.event);
+	fr_sbuf_str(b, "  woken by T");
+	fr_sbuf_u64(b, p->rec->threads[by.thread].r.serial);
+	if (!by.event)
+		return;
+	fr_sbuf_str(b, " (E");
+	fr_sbuf_u64(b, by.event);
+	fr_sbuf_char(b, ')');
 }
 
 static void woken_json(struct event_print *p, struct sbuf *b, const struct event *e)
 {
-	struct wake by = waker(p, e);
+	struct wake by = p->model ? waker(p, e) : (struct wake){.thread = MODEL_NONE};
 
 	if (by.thread == MODEL_NONE)
 		return;
-	fr_sbuf_fmt(b, ",\"woken_by\":{\"tid\":%u,\"thread\":\"T%u\"",
-		    p->rec->threads[by.thread].r.tid, p->rec->threads[by.thread].r.serial);
-	if (by.event)
-		fr_sbuf_fmt(b, ",\"event\":\"E%" PRIu64 "\"", by.event);
+	fr_sbuf_str(b, ",\"woken_by\":{\"tid\":");
+	fr_sbuf_u64(b, p->rec->threads[by.thread].r.tid);
+	fr_sbuf_str(b, ",\"thread\":\"T");
+	fr_sbuf_u64(b, p->rec->threads[by.thread].r.serial);
+	fr_sbuf_char(b, '"');
+	if (by.event) {
+		fr_sbuf_str(b, ",\"event\":\"E");
+		fr_sbuf_u64(b, by.event);
+		fr_sbuf_char(b, '"');
+	}
 	fr_sbuf_char(b, '}');
 }
 
 void fr_event_text(struct event_print *p, struct sbuf *b, const struct event *e)
 {
 	const struct fr_event_rec *row = fr_event_schema(p->rec, e->kind);
-	const struct rec_thread *th = &p->rec->threads[e->thread];
+	const struct kind_form *form = &p->forms.kinds[e->kind];
 
-	head(p, b, e, th->r.serial);
-	fr_sbuf_text(b, th->name, strlen(th->name));
-	fr_sbuf_str(b, "  ");
-	fr_sbuf_text(b, row->name, strlen(row->name));
+	head(p, b, e);
+	fr_piece_put(b, &p->forms.threads[e->thread]);
+	fr_piece_put(b, &form->name);
 	for (unsigned int i = 0; i < e->n_args; i++) {
 		struct arg a = {.p = p, .e = e, .v = e->arg[i]};
 
 		if (!a.v && types[row->type[i]].zero != ZERO_VALUE)
 			continue;
-		fr_sbuf_char(b, ' ');
-		fr_sbuf_text(b, row->arg[i], strnlen(row->arg[i], sizeof(row->arg[i])));
-		fr_sbuf_char(b, '=');
+		fr_piece_put(b, &form->key[i]);
 		types[row->type[i]].text(b, &a);
 	}
 	woken(p, b, e);
@@ -320,37 +343,28 @@ void fr_event_text(struct event_print *p, struct sbuf *b, const struct event *e)
 void fr_event_json(struct event_print *p, struct sbuf *b, const struct event *e)
 {
 	const struct fr_event_rec *row = fr_event_schema(p->rec, e->kind);
-	const struct rec_thread *th = &p->rec->threads[e->thread];
+	const struct kind_form *form = &p->forms.kinds[e->kind];
 
 	fr_sbuf_str(b, "{\"id\":\"E");
 	fr_sbuf_u64(b, e->id);
 	fr_sbuf_str(b, "\",\"t_ns\":");
 	fr_sbuf_u64(b, e->t_ns);
 	fr_sbuf_str(b, ",\"tid\":");
-	fr_sbuf_u64(b, th->r.tid);
-	fr_sbuf_str(b, ",\"thread\":\"T");
-	fr_sbuf_u64(b, th->r.serial);
-	fr_sbuf_str(b, "\",\"event\":");
-	fr_sbuf_json(b, row->name, strlen(row->name));
+	fr_piece_put(b, &p->forms.threads[e->thread]);
+	fr_sbuf_str(b, ",\"event\":");
+	fr_piece_put(b, &form->name);
 	for (unsigned int i = 0; i < e->n_args; i++) {
 		struct arg a = {.p = p, .e = e, .v = e->arg[i]};
 
 		if (!a.v && types[row->type[i]].zero == ZERO_ABSENT)
 			continue;
-		fr_sbuf_char(b, ',');
-		fr_sbuf_json(b, row->arg[i], strnlen(row->arg[i], sizeof(row->arg[i])));
-		if (*types[row->type[i]].suffix) { /* inside the quotes */
-			b->n--;
-			fr_sbuf_str(b, types[row->type[i]].suffix);
-			fr_sbuf_char(b, '"');
-		}
-		fr_sbuf_char(b, ':');
+		fr_piece_put(b, &form->key[i]);
 		types[row->type[i]].json(b, &a);
 	}
 	woken_json(p, b, e);
 	labels_json(p, b, e);
 	fr_sbuf_str(b, ",\"stack\":");
-	fr_sbuf_str(b, fr_stacks_json(p->stacks, e->stack));
+	fr_stacks_put(p->stacks, b, FR_STACK_JSON, e->stack);
 	fr_sbuf_char(b, '}');
 }
 
@@ -360,12 +374,15 @@ void fr_event_print_open(struct event_print *p, struct call *c)
 	p->sy = fr_symbols_open(c->rec, c->diag);
 	p->stacks = fr_stacks_open(c->rec, p->sy);
 	p->labels = fr_labels_open(c->rec);
-	p->model = fr_model_build(c->rec, c->diag);
+	p->model = NULL;
+	p->span = 0;
+	fr_event_forms_open(&p->forms, c->rec, c->opt->json, suffix_of);
 }
 
 void fr_event_print_close(struct event_print *p)
 {
 	fr_model_free(p->model);
+	fr_event_forms_close(&p->forms);
 	fr_labels_close(p->labels);
 	fr_stacks_close(p->stacks);
 	fr_symbols_close(p->sy);

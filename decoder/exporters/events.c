@@ -6,14 +6,17 @@
 
 static void line(struct event_print *p, struct sbuf *b, const struct event *e)
 {
-	const char *stack = fr_stacks_line(p->stacks, e->stack);
+	size_t before, empty;
 
 	fr_event_text(p, b, e);
-	if (*stack) {
-		fr_sbuf_str(b, "  [");
-		fr_sbuf_str(b, stack);
+	before = b->n;
+	fr_sbuf_str(b, "  [");
+	empty = b->n;
+	fr_stacks_put(p->stacks, b, FR_STACK_LINE, e->stack);
+	if (b->n == empty)
+		b->n = before;
+	else
 		fr_sbuf_char(b, ']');
-	}
 	fr_sbuf_char(b, '\n');
 }
 

@@ -9,6 +9,7 @@
 #include "exporters/event_print.h"
 
 #define FLUSH ((size_t)64 << 10)
+#define BATCH 128 /* events */
 
 struct wanted {
 	uint8_t *seen; /* a bit for each stack id of the depot */
@@ -37,66 +38,97 @@ static void want_event(struct wanted *w, const struct recording *rec, const stru
 			want(w, e->arg[i]);
 }
 
-/* The next event that the user wants to see; *LEFT counts down -n. LABELS (or NULL) sees all. */
-static bool next(struct stream *s, const struct filter *f, struct labels *labels, uint64_t *left,
-		 struct event *e)
+/* The stream in batches, and what the user wants of it. */
+struct walk {
+	struct stream *stream;
+	const struct filter *filter;
+	uint64_t left; /* of -n */
+	size_t at;
+	size_t n;
+	struct event batch[BATCH];
+};
+
+static void walk_open(struct walk *w, const struct call *c, const struct filter *f)
 {
-	if (!*left)
-		return false;
-	while (fr_stream_next(s, e)) {
+	w->stream = fr_stream_open(c->rec);
+	w->filter = f;
+	w->left = c->opt->limit ? c->opt->limit : UINT64_MAX;
+	w->at = w->n = 0;
+}
+
+/* The next event that the user wants to see; NULL = no more. LABELS (or NULL) sees all. */
+static const struct event *walk_next(struct walk *w, struct labels *labels)
+{
+	const struct event *e;
+
+	while (w->left) {
+		if (w->at == w->n) {
+			w->at = 0;
+			w->n = fr_stream_fill(w->stream, w->batch, BATCH);
+			if (!w->n)
+				return NULL;
+		}
+		e = &w->batch[w->at++];
 		if (labels)
 			fr_labels_feed(labels, e);
-		if (fr_filter_event(f, e)) {
-			--*left;
-			return true;
+		if (fr_filter_event(w->filter, e)) {
+			w->left--;
+			return e;
 		}
 	}
-	return false;
+	return NULL;
 }
 
-static uint64_t limit(const struct call *c)
-{
-	return c->opt->limit ? c->opt->limit : UINT64_MAX;
-}
-
-static void prefetch(struct call *c, struct event_print *p, const struct filter *f)
+static void prefetch(struct call *c, struct event_print *p, struct walk *walk,
+		     const struct filter *f)
 {
 	struct wanted w = {.n_ids = c->rec->sec[FR_SEC_DEPOT].size / 8};
-	struct stream *s = fr_stream_open(c->rec);
-	uint64_t left = limit(c);
-	struct event e;
+	const struct event *e;
 
 	w.seen = fr_mem_alloc(w.n_ids / 8 + 1);
-	while (next(s, f, NULL, &left, &e))
-		want_event(&w, c->rec, &e);
-	fr_stream_close(s);
+	walk_open(walk, c, f);
+	while ((e = walk_next(walk, NULL)))
+		want_event(&w, c->rec, e);
+	fr_stream_close(walk->stream);
 	fr_symbols_prefetch(p->sy, w.ids, w.n);
 	free(w.seen);
 	free(w.ids);
+}
+
+/* Only the model knows who ended a wait; it takes a pass of its own over all events. */
+static bool wakers_wanted(const struct filter *f)
+{
+	for (unsigned int kind = 0; kind <= FR_EV_MAX; kind++)
+		if (fr_filter_kind(f, kind) && fr_model_has_waker(kind))
+			return true;
+	return false;
 }
 
 int fr_events_walk(struct call *c, struct event_print *p, struct sbuf *b,
 		   void (*print)(struct event_print *p, struct sbuf *b, const struct event *e))
 {
 	struct filter *f = fr_filter_open(c->rec, c->opt, c->diag);
-	uint64_t left = limit(c);
-	struct stream *s;
-	struct event e;
+	const struct event *e;
+	struct walk walk;
 
 	if (!f)
 		return FR_EXIT_ERROR;
-	prefetch(c, p, f);
-	s = fr_stream_open(c->rec);
-	while (!ferror(c->out) && next(s, f, p->labels, &left, &e)) {
-		print(p, b, &e);
-		if (b->n >= FLUSH) {
-			fwrite(b->s, 1, b->n, c->out);
-			fr_sbuf_reset(b);
-		}
+	if (wakers_wanted(f))
+		p->model = fr_model_build(c->rec, c->diag);
+	prefetch(c, p, &walk, f);
+	walk_open(&walk, c, f);
+	while ((e = walk_next(&walk, p->labels))) {
+		print(p, b, e);
+		if (b->n < FLUSH)
+			continue;
+		fwrite(b->s, 1, b->n, c->out);
+		fr_sbuf_reset(b);
+		if (ferror(c->out))
+			break;
 	}
 	fwrite(fr_sbuf_cstr(b), 1, b->n, c->out);
 	fr_sbuf_reset(b);
-	fr_stream_close(s);
+	fr_stream_close(walk.stream);
 	fr_filter_close(f);
 	return FR_EXIT_OK;
 }

@@ -154,6 +154,11 @@ bool fr_filter_thread(const struct filter *f, size_t thread_index)
 	return !f->threads || f->threads[thread_index];
 }
 
+bool fr_filter_kind(const struct filter *f, unsigned int kind)
+{
+	return !f->kinds || (kind < 128 && f->kinds[kind]);
+}
+
 bool fr_filter_event(const struct filter *f, const struct event *e)
 {
 	const struct options *o = f->opt;

@@ -16,6 +16,8 @@ struct filter *fr_filter_open(const struct recording *rec, const struct options 
 			      struct diag *d);
 /* Whether E is wanted. Does not count towards -n. */
 bool fr_filter_event(const struct filter *f, const struct event *e);
+/* Whether an event of KIND can be. */
+bool fr_filter_kind(const struct filter *f, unsigned int kind);
 bool fr_filter_thread(const struct filter *f, size_t thread_index);
 void fr_filter_close(struct filter *f);
 

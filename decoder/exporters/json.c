@@ -31,8 +31,12 @@ json_t *fr_json_addr(uint64_t addr)
 
 json_t *fr_json_stack(struct stacks *st, uint32_t id)
 {
-	json_t *v = json_loads(fr_stacks_json(st, id), 0, NULL);
+	struct sbuf b = {0};
+	json_t *v;
 
+	fr_stacks_put(st, &b, FR_STACK_JSON, id);
+	v = json_loads(fr_sbuf_cstr(&b), 0, NULL);
+	fr_sbuf_free(&b);
 	return v ? v : json_array();
 }
 

@@ -13,14 +13,17 @@
 
 #define LINE_FRAMES 3u
 
-enum form { FORM_JSON, FORM_LINE, FORM_FULL, FORMS };
+struct text {
+	const char *s; /* NULL = not made yet */
+	size_t n;
+};
 
 struct stacks {
 	struct symbols *sy;
 	struct arena arena;
 	struct sbuf buf;
 	size_t n; /* ids there can be */
-	const char **cache[FORMS]; /* by id; made when first asked for */
+	struct text *cache[FR_STACK_FORMS]; /* by id; made when first asked for */
 };
 
 static const char *base_name(const char *path)
@@ -104,61 +107,54 @@ static void frame_full(struct sbuf *b, size_t i, const struct frame *f)
 	fr_sbuf_str(b, f->fn ? ")\n" : "\n");
 }
 
-static void add_frame(struct sbuf *b, enum form form, size_t i, const struct frame *f)
+static void add_frame(struct sbuf *b, enum stack_form form, size_t i, const struct frame *f)
 {
-	if (form == FORM_FULL) {
+	if (form == FR_STACK_FULL) {
 		frame_full(b, i, f);
 		return;
 	}
 	if (i)
-		fr_sbuf_str(b, form == FORM_JSON ? "," : " < ");
-	if (form == FORM_JSON)
+		fr_sbuf_str(b, form == FR_STACK_JSON ? "," : " < ");
+	if (form == FR_STACK_JSON)
 		fr_frame_json(b, f);
 	else
 		fr_frame_text(b, f);
 }
 
-static const char *make(struct stacks *st, enum form form, uint32_t id)
+static struct text make(struct stacks *st, enum stack_form form, uint32_t id)
 {
 	const struct frame *frames = NULL;
 	size_t n = id ? fr_symbols_stack(st->sy, id, &frames) : 0;
 
-	if (form == FORM_LINE && n > LINE_FRAMES)
+	if (form == FR_STACK_LINE && n > LINE_FRAMES)
 		n = LINE_FRAMES;
 	fr_sbuf_reset(&st->buf);
-	if (form == FORM_JSON)
+	if (form == FR_STACK_JSON)
 		fr_sbuf_char(&st->buf, '[');
 	for (size_t i = 0; i < n; i++)
 		add_frame(&st->buf, form, i, &frames[i]);
-	if (form == FORM_JSON)
+	if (form == FR_STACK_JSON)
 		fr_sbuf_char(&st->buf, ']');
-	return fr_arena_strndup(&st->arena, fr_sbuf_cstr(&st->buf), st->buf.n);
+	return (struct text){fr_arena_strndup(&st->arena, fr_sbuf_cstr(&st->buf), st->buf.n),
+			     st->buf.n};
 }
 
-static const char *get(struct stacks *st, enum form form, uint32_t id)
+static const struct text *get(struct stacks *st, enum stack_form form, uint32_t id)
 {
 	if (id >= st->n) /* not in the depot: as good as none */
 		id = 0;
 	if (!st->cache[form])
 		st->cache[form] = fr_mem_alloc(st->n * sizeof(*st->cache[form]));
-	if (!st->cache[form][id])
+	if (!st->cache[form][id].s)
 		st->cache[form][id] = make(st, form, id);
-	return st->cache[form][id];
+	return &st->cache[form][id];
 }
 
-const char *fr_stacks_json(struct stacks *st, uint32_t id)
+void fr_stacks_put(struct stacks *st, struct sbuf *b, enum stack_form form, uint32_t id)
 {
-	return get(st, FORM_JSON, id);
-}
+	const struct text *t = get(st, form, id);
 
-const char *fr_stacks_line(struct stacks *st, uint32_t id)
-{
-	return get(st, FORM_LINE, id);
-}
-
-const char *fr_stacks_full(struct stacks *st, uint32_t id)
-{
-	return get(st, FORM_FULL, id);
+	fr_sbuf_add(b, t->s, t->n);
 }
 
 struct stacks *fr_stacks_open(const struct recording *rec, struct symbols *sy)
@@ -174,7 +170,7 @@ void fr_stacks_close(struct stacks *st)
 {
 	if (!st)
 		return;
-	for (int i = 0; i < FORMS; i++)
+	for (int i = 0; i < FR_STACK_FORMS; i++)
 		free(st->cache[i]);
 	fr_arena_free(&st->arena);
 	fr_sbuf_free(&st->buf);

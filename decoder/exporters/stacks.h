@@ -20,11 +20,13 @@ struct stacks;
 struct stacks *fr_stacks_open(const struct recording *rec, struct symbols *sy);
 void fr_stacks_close(struct stacks *st);
 
-/* All live until fr_stacks_close(). Stack 0 and damaged ones: "[]", "", "". */
-const char *fr_stacks_json(struct stacks *st, uint32_t id);
-/* The innermost frames on one line: "a x.c:1 < b y.c:2 < c y.c:3". */
-const char *fr_stacks_line(struct stacks *st, uint32_t id);
-/* All frames, one per line, indented. */
-const char *fr_stacks_full(struct stacks *st, uint32_t id);
+/* Stack 0 and damaged ones: "[]", "", "". */
+enum stack_form {
+	FR_STACK_JSON,
+	FR_STACK_LINE, /* the innermost frames: "a x.c:1 < b y.c:2 < c y.c:3" */
+	FR_STACK_FULL, /* all frames, one per line, indented */
+	FR_STACK_FORMS
+};
+void fr_stacks_put(struct stacks *st, struct sbuf *b, enum stack_form form, uint32_t id);
 
 #endif

@@ -270,8 +270,8 @@ const char *fr_span_call(const struct model *m, const struct span *s);
 /* Whether the call gives up by itself: a timed or polling form. */
 bool fr_span_is_timed(const struct model *m, const struct span *s);
 
-/* The wait that ended with EVENT, or NULL. */
-const struct span *fr_model_span(const struct model *m, uint64_t event);
+/* Whether an event of KIND can be the end of a wait, or of anything else that somebody began. */
+bool fr_model_has_waker(unsigned int kind);
 
 /* Index of the lock at ADDR or MODEL_NONE: linear, for users' questions only. */
 uint32_t fr_model_lock_at(const struct model *m, uint64_t addr);

@@ -29,6 +29,11 @@ static const struct span_row rows[128] = {
 };
 #undef SPAN
 
+bool fr_model_has_waker(unsigned int kind)
+{
+	return kind < 128 && (rows[kind].kind || kind == FR_EV_THREAD_START);
+}
+
 struct span *fr_build_span(struct build *b)
 {
 	struct model *m = b->m;

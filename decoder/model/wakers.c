@@ -110,19 +110,3 @@ void fr_build_started(struct build *b, const struct event *e)
 	}
 	fr_build_handle_set(b, e->arg[0], e->thread);
 }
-
-const struct span *fr_model_span(const struct model *m, uint64_t event)
-{
-	size_t lo = 0, hi = m->n_spans;
-
-	while (lo < hi) {
-		size_t mid = lo + (hi - lo) / 2;
-		const struct span *s = &m->spans[mid];
-
-		if (!(s->flags & SPAN_OPEN) && s->event < event)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return event && lo < m->n_spans && m->spans[lo].event == event ? &m->spans[lo] : NULL;
-}

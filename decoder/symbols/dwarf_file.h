@@ -34,6 +34,7 @@ struct unit {
 	uint16_t tag;
 	uint8_t offset_size; /* 4 or 8 */
 	bool has_lines;
+	bool is_c; /* its language: no function inside of a type */
 	bool has_dwo; /* the DIEs are in another file */
 	struct unit *split; /* the unit in that file, NULL = not found */
 };
@@ -83,9 +84,14 @@ struct dwarf_file {
 struct dwarf_file *fr_dwarf_open_plain(struct elf_file *elf, bool dwo, const char **why);
 
 /* ---- dwarf_form.c: attribute values and abbreviations --------------------------------------- */
+/*
+ * An attribute that has to be looked at: one that says where something is, or whose size depends on
+ * its bytes. Those between two of them are SKIP bytes.
+ */
 struct attr_spec {
 	uint16_t at;
 	uint16_t form;
+	uint32_t skip; /* before this one */
 	int64_t implicit;
 };
 
@@ -94,8 +100,10 @@ struct abbrev {
 	uint32_t first; /* into table->specs */
 	uint16_t n;
 	uint16_t tag;
+	uint32_t skip; /* behind the last one */
 	uint32_t fixed; /* size of all values if that is constant, else UINT32_MAX */
 	bool children;
+	bool sibling; /* says where the next DIE behind its children is */
 };
 
 struct abbrev_table {
@@ -133,6 +141,7 @@ struct skim_die {
 	uint64_t low, high, ranges; /* raw */
 	const uint8_t *loc; /* DW_AT_location as an expression */
 	uint64_t loc_size;
+	uint64_t sibling; /* raw, 0 = none */
 };
 
 /* Return false to stop. */

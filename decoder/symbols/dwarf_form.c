@@ -106,10 +106,19 @@ bool fr_form_address(const struct unit *u, uint16_t form, uint64_t raw, uint64_t
 
 /* ---- abbreviations -------------------------------------------------------------------------- */
 
+/* What the skimmer reads of a DIE. */
+static bool is_place(uint64_t at)
+{
+	return at == DW_AT_low_pc || at == DW_AT_high_pc || at == DW_AT_ranges ||
+	       at == DW_AT_location || at == DW_AT_sibling;
+}
+
 static bool read_specs(struct bytes *b, const struct unit *u, struct abbrev_table *t,
 		       struct abbrev *a)
 {
 	uint64_t fixed = 0;
+	uint32_t skip = 0;
+	unsigned int n = 0;
 
 	a->first = (uint32_t)t->n_specs;
 	for (;;) {
@@ -117,16 +126,24 @@ static bool read_specs(struct bytes *b, const struct unit *u, struct abbrev_tabl
 		int64_t implicit = form == DW_FORM_implicit_const ? bytes_sleb(b) : 0;
 		int size;
 
-		if (b->bad || at > UINT16_MAX || form > UINT16_MAX || a->n >= SPECS_MAX)
+		if (b->bad || at > UINT16_MAX || form > UINT16_MAX || n++ >= SPECS_MAX)
 			return false;
 		if (!at && !form)
 			break;
 		size = fixed_size(u, (uint16_t)form);
 		fixed = size < 0 || fixed == UINT32_MAX ? UINT32_MAX : fixed + (uint64_t)size;
+		a->sibling |= at == DW_AT_sibling;
+		if (size >= 0 && !is_place(at)) {
+			skip += (uint32_t)size;
+			continue;
+		}
 		t->specs = fr_mem_grow(t->specs, &t->cap_specs, t->n_specs + 1, sizeof(*t->specs));
-		t->specs[t->n_specs++] = (struct attr_spec){(uint16_t)at, (uint16_t)form, implicit};
+		t->specs[t->n_specs++] =
+			(struct attr_spec){(uint16_t)at, (uint16_t)form, skip, implicit};
 		a->n++;
+		skip = 0;
 	}
+	a->skip = skip;
 	a->fixed = (uint32_t)fixed;
 	return true;
 }

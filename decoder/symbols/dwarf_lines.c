@@ -23,6 +23,7 @@ struct run {
 	struct answer **list;
 	size_t n;
 	size_t at; /* first answer not yet passed in this sequence */
+	uint64_t next; /* its address, UINT64_MAX = none */
 	struct row row; /* the registers */
 	struct row last;
 	bool in_sequence; /* `last` is a row of this sequence */
@@ -66,7 +67,7 @@ static void answer_up_to(struct run *r, uint64_t end)
 	}
 }
 
-static void emit_row(struct run *r, bool end_sequence)
+static void row_seen(struct run *r, bool end_sequence)
 {
 	if (!r->in_sequence) {
 		r->discarded = r->row.addr <= 1;
@@ -79,8 +80,18 @@ static void emit_row(struct run *r, bool end_sequence)
 		r->discarded = true;
 	r->last = r->row;
 	r->in_sequence = true;
+	r->next = r->at < r->n ? r->list[r->at]->vaddr : UINT64_MAX;
 	if (end_sequence)
 		reset(r);
+}
+
+/* A new row: nearly always one on the way to the next address that was asked for. */
+static inline void emit_row(struct run *r)
+{
+	if (r->in_sequence && r->row.addr >= r->last.addr && r->row.addr <= r->next)
+		r->last = r->row;
+	else
+		row_seen(r, false);
 }
 
 static void advance(struct run *r, uint64_t ops)
@@ -101,7 +112,7 @@ static void special(struct run *r, uint8_t opcode)
 
 	advance(r, adjusted / r->t->line_range);
 	r->row.line += (uint64_t)(int64_t)(r->t->line_base + adjusted % r->t->line_range);
-	emit_row(r, false);
+	emit_row(r);
 }
 
 static void extended(struct run *r, struct bytes *b)
@@ -115,7 +126,7 @@ static void extended(struct run *r, struct bytes *b)
 	op.end = b->p;
 	switch (bytes_u8(&op)) {
 	case DW_LNE_end_sequence:
-		emit_row(r, true);
+		row_seen(r, true);
 		break;
 	case DW_LNE_set_address:
 		r->row.addr = bytes_uint(&op, size == 9 ? 8 : 4);
@@ -130,7 +141,7 @@ static void standard(struct run *r, struct bytes *b, uint8_t opcode)
 
 	switch (opcode) {
 	case DW_LNS_copy:
-		emit_row(r, false);
+		emit_row(r);
 		break;
 	case DW_LNS_advance_pc:
 		advance(r, bytes_uleb(b));

@@ -26,8 +26,11 @@ static void skip_values(struct bytes *b, const struct unit *u, const struct abbr
 		bytes_skip(b, a->fixed);
 		return;
 	}
-	for (i = 0; i < a->n && !b->bad; i++)
+	for (i = 0; i < a->n && !b->bad; i++) {
+		bytes_skip(b, t->specs[a->first + i].skip);
 		fr_form_read(b, u, t->specs[a->first + i].form, 0, &v);
+	}
+	bytes_skip(b, a->skip);
 }
 
 static void take(struct skim_die *die, const struct attr_spec *s, const struct form_value *v)
@@ -45,6 +48,9 @@ static void take(struct skim_die *die, const struct attr_spec *s, const struct f
 		die->ranges_form = s->form;
 		die->ranges = v->u;
 		break;
+	case DW_AT_sibling: /* from the unit's start; the other forms are never used for it */
+		die->sibling = s->form == DW_FORM_ref4 ? v->u : 0;
+		break;
 	case DW_AT_location:
 		die->loc = v->block;
 		die->loc_size = v->block_size;
@@ -61,9 +67,40 @@ static void read_values(struct bytes *b, const struct unit *u, const struct abbr
 		const struct attr_spec *s = &t->specs[a->first + i];
 		struct form_value v;
 
+		bytes_skip(b, s->skip);
 		fr_form_read(b, u, s->form, s->implicit, &v);
 		take(die, s, &v);
 	}
+	bytes_skip(b, a->skip);
+}
+
+/* Nothing below such a DIE is code or data: of C++ and the like that holds for fewer kinds. */
+static bool is_barren(const struct unit *u, const struct abbrev *a)
+{
+	if (!a->children || !a->sibling)
+		return false;
+	switch (a->tag) {
+	case DW_TAG_enumeration_type:
+	case DW_TAG_array_type:
+	case DW_TAG_subroutine_type:
+		return true;
+	case DW_TAG_structure_type:
+	case DW_TAG_union_type:
+		return u->is_c;
+	}
+	return false;
+}
+
+/* Goes behind the children of DIE, whose values have been read; false = that is not known. */
+static bool jump(struct bytes *b, const struct unit *u, const struct skim_die *die)
+{
+	const uint8_t *start = u->home->sec.info.data + u->header;
+
+	if (b->bad || die->sibling <= (uint64_t)(b->p - start) ||
+	    die->sibling >= (uint64_t)(b->end - start))
+		return false;
+	b->p = start + die->sibling;
+	return true;
 }
 
 bool fr_skim(const struct unit *u, enum skim_what what, skim_fn fn, void *arg)
@@ -90,7 +127,11 @@ bool fr_skim(const struct unit *u, enum skim_what what, skim_fn fn, void *arg)
 		if (!a || depth > DEPTH_MAX)
 			return false;
 		die.tag = a->tag;
-		if (!is_shown(what, a->tag)) {
+		if (is_barren(u, a)) {
+			read_values(&b, u, t, a, &die);
+			if (jump(&b, u, &die))
+				continue;
+		} else if (!is_shown(what, a->tag)) {
 			skip_values(&b, u, t, a);
 		} else {
 			read_values(&b, u, t, a, &die);
@@ -108,6 +149,10 @@ static void take_unit(struct unit *u, const struct attr_spec *s, uint64_t v)
 	case DW_AT_stmt_list:
 		u->has_lines = true;
 		u->lines = v;
+		break;
+	case DW_AT_language:
+		u->is_c =
+			v == DW_LANG_C89 || v == DW_LANG_C || v == DW_LANG_C99 || v == DW_LANG_C11;
 		break;
 	case DW_AT_addr_base:
 	case DW_AT_GNU_addr_base:
@@ -148,7 +193,7 @@ bool fr_skim_unit(struct unit *u, struct skim_die *die)
 
 			at = bytes_uleb(&ab);
 			form = bytes_uleb(&ab);
-			s = (struct attr_spec){(uint16_t)at, (uint16_t)form, 0};
+			s = (struct attr_spec){.at = (uint16_t)at, .form = (uint16_t)form};
 			if (form == DW_FORM_implicit_const)
 				s.implicit = bytes_sleb(&ab);
 			if (have != code || (!at && !form))

@@ -176,6 +176,50 @@ static void numbers_are_readable(void **state)
 	assert_non_null(fr_units_date(b, UINT64_MAX));
 }
 
+/* What is written digit by digit is what printf() writes. */
+static void numbers_are_those_of_printf(void **state)
+{
+	char want[FR_UNITS_LEN], b[FR_UNITS_LEN];
+	struct sbuf s = {0};
+
+	for (int bit = 0; bit <= 64; bit++) {
+		for (int add = -2; add <= 2; add++) {
+			uint64_t v = (bit < 64 ? 1ull << bit : 0) + (uint64_t)(int64_t)add;
+
+			fr_sbuf_reset(&s);
+			fr_sbuf_u64(&s, v);
+			snprintf(want, sizeof(want), "%llu", (unsigned long long)v);
+			assert_string_equal(fr_sbuf_cstr(&s), want);
+			fr_sbuf_reset(&s);
+			fr_sbuf_hex(&s, v);
+			snprintf(want, sizeof(want), "0x%llx", (unsigned long long)v);
+			assert_string_equal(fr_sbuf_cstr(&s), want);
+			assert_int_equal(s.n, strlen(want));
+		}
+	}
+	fr_sbuf_free(&s);
+	for (unsigned int us = 1; us < 1000000; us = us * 5 / 4 + 1) {
+		double ms = us / 1000.0;
+		int len = ms >= 100 ? 0 : ms >= 10 ? 1 : 2;
+
+		if (us < 1000)
+			continue;
+		/* cut off, not rounded, and no zeros at the end */
+		snprintf(want, sizeof(want), "%u.%03u", us / 1000, us % 1000);
+		want[strlen(want) - 3 + (size_t)len] = 0;
+		while (strchr(want, '.') && strchr("0.", want[strlen(want) - 1])) {
+			bool point = want[strlen(want) - 1] == '.';
+
+			want[strlen(want) - 1] = 0;
+			if (point)
+				break;
+		}
+		strcat(want, " ms");
+		assert_string_equal(fr_units_ns(b, us * 1000ull), want);
+	}
+	(void)state;
+}
+
 static void expect_peer(const char *peer, const char *want)
 {
 	uint8_t bytes[128];
@@ -320,6 +364,7 @@ int main(void)
 		cmocka_unit_test(json_is_valid),
 		cmocka_unit_test(buffers_grow),
 		cmocka_unit_test(numbers_are_readable),
+		cmocka_unit_test(numbers_are_those_of_printf),
 		cmocka_unit_test(peers_are_named),
 		cmocka_unit_test(tables_align_and_escape),
 		cmocka_unit_test(diag_is_bounded),
