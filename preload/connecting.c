@@ -4,6 +4,8 @@
  */
 #include "connecting.h"
 
+#include "link.h"
+
 #include "sys.h"
 
 void fr_connecting_begin(int fd, uint64_t t0)
@@ -29,10 +31,12 @@ void fr_connecting_end(struct fr_thread *t, int fd, uint64_t err, uint32_t via, 
 	struct fr_fd_rec *r = fr_fd_rec(fd);
 	struct fr_blob peer = fr_fd_peer_blob(fd);
 	uint64_t now = fr_clock_ticks();
+	struct fr_link l;
 
 	if (!r || fr_fd_is_foreign() || !__atomic_exchange_n(&r->x_connecting, 0, __ATOMIC_ACQUIRE))
 		return;
+	l = fr_link_connect(fd, peer.data, peer.size);
 	fr_put_cold(t, FR_EV_NET_CONNECTED, FR_TIER_RARE, now, stack,
 		    FR_ARGS((uint64_t)(int64_t)fd, (uint64_t)&peer,
-			    now > r->since ? now - r->since : 0, err, via));
+			    now > r->since ? now - r->since : 0, err, via, l.port, err ? 0 : l.id));
 }

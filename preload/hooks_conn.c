@@ -11,6 +11,7 @@
 #include <sys/un.h>
 
 #include "connecting.h"
+#include "link.h"
 #include "real.h"
 #include "wait.h"
 
@@ -156,6 +157,8 @@ static bool ends_earlier(uint64_t err)
 
 static void record_connect(const struct fr_wait *w, int fd, const struct address *a, uint64_t err)
 {
+	bool goes_on = err == EINPROGRESS || err == EINTR;
+	struct fr_link l = {0, 0};
 	uint64_t now, dur;
 	struct fr_thread *t = fr_wait_end(w, &now, &dur);
 
@@ -164,10 +167,13 @@ static void record_connect(const struct fr_wait *w, int fd, const struct address
 	if (fr_connecting(fd) && ends_earlier(err)) {
 		fr_connecting_end(t, fd, err == EISCONN ? 0 : err, w->call, w->stack);
 	} else {
-		if (err == EINPROGRESS || err == EINTR)
+		if (goes_on)
 			fr_connecting_begin(fd, w->t0);
+		if (!err || goes_on)
+			l = fr_link_connect(fd, a->bytes, a->blob.size);
 		fr_put_cold(t, FR_EV_NET_CONNECT, FR_TIER_RARE, now, w->stack,
-			    FR_ARGS(SIGNED(fd), (uint64_t)&a->blob, dur, err));
+			    FR_ARGS(SIGNED(fd), (uint64_t)&a->blob, dur, err,
+				    w->call == FR_HOOK_connect ? 0 : w->call, l.port, l.id));
 	}
 	fr_leave(t);
 }
@@ -266,6 +272,7 @@ static void record_accept(const struct fr_wait *w, const struct accepting *a, in
 	uint64_t now, dur;
 	struct fr_thread *t = fr_wait_end(w, &now, &dur);
 	struct fr_blob peer = {"", 0};
+	uint64_t link = 0;
 
 	if (!t)
 		return;
@@ -275,11 +282,12 @@ static void record_accept(const struct fr_wait *w, const struct accepting *a, in
 		fr_fd_open(fd, FR_FD_SOCKET, now, w->stack);
 		learn_peer(a, fd);
 		peer = fr_fd_peer_blob(fd);
+		link = fr_link_accept(fd, peer.data, peer.size);
 	}
 	if (FR_LEVEL(FR_CLASS_NET) == FR_LEVEL_FULL || err != EAGAIN)
 		fr_put_cold(t, FR_EV_NET_ACCEPT, FR_TIER_RARE, now, w->stack,
 			    FR_ARGS(SIGNED(a->listener), SIGNED(fd), (uint64_t)&peer, dur, err,
-				    a->via));
+				    a->via, link));
 	fr_leave(t);
 }
 

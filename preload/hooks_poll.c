@@ -5,10 +5,8 @@
  * The kernel never restarts these after a signal, SA_RESTART or not: when only our own signal came,
  * the hook waits on for the time that is left, so that the host sees nothing of it.
  */
-#include <poll.h>
-#include <sys/epoll.h>
-#include <sys/select.h>
-
+#include "fds.h"
+#include "ready.h"
 #include "real.h"
 #include "wait.h"
 
@@ -17,21 +15,30 @@ struct call {
 	int fd; /* the first one, or the epoll descriptor */
 	uint64_t n;
 	int timeout_ms;
+	struct fr_asked asked;
 };
+
+/* Shorter calls have not waited, and most calls of a busy server are: no list for them. */
+static bool waited(uint64_t dur)
+{
+	return dur * 100000u >= fr_clock.per_second; /* 10 us */
+}
 
 static void record_poll(const struct fr_wait *w, const struct call *c, int rc)
 {
 	uint64_t err = rc < 0 ? (uint64_t)errno : 0;
 	uint64_t now, dur;
 	struct fr_thread *t = fr_wait_end(w, &now, &dur);
+	struct fr_ready ready;
 
 	if (!t)
 		return;
+	fr_ready_list(&ready, &c->asked, waited(dur) ? rc : 0);
 	if (FR_LEVEL(FR_CLASS_NET) == FR_LEVEL_FULL || dur >= fr_slow_ticks || err)
 		fr_put_cold(t, FR_EV_NET_POLL, FR_TIER_DENSE, now, w->stack,
 			    FR_ARGS((uint64_t)(int64_t)c->fd, c->n,
 				    (uint64_t)(int64_t)c->timeout_ms, (uint64_t)(int64_t)rc, dur,
-				    err, c->via));
+				    err, c->via, (uint64_t)&ready.blob));
 	fr_leave(t);
 }
 
@@ -66,7 +73,7 @@ static int first_fd(const struct pollfd *fds, nfds_t n)
 
 FR_HOOK int poll(struct pollfd *fds, nfds_t n, int timeout)
 {
-	struct call c = {FR_HOOK_poll, -1, n, timeout};
+	struct call c = {FR_HOOK_poll, -1, n, timeout, {.fds = fds, .n = n}};
 
 	if (!watched())
 		return FR_REAL(poll)(fds, n, timeout);
@@ -76,7 +83,7 @@ FR_HOOK int poll(struct pollfd *fds, nfds_t n, int timeout)
 
 FR_HOOK int __poll(struct pollfd *fds, nfds_t n, int timeout)
 {
-	struct call c = {FR_HOOK___poll, -1, n, timeout};
+	struct call c = {FR_HOOK___poll, -1, n, timeout, {.fds = fds, .n = n}};
 
 	if (!watched())
 		return FR_REAL_OLD(poll)(fds, n, timeout);
@@ -86,7 +93,7 @@ FR_HOOK int __poll(struct pollfd *fds, nfds_t n, int timeout)
 
 FR_HOOK int __poll_chk(struct pollfd *fds, nfds_t n, int timeout, size_t fdslen)
 {
-	struct call c = {FR_HOOK___poll_chk, -1, n, timeout};
+	struct call c = {FR_HOOK___poll_chk, -1, n, timeout, {.fds = fds, .n = n}};
 
 	if (!watched())
 		return FR_REAL(__poll_chk)(fds, n, timeout, fdslen);
@@ -111,7 +118,7 @@ static int ms_of(const struct timespec *ts)
 FR_HOOK int ppoll(struct pollfd *fds, nfds_t n, const struct timespec *timeout,
 		  const sigset_t *mask)
 {
-	struct call c = {FR_HOOK_ppoll, -1, n, -1};
+	struct call c = {FR_HOOK_ppoll, -1, n, -1, {.fds = fds, .n = n}};
 	struct timespec ts;
 
 	if (!watched() || (timeout && !fr_wait_readable(timeout, sizeof(*timeout))))
@@ -127,7 +134,7 @@ FR_HOOK int ppoll(struct pollfd *fds, nfds_t n, const struct timespec *timeout,
 FR_HOOK int __ppoll_chk(struct pollfd *fds, nfds_t n, const struct timespec *timeout,
 			const sigset_t *mask, size_t fdslen)
 {
-	struct call c = {FR_HOOK___ppoll_chk, -1, n, -1};
+	struct call c = {FR_HOOK___ppoll_chk, -1, n, -1, {.fds = fds, .n = n}};
 	struct timespec ts;
 
 	if (!watched() || (timeout && !fr_wait_readable(timeout, sizeof(*timeout))))
@@ -143,7 +150,8 @@ FR_HOOK int __ppoll_chk(struct pollfd *fds, nfds_t n, const struct timespec *tim
 
 FR_HOOK int epoll_wait(int epfd, struct epoll_event *events, int n, int timeout)
 {
-	const struct call c = {FR_HOOK_epoll_wait, epfd, (uint64_t)(int64_t)n, timeout};
+	const struct call c = {
+		FR_HOOK_epoll_wait, epfd, (uint64_t)(int64_t)n, timeout, {.events = events}};
 
 	if (!watched())
 		return FR_REAL(epoll_wait)(epfd, events, n, timeout);
@@ -153,7 +161,8 @@ FR_HOOK int epoll_wait(int epfd, struct epoll_event *events, int n, int timeout)
 FR_HOOK int epoll_pwait(int epfd, struct epoll_event *events, int n, int timeout,
 			const sigset_t *mask)
 {
-	const struct call c = {FR_HOOK_epoll_pwait, epfd, (uint64_t)(int64_t)n, timeout};
+	const struct call c = {
+		FR_HOOK_epoll_pwait, epfd, (uint64_t)(int64_t)n, timeout, {.events = events}};
 
 	if (!watched())
 		return FR_REAL(epoll_pwait)(epfd, events, n, timeout, mask);
@@ -165,7 +174,7 @@ FR_HOOK int epoll_pwait(int epfd, struct epoll_event *events, int n, int timeout
 FR_HOOK int epoll_pwait2(int epfd, struct epoll_event *events, int n,
 			 const struct timespec *timeout, const sigset_t *mask)
 {
-	struct call c = {FR_HOOK_epoll_pwait2, epfd, (uint64_t)(int64_t)n, -1};
+	struct call c = {FR_HOOK_epoll_pwait2, epfd, (uint64_t)(int64_t)n, -1, {.events = events}};
 	struct timespec ts;
 
 	if (!FR_REAL(epoll_pwait2)) {
@@ -180,6 +189,37 @@ FR_HOOK int epoll_pwait2(int epfd, struct epoll_event *events, int n,
 			    fr_real.epoll_pwait2(epfd, events, n,
 						 left_ == c.timeout_ms ? timeout : &ts, mask);
 		    }));
+}
+
+/* ---- what an epoll looks at ------------------------------------------------------------------
+ */
+
+static void record_watch(int epfd, int op, int fd, const struct epoll_event *ev, uint64_t err,
+			 struct fr_site s)
+{
+	bool given = !err && op != EPOLL_CTL_DEL; /* the kernel has read it */
+	enum fr_tier tier = op == EPOLL_CTL_MOD || err ? FR_TIER_DENSE : FR_TIER_RARE;
+	struct fr_thread *t;
+
+	if (tier == FR_TIER_DENSE && fr_level(FR_CLASS_NET) != FR_LEVEL_FULL)
+		return;
+	t = fr_enter();
+	if (!t)
+		return;
+	fr_put_cold(t, FR_EV_NET_WATCH, tier, fr_clock_ticks(), fr_stack_get(t, s),
+		    FR_ARGS((uint64_t)(int64_t)epfd, (uint64_t)(int64_t)fd, (uint64_t)(int64_t)op,
+			    given ? ev->events : 0, given ? ev->data.u64 : 0, err));
+	fr_leave(t);
+}
+
+/* Says what the numbers mean that epoll_wait answers with. */
+FR_HOOK int epoll_ctl(int epfd, int op, int fd, struct epoll_event *ev)
+{
+	int rc = FR_REAL(epoll_ctl)(epfd, op, fd, ev);
+
+	if (watched())
+		record_watch(epfd, op, fd, ev, rc < 0 ? (uint64_t)errno : 0, FR_SITE());
+	return rc;
 }
 
 /* ---- select
@@ -212,13 +252,18 @@ static int first_of(const fd_set *r, const fd_set *w, const fd_set *x, int n)
 	return fd < 0 ? lowest(x, n) : fd;
 }
 
+#define SETS                                                                                       \
+	{                                                                                          \
+		.n = n < 0 ? 0 : (size_t)n, .r = r, .w = w, .x = x                                 \
+	}
+
 /*
  * Resumed as it is: when a signal interrupts it, Linux leaves the sets alone and has written the
  * time that is left over the timeout.
  */
 #define SELECT(via, real)                                                                          \
 	({                                                                                         \
-		struct call c_ = {via, -1, (uint64_t)(int64_t)n, -1};                              \
+		struct call c_ = {via, -1, (uint64_t)(int64_t)n, -1, SETS};                        \
                                                                                                    \
 		c_.fd = first_of(r, w, x, n);                                                      \
 		if (timeout)                                                                       \
@@ -244,7 +289,7 @@ FR_HOOK int __select(int n, fd_set *r, fd_set *w, fd_set *x, struct timeval *tim
 FR_HOOK int pselect(int n, fd_set *r, fd_set *w, fd_set *x, const struct timespec *timeout,
 		    const sigset_t *mask)
 {
-	struct call c = {FR_HOOK_pselect, -1, (uint64_t)(int64_t)n, -1};
+	struct call c = {FR_HOOK_pselect, -1, (uint64_t)(int64_t)n, -1, SETS};
 	struct timespec ts;
 
 	if (!watched() || (timeout && !fr_wait_readable(timeout, sizeof(*timeout))))

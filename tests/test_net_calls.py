@@ -39,6 +39,44 @@ def test_connect_that_goes_on_is_recorded_once(full):
         assert abs(b["t_ns"] - b["dur_ns"] - since) < 5000, (a, b)
 
 
+def test_both_ends_have_one_link(full):
+    """A connect, its completion and the accept of the other end; other connections have others."""
+    _, events, _ = recorded(full, "net_calls")
+    tcp = {e["peer"]: e["link"] for e in events if e["event"] == "net.accept" and e["fd"] >= 0}
+    found = set()
+    for e in events:
+        if e["event"] in ("net.connect", "net.connected") and e["peer"].startswith("127.") \
+                and e.get("err", 0) in (0, 115):
+            link = tcp.get(f"127.0.0.1:{e['local_port']}")
+            found |= {link} - {None}
+            assert link in (e["link"], None) and e["link"] != "0x0" and e["local_port"], e
+    assert found == set(tcp.values()) and len(found) == len(tcp) == 7
+
+
+OTHERS = """
+import os, socket, sys
+s = socket.socket(socket.AF_UNIX)
+s.bind("s")
+s.listen()
+if not os.fork():
+    socket.socket(socket.AF_UNIX).connect("s")
+    os._exit(0)
+os.wait()
+mine = socket.socket(socket.AF_UNIX)
+mine.connect("./s")
+s.accept()
+s.accept()
+"""
+
+
+def test_clients_of_other_processes_have_no_link(net):
+    """A client of a UNIX socket has no name, but it is known whether it is ourselves."""
+    p = net.run(PYTHON, "-c", OTHERS)
+    other, mine = [e["link"] for e in events_of(net, p, "net.accept")]
+    client, = [e["link"] for e in events_of(net, p, "net.connect")]
+    assert other == "0x0" and mine == client != "0x0"
+
+
 def test_listener_is_told_from_a_connection(full):
     """fds table: a socket that listens ends as one."""
     _, events, _ = recorded(full, "net_calls")

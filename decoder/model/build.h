@@ -4,6 +4,9 @@
  *
  *   pass.c     the one pass: spans, raw holds, sockets, last events
  *   wakers.c   who ended a wait
+ *   flow.c     the same for data: what was written where somebody reads
+ *   ready.c    waits for several descriptors
+ *   connections.c  both ends of a connection in this process
  *   sockets.c  lives of descriptors
  *   states.c   tables of the recording: states and held locks at the end, lifetime totals
  *   witness.c  holds that only a waiter saw
@@ -24,6 +27,7 @@
 #define CLOCK_SLACK_NS 1000u
 
 #define HOLDING_MAX 32u
+#define FLOWS_RETIRED 64u
 
 /* A lock a thread has, as the pass sees it. */
 struct holding {
@@ -69,6 +73,32 @@ struct build {
 	size_t cap_socks;
 	size_t cap_spans;
 	size_t cap_holds;
+	struct flow *flows;
+	size_t n_flows;
+	size_t cap_flows;
+	uint32_t free_flow; /* index + 1 */
+	uint32_t retired[FLOWS_RETIRED]; /* closed descriptors whose flows are still there */
+	size_t n_retired;
+	uint32_t *ready; /* descriptors that ended waits for several: see struct polled */
+	size_t n_ready;
+	size_t cap_ready;
+	struct polled *polled; /* by span */
+	size_t n_polled;
+	size_t cap_polled;
+	struct map watch_by_key;
+	struct watch *watches;
+	size_t n_watches;
+	size_t cap_watches;
+	struct map link_by_id; /* TCP connections with one end seen */
+	struct link *links;
+	size_t n_links;
+	size_t cap_links;
+	struct map queue_by_id; /* UNIX listeners */
+	struct queue *queues;
+	size_t n_queues;
+	size_t cap_queues;
+	uint64_t forked_ns; /* the last fork, 0 = none seen */
+	bool net_full; /* every send is recorded */
 	bool full; /* the recording has every lock call: holds are exact */
 };
 
@@ -84,6 +114,7 @@ void fr_build_handle_set(struct build *b, uint64_t handle, uint32_t thread);
 
 /* wakers.c */
 void fr_build_woken(struct build *b, struct span *s); /* S has just been made */
+void fr_flow_woken(struct build *b, struct span *s); /* it waited for data */
 void fr_build_signalled(struct build *b, const struct event *e, enum span_kind kind);
 void fr_build_opened(struct build *b, const struct event *e, enum span_kind kind);
 void fr_build_created(struct build *b, const struct event *e);
@@ -105,6 +136,8 @@ void fr_build_sock_over(struct build *b, int64_t fd, uint64_t ns);
 void fr_build_sock_peer(struct build *b, struct sock *s, const uint8_t *bytes, uint64_t n);
 bool fr_build_fd_is_socket(const struct build *b, uint64_t fd); /* by the table, at the end */
 void fr_build_sock_end(struct build *b);
+
+void fr_connections_free(struct build *b); /* connections.c */
 
 /* states.c */
 void fr_build_threads(struct build *b); /* before the pass */

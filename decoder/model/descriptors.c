@@ -3,7 +3,7 @@
  * descriptors.c - the lives of descriptors that are no sockets, copies of any, and what is
  * written where somebody in this process reads. Sockets and the table of lives: sockets.c.
  */
-#include "model/build.h"
+#include "model/flow.h"
 
 static void begin(struct build *b, int64_t fd, uint64_t ns, uint64_t kind)
 {
@@ -60,7 +60,8 @@ static void copy(struct build *b, const struct event *e)
 	s->path = b->m->socks[from].path;
 	s->path_len = b->m->socks[from].path_len;
 	s->path_cut = b->m->socks[from].path_cut;
-	s->other_end = b->m->socks[from].other_end;
+	s->same = b->m->socks[from].same;
+	b->m->socks[s->same].copies++;
 }
 
 static void received(struct build *b, const struct event *e)
@@ -77,16 +78,17 @@ static void received(struct build *b, const struct event *e)
  */
 void fr_build_wrote(struct build *b, const struct event *e, uint32_t sock)
 {
-	struct sock *s = &b->m->socks[sock];
-	uint32_t reader = s->other_end != MODEL_NONE ? s->other_end : sock;
+	uint32_t first = fr_sock_first(b, sock), reader = b->m->socks[first].other_end;
 	uint64_t began = e->t_ns - (e->arg[3] < e->t_ns ? e->arg[3] : e->t_ns);
 
-	/* a file or a connection to another process has no reader here */
-	if (s->other_end == MODEL_NONE && s->kind != FR_FD_PIPE && s->kind != FR_FD_EVENTFD)
+	if (e->kind == FR_EV_NET_SEND && !b->net_full)
 		return;
-	b->m->socks[reader].by = (struct wake){began, e->id, e->thread};
-	fr_build_woke_earlier(b, 1u << SPAN_FILE | 1u << SPAN_RECV | 1u << SPAN_POLL, reader, began,
-			      &b->m->socks[reader].by);
+	if (reader == MODEL_NONE &&
+	    (b->m->socks[sock].kind == FR_FD_PIPE || b->m->socks[sock].kind == FR_FD_EVENTFD))
+		reader = first;
+	/* a file or a connection to another process has no reader here */
+	if (reader != MODEL_NONE)
+		fr_flow_put(b, reader, &(struct write){began, e->t_ns, e->id, 0, e->thread, false});
 }
 
 static void transferred(struct build *b, const struct event *e)

@@ -79,6 +79,12 @@ static void free_build(struct build *b)
 	free(b->tp);
 	free(b->creates);
 	free(b->fd_now);
+	fr_connections_free(b);
+	fr_map_free(&b->watch_by_key);
+	free(b->flows);
+	free(b->ready);
+	free(b->polled);
+	free(b->watches);
 }
 
 struct model *fr_model_build(const struct recording *rec, struct diag *d)
@@ -92,6 +98,7 @@ struct model *fr_model_build(const struct recording *rec, struct diag *d)
 	m->end_ns = rec->end_ns;
 	m->common_ns = rec->common_start_ns;
 	m->dead = rec->source == RECORDING_LEFT;
+	b.net_full = rec->hdr.levels[FR_CLASS_NET] == FR_LEVEL_FULL;
 	b.full = rec->hdr.levels[FR_CLASS_LOCK] == FR_LEVEL_FULL;
 	for (i = 0; i < rec->n_threads; i++) {
 		if (rec->threads[i].overwritten)

@@ -37,6 +37,8 @@ _Static_assert(SPAN_KINDS <= 32, "kinds of spans are bits of an unsigned int");
 enum span_flags {
 	SPAN_OPEN = 1, /* not over at the end of the recording: the thread's state */
 	SPAN_FAILED = 2, /* ended with an error: a timeout, a reset */
+	SPAN_DATA = 4, /* a read that got something */
+	SPAN_WHOLE = 8, /* and that may have waited for more than the first of it */
 };
 
 /* Something that ended somebody's wait. */
@@ -140,8 +142,14 @@ struct sock {
 	uint8_t role; /* enum sock_role */
 	uint8_t kind; /* enum fr_fd_kind where it is no socket, else 0 */
 	bool path_cut;
-	uint32_t other_end; /* pipes and socket pairs made in this process, else MODEL_NONE */
-	struct wake by; /* who last put something in for its readers */
+	uint32_t same; /* the first of this and its copies; what follows stands there alone */
+	uint32_t other_end; /* where this process has both, else MODEL_NONE */
+	uint32_t copies; /* of it that are open, itself included */
+	uint32_t flow; /* while the model is built: index + 1 of what was written to its readers */
+	uint32_t watch; /* the same: what an epoll calls it */
+	uint32_t polled; /* a listener, the same: the last wait that ended because of it */
+	uint64_t empty_ns; /* a listener: that its queue was empty then is known; 0 = not at all */
+	bool listened; /* listen() was seen */
 };
 
 struct held {

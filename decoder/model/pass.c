@@ -8,7 +8,7 @@
  */
 #include <string.h>
 
-#include "model/build.h"
+#include "model/flow.h"
 
 #define BATCH 128 /* events: they stay in the first-level cache */
 
@@ -247,6 +247,18 @@ static int64_t tls_fd(const struct thread *t, const struct event *e, uint64_t st
 	return t->moved_ns && t->moved_ns >= start_ns ? t->moved_fd : -1;
 }
 
+/* recv() with MSG_WAITALL fills what it was given; recvmmsg waits for several messages. */
+static uint8_t read_flags(const struct build *b, const struct event *e)
+{
+	if ((int64_t)e->arg[2] <= 0)
+		return 0;
+	if (e->kind == FR_EV_NET_RECV &&
+	    (e->arg[1] == e->arg[2] ||
+	     !strcmp(fr_recording_call(b->rec, (uint32_t)e->arg[5]), "recvmmsg")))
+		return SPAN_DATA | SPAN_WHOLE;
+	return SPAN_DATA;
+}
+
 static void span_add(struct build *b, const struct event *e, const struct span_row *r)
 {
 	uint64_t dur = e->arg[r->dur];
@@ -275,6 +287,10 @@ static void span_add(struct build *b, const struct event *e, const struct span_r
 		s->object = fr_build_handle(b, e->arg[r->object]);
 	else if (fr_span_is_lock(s) || fr_span_is_sync(s))
 		s->object = fr_build_lock(b, e->arg[r->object]);
+	if (e->kind == FR_EV_NET_RECV || e->kind == FR_EV_IO_READ)
+		s->flags |= read_flags(b, e);
+	if (e->kind == FR_EV_NET_POLL)
+		fr_ready_polled(b, s, e);
 	fr_build_woken(b, s);
 	if (e->kind == FR_EV_COND_WAIT)
 		cond_retook(b, e, s);
@@ -340,6 +356,7 @@ static void see_descriptor(struct build *b, const struct event *e)
 	case FR_EV_NET_CONNECT:
 	case FR_EV_NET_CONNECTED:
 	case FR_EV_NET_LISTEN:
+	case FR_EV_NET_SHUTDOWN:
 	case FR_EV_NET_ACCEPT:
 	case FR_EV_NET_CLOSE:
 		fr_build_net(b, e);
@@ -353,6 +370,12 @@ static void see_descriptor(struct build *b, const struct event *e)
 	case FR_EV_IO_READ:
 	case FR_EV_IO_WRITE:
 		fr_build_fd(b, e);
+		break;
+	case FR_EV_NET_WATCH:
+		fr_ready_watch(b, e);
+		break;
+	case FR_EV_PROCESS_FORK:
+		b->forked_ns = e->t_ns;
 		break;
 	}
 }

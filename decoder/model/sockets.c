@@ -8,7 +8,7 @@
  */
 #include <string.h>
 
-#include "model/build.h"
+#include "model/flow.h"
 
 /* A descriptor number beyond this is not believed: no kernel hands it out by default. */
 #define FD_MAX (1 << 20)
@@ -31,8 +31,9 @@ static uint32_t new_sock(struct build *b, int64_t fd, uint64_t start_ns)
 	m->socks[m->n_socks] = (struct sock){.start_ns = start_ns,
 					     .fd = (int32_t)fd,
 					     .listener = MODEL_NONE,
+					     .same = (uint32_t)m->n_socks,
 					     .other_end = MODEL_NONE,
-					     .by = {.thread = MODEL_NONE}};
+					     .copies = 1};
 	b->fd_now[fd] = (uint32_t)m->n_socks;
 	return (uint32_t)m->n_socks++;
 }
@@ -55,10 +56,18 @@ void fr_build_sock_peer(struct build *b, struct sock *s, const uint8_t *bytes, u
 
 void fr_build_sock_over(struct build *b, int64_t fd, uint64_t ns)
 {
+	uint32_t i, first;
+
 	if (fd < 0 || (size_t)fd >= b->n_fds || b->fd_now[fd] == MODEL_NONE)
 		return;
-	b->m->socks[b->fd_now[fd]].end_ns = ns;
+	i = b->fd_now[fd];
+	first = fr_sock_first(b, i);
 	b->fd_now[fd] = MODEL_NONE;
+	b->m->socks[i].end_ns = ns;
+	if (--b->m->socks[first].copies)
+		return;
+	fr_flow_end(b, first, ns);
+	fr_flow_retire(b, first);
 }
 
 uint32_t fr_build_sock_new(struct build *b, int64_t fd, uint64_t ns)
@@ -74,8 +83,11 @@ static void accepted(struct build *b, const struct event *e)
 
 	if (listener != MODEL_NONE)
 		b->m->socks[listener].role = SOCK_LISTENER;
-	if ((int64_t)e->arg[1] < 0)
+	if ((int64_t)e->arg[1] < 0) {
+		if (listener != MODEL_NONE)
+			fr_connections_accept(b, e, fr_sock_first(b, listener), MODEL_NONE);
 		return;
+	}
 	fr_build_sock_over(b, (int64_t)e->arg[1], e->t_ns);
 	i = new_sock(b, (int64_t)e->arg[1], e->t_ns);
 	if (i == MODEL_NONE)
@@ -83,6 +95,8 @@ static void accepted(struct build *b, const struct event *e)
 	b->m->socks[i].role = SOCK_ACCEPTED;
 	b->m->socks[i].listener = listener;
 	fr_build_sock_peer(b, &b->m->socks[i], e->blob, e->arg[2]);
+	if (listener != MODEL_NONE)
+		fr_connections_accept(b, e, fr_sock_first(b, listener), i);
 }
 
 static void transferred(struct build *b, const struct event *e)
@@ -103,6 +117,20 @@ static void transferred(struct build *b, const struct event *e)
 	fr_build_wrote(b, e, i);
 }
 
+/* SHUT_RD ends the waits here, SHUT_WR those at the other end. */
+static void shut(struct build *b, const struct event *e)
+{
+	uint32_t i = fr_build_sock(b, (int64_t)e->arg[0]);
+
+	if (i == MODEL_NONE)
+		return;
+	i = fr_sock_first(b, i);
+	if (e->arg[2] != 0)
+		fr_flow_end(b, i, e->t_ns);
+	if (e->arg[2] != 1 && b->m->socks[i].flow)
+		fr_flow_put(b, i, &(struct write){e->t_ns, e->t_ns, 0, 0, MODEL_NONE, true});
+}
+
 void fr_build_net(struct build *b, const struct event *e)
 {
 	int64_t fd = (int64_t)e->arg[0];
@@ -118,8 +146,13 @@ void fr_build_net(struct build *b, const struct event *e)
 		break;
 	case FR_EV_NET_LISTEN:
 		i = fr_build_sock(b, fd);
-		if (i != MODEL_NONE && !e->arg[3])
-			b->m->socks[i].role = SOCK_LISTENER;
+		if (i == MODEL_NONE || e->arg[3])
+			break;
+		fr_connections_listen(b, e, fr_sock_first(b, i));
+		b->m->socks[i].role = SOCK_LISTENER;
+		break;
+	case FR_EV_NET_SHUTDOWN:
+		shut(b, e);
 		break;
 	case FR_EV_NET_CONNECT:
 	case FR_EV_NET_CONNECTED:
@@ -127,6 +160,8 @@ void fr_build_net(struct build *b, const struct event *e)
 		if (i != MODEL_NONE) {
 			b->m->socks[i].role = SOCK_CONNECTED;
 			fr_build_sock_peer(b, &b->m->socks[i], e->blob, e->arg[1]);
+			if (e->kind == FR_EV_NET_CONNECT)
+				fr_connections_connect(b, e, i);
 		}
 		break;
 	case FR_EV_NET_CLOSE:

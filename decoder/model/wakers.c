@@ -5,7 +5,8 @@
  *   condition, semaphore   the last signal, broadcast or post during the wait
  *   barrier, once          the last one to come; the one that ran the function
  *   join                   the end of that thread
- *   read, recv, poll       the last write into the pipe, eventfd or socket pair during the wait
+ *   read, recv, poll       the first write during the wait: flow.c
+ *   accept                 the connect: connections.c
  *
  * Locks are in holds.c: the last release before the end of the wait. A wait that failed was ended
  * by nobody. Where the one who wakes comes back later than whom it woke, its event is the later
@@ -32,6 +33,8 @@ void fr_build_woken(struct build *b, struct span *s)
 
 	if (fr_span_is_sync(s))
 		fr_build_sync(b, s->object, (enum span_kind)s->kind);
+	if (s->flags & SPAN_DATA || s->kind == SPAN_POLL)
+		fr_flow_woken(b, s);
 	if (s->object == MODEL_NONE)
 		return;
 	if (fr_span_is_sync(s)) {
@@ -39,8 +42,6 @@ void fr_build_woken(struct build *b, struct span *s)
 			set(s, &b->lp[s->object].by);
 	} else if (s->kind == SPAN_JOIN) {
 		set(s, &(struct wake){0, m->threads[s->object].exit_event, s->object});
-	} else if (fr_span_is_sock(s) && during(&m->socks[s->object].by, s)) {
-		set(s, &m->socks[s->object].by);
 	}
 }
 

@@ -68,20 +68,32 @@ static void wait_writable(int fd)
 	must(poll(&p, 1, 5000) == 1, "a socket that is connected");
 }
 
+/* 0 for a UNIX socket: where its port would be are two NULs. */
+static int local_port(int fd)
+{
+	struct sockaddr_in a = {0};
+	socklen_t len = sizeof(a);
+
+	must(getsockname(fd, (void *)&a, &len) == 0, "getsockname");
+	return ntohs(a.sin_port);
+}
+
 /* How a client learns how its connect ended. */
 enum learn { BY_SO_ERROR, BY_CONNECT, BY_SEND, BY_CLOSE };
 
 NOINLINE static void nonblocking(int port, enum learn learn, int expect)
 {
 	struct sockaddr_in to = loopback(port);
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0), err = -1;
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0), err = -1, mine;
 	socklen_t len = sizeof(err);
 	const char *via = "getsockopt";
 
 	rc = CALL(connect(fd, (void *)&to, sizeof(to)));
 	must(rc < 0 && errno == EINPROGRESS, "non-blocking connect");
-	DID("net.connect", "connect", "\"fd\":%d,\"peer\":\"127.0.0.1:%d\",\"err\":%d", fd, port,
-	    EINPROGRESS);
+	mine = local_port(fd);
+	DID("net.connect", "connect",
+	    "\"fd\":%d,\"peer\":\"127.0.0.1:%d\",\"err\":%d,\"local_port\":%d", fd, port,
+	    EINPROGRESS, mine);
 	wait_writable(fd);
 	switch (learn) {
 	case BY_SO_ERROR:
@@ -102,8 +114,13 @@ NOINLINE static void nonblocking(int port, enum learn learn, int expect)
 		via = "close";
 		break;
 	}
-	DID("net.connected", via, "\"fd\":%d,\"peer\":\"127.0.0.1:%d\",\"err\":%d", fd, port,
-	    expect);
+	if (expect)
+		DID("net.connected", via, "\"fd\":%d,\"peer\":\"127.0.0.1:%d\",\"err\":%d", fd,
+		    port, expect);
+	else
+		DID("net.connected", via,
+		    "\"fd\":%d,\"peer\":\"127.0.0.1:%d\",\"err\":0,\"local_port\":%d", fd, port,
+		    mine);
 	if (learn == BY_CLOSE)
 		return;
 	rc = CALL(shutdown(fd, SHUT_RDWR));
@@ -264,7 +281,7 @@ NOINLINE static void selects(int a, int b)
 
 NOINLINE static void polls(int b)
 {
-	struct epoll_event ev = {.events = EPOLLIN};
+	struct epoll_event ev = {.events = EPOLLIN, .data.u64 = 0xabcdef0123456789};
 	struct timespec ts = {0, 17000000};
 	struct pollfd p[1] = {{b, POLLIN, 0}};
 	volatile nfds_t one = 1;
@@ -272,7 +289,12 @@ NOINLINE static void polls(int b)
 
 	rc = CALL(ppoll(p, one, &ts, NULL));
 	POLL_DID(FORTIFIED("ppoll"), b, 1, 17, 0);
-	must(epoll_ctl(ep, EPOLL_CTL_ADD, b, &ev) == 0, "epoll_ctl");
+	rc = CALL(epoll_ctl(ep, EPOLL_CTL_ADD, b, &ev));
+	DID("net.watch", "epoll_ctl",
+	    "\"epoll\":%d,\"fd\":%d,\"op\":1,\"events\":1,\"data\":\"0x%lx\",\"err\":0", ep, b,
+	    ev.data.u64);
+	rc = CALL(epoll_ctl(ep, EPOLL_CTL_ADD, b, &ev));
+	DID("net.watch", "epoll_ctl", "\"epoll\":%d,\"fd\":%d,\"op\":1,\"err\":%d", ep, b, EEXIST);
 	rc = CALL(epoll_pwait2(ep, &ev, 1, &ts, NULL));
 	POLL_DID("epoll_pwait2", ep, 1, 17, 0);
 	must(rc == 0 && ts.tv_nsec == 17000000, "epoll_pwait2");

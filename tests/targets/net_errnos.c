@@ -79,6 +79,25 @@ static void connecting(void)
 	TRY(close(fd));
 }
 
+static void watches(void)
+{
+	int ep = epoll_create1(EPOLL_CLOEXEC), s = socket(AF_INET, SOCK_STREAM, 0);
+	struct epoll_event ev = {.events = EPOLLIN};
+
+	TRY(epoll_ctl(minus, EPOLL_CTL_ADD, s, &ev));
+	TRY(epoll_ctl(ep, EPOLL_CTL_ADD, minus, &ev));
+	TRY(epoll_ctl(ep, EPOLL_CTL_ADD, s, wild));
+	TRY(epoll_ctl(ep, EPOLL_CTL_MOD, s, &ev));
+	TRY(epoll_ctl(ep, 77, s, &ev));
+	TRY(epoll_ctl(ep, EPOLL_CTL_ADD, ep, &ev));
+	TRY(epoll_ctl(ep, EPOLL_CTL_ADD, s, &ev));
+	TRY(epoll_ctl(ep, EPOLL_CTL_ADD, s, &ev));
+	TRY(epoll_ctl(ep, EPOLL_CTL_DEL, s, wild));
+	TRY(epoll_ctl(ep, EPOLL_CTL_DEL, s, NULL));
+	close(ep);
+	close(s);
+}
+
 static void waits(void)
 {
 	struct timespec bad = {0, 2000000000}, ms = {0, 1000000};
@@ -102,6 +121,7 @@ static void waits(void)
 	TRY(epoll_pwait2(epoll_create1(EPOLL_CLOEXEC), &ev, 1, wild, NULL));
 	TRY(epoll_pwait2(epoll_create1(EPOLL_CLOEXEC), wild, 1, &ms, NULL));
 	TRY(ppoll(wild, 1, &ms, NULL));
+	watches();
 }
 
 static void names(void)

@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * flow.c - see flow.h: the writes, and which of them ended a wait.
+ */
+#include "model/flow.h"
+
+#include <stdlib.h>
+
+/* What may have ended a wait at one descriptor. */
+struct found {
+	struct write *first;
+	uint32_t n;
+	bool sure;
+};
+
+static bool is_in(const struct write *w, const struct span *s)
+{
+	return w->began + CLOCK_SLACK_NS >= s->start_ns && w->began <= s->end_ns + CLOCK_SLACK_NS;
+}
+
+/* Began before the wait, and may have given something during it? Not if it has ended one before. */
+static bool is_over(const struct write *w, const struct span *s)
+{
+	return w->began + CLOCK_SLACK_NS < s->start_ns && w->ended > s->start_ns &&
+	       (!w->taken_ns || w->taken_ns > s->start_ns + CLOCK_SLACK_NS);
+}
+
+static struct flow *flow_of(struct build *b, uint32_t sock)
+{
+	uint32_t i = b->m->socks[fr_sock_first(b, sock)].flow;
+
+	return i ? &b->flows[i - 1] : NULL;
+}
+
+/* Two threads that write at once: which came first is not known. */
+static bool at_once(const struct write *a, const struct write *b)
+{
+	return a != b && a->thread != b->thread && b->began < a->ended;
+}
+
+static struct found look(struct build *b, uint32_t sock, const struct span *s)
+{
+	struct flow *f = flow_of(b, sock);
+	uint32_t i, n = f ? (f->n < FLOW_WRITES ? f->n : FLOW_WRITES) : 0;
+	struct found out = {.sure = f &&
+				    (!f->lost_ns || f->lost_ns + CLOCK_SLACK_NS < s->start_ns)};
+
+	for (i = 0; i < n; i++) {
+		if (is_over(&f->w[i], s))
+			out.sure = false;
+		if (!is_in(&f->w[i], s))
+			continue;
+		out.n++;
+		if (!out.first || f->w[i].began < out.first->began)
+			out.first = &f->w[i];
+	}
+	for (i = 0; i < n; i++)
+		if (is_in(&f->w[i], s) && at_once(out.first, &f->w[i]))
+			out.sure = false;
+	if (!out.first || out.first->is_end || (out.n > 1 && (f->shared || s->flags & SPAN_WHOLE)))
+		out.sure = false;
+	return out;
+}
+
+/* The first of all that were ready; each must have become so in a way that is known. */
+static struct found look_all(struct build *b, const struct polled *p, const struct span *s)
+{
+	struct found out = {.sure = p->n > 0};
+	uint32_t i;
+
+	for (i = 0; i < p->n && out.sure; i++) {
+		struct found one = look(b, b->ready[p->first + i], s);
+
+		out.sure = one.sure;
+		if (!one.sure)
+			break;
+		if (!out.first || one.first->began < out.first->began) {
+			out.sure = !out.first || !at_once(one.first, out.first);
+			out.first = one.first;
+		} else {
+			out.sure = !at_once(out.first, one.first);
+		}
+	}
+	return out;
+}
+
+static void resolve(struct build *b, struct span *s)
+{
+	const struct polled *p;
+	struct found f;
+
+	s->waker = MODEL_NONE;
+	s->waker_event = 0;
+	if (s->flags & SPAN_FAILED || s->start_ns < b->m->sure_ns)
+		return;
+	p = s->kind == SPAN_POLL ? fr_ready_of(b, s) : NULL;
+	if (!p && !(s->flags & SPAN_DATA))
+		return;
+	f = p ? look_all(b, p, s) : look(b, s->object, s);
+	if (!f.sure || f.first->thread == s->thread)
+		return;
+	f.first->taken_ns = s->end_ns;
+	s->waker = f.first->thread;
+	s->waker_event = f.first->event;
+}
+
+/* Does S wait for data at SOCK? */
+static bool concerns(const struct build *b, const struct span *s, uint32_t sock)
+{
+	const struct polled *p;
+	uint32_t i;
+
+	if (s->flags & SPAN_DATA)
+		return s->object != MODEL_NONE && fr_sock_first(b, s->object) == sock;
+	p = s->kind == SPAN_POLL ? fr_ready_of(b, s) : NULL;
+	for (i = 0; p && i < p->n; i++) {
+		if (b->ready[p->first + i] == sock)
+			return true;
+	}
+	return false;
+}
+
+static void again(struct build *b, uint32_t sock, uint64_t from_ns)
+{
+	size_t i;
+
+	for (i = b->m->n_spans; i-- > 0;) {
+		struct span *s = &b->m->spans[i];
+
+		if (s->end_ns + CLOCK_SLACK_NS < from_ns)
+			break;
+		if (concerns(b, s, sock))
+			resolve(b, s);
+	}
+}
+
+static void waits_here(struct build *b, uint32_t sock, const struct span *s)
+{
+	struct flow *f = flow_of(b, sock);
+
+	if (!f || f->shared || f->reader == s->thread)
+		return;
+	f->shared = f->reader != MODEL_NONE;
+	f->reader = s->thread;
+	if (f->shared) /* what was said of the other reader meanwhile */
+		again(b, fr_sock_first(b, sock), s->start_ns);
+}
+
+void fr_flow_woken(struct build *b, struct span *s)
+{
+	const struct polled *p = s->kind == SPAN_POLL ? fr_ready_of(b, s) : NULL;
+	uint32_t i;
+
+	if (s->flags & SPAN_DATA && s->object != MODEL_NONE)
+		waits_here(b, s->object, s);
+	for (i = 0; p && i < p->n; i++)
+		waits_here(b, b->ready[p->first + i], s);
+	if (p || s->object != MODEL_NONE)
+		resolve(b, s);
+}
+
+static struct flow *flow_need(struct build *b, uint32_t sock)
+{
+	uint32_t *at = &b->m->socks[sock].flow, i = b->free_flow;
+
+	if (*at)
+		return &b->flows[*at - 1];
+	if (i) {
+		b->free_flow = b->flows[i - 1].next_free;
+	} else {
+		b->flows = fr_mem_grow(b->flows, &b->cap_flows, b->n_flows + 1, sizeof(*b->flows));
+		i = (uint32_t)++b->n_flows;
+	}
+	b->flows[i - 1] = (struct flow){.reader = MODEL_NONE};
+	*at = i;
+	return &b->flows[i - 1];
+}
+
+void fr_flow_put(struct build *b, uint32_t reader, const struct write *w)
+{
+	struct write *at;
+	struct flow *f;
+
+	if (!fr_sock_alive(b, reader) && !b->m->socks[reader].flow)
+		return;
+	f = flow_need(b, reader);
+	at = &f->w[f->n % FLOW_WRITES];
+	if (f->n++ >= FLOW_WRITES && at->began > f->lost_ns)
+		f->lost_ns = at->began;
+	*at = *w;
+	again(b, reader, w->began);
+}
+
+void fr_flow_end(struct build *b, uint32_t sock, uint64_t ns)
+{
+	uint32_t reader = b->m->socks[fr_sock_first(b, sock)].other_end;
+
+	if (reader != MODEL_NONE)
+		fr_flow_put(b, reader, &(struct write){ns, ns, 0, 0, MODEL_NONE, true});
+}
+
+static void drop(struct build *b, uint32_t sock)
+{
+	uint32_t *at = &b->m->socks[sock].flow;
+
+	if (!*at)
+		return;
+	b->flows[*at - 1].next_free = b->free_flow;
+	b->free_flow = *at;
+	*at = 0;
+}
+
+void fr_flow_retire(struct build *b, uint32_t sock)
+{
+	uint32_t *at = &b->retired[b->n_retired % FLOWS_RETIRED];
+
+	if (!b->m->socks[sock].flow)
+		return;
+	if (b->n_retired++ >= FLOWS_RETIRED)
+		drop(b, *at);
+	*at = sock;
+}
+
+void fr_flow_unwake(struct build *b, uint32_t sock, uint64_t from_ns)
+{
+	drop(b, sock);
+	again(b, sock, from_ns);
+}
