@@ -218,6 +218,12 @@ static __attribute__((noinline)) int lock_full(pthread_mutex_t *m, uintptr_t pc,
 
 	if (unlikely(FR_LEVEL(FR_CLASS_LOCK) != FR_LEVEL_FULL || !looks_free(m)))
 		return lock_other(m, &h, s);
+	/* before the lock: walking a new stack takes microseconds in which nobody else shall wait
+	 */
+	t = fr_enter();
+	stack = likely(t != NULL) ? fr_stack_get(t, s) : 0;
+	if (likely(t != NULL))
+		fr_leave(t);
 	rc = fr_real.pthread_mutex_lock(m);
 	if (unlikely(rc != 0)) {
 		record_free_lock(m, &h, s, rc);
@@ -227,7 +233,6 @@ static __attribute__((noinline)) int lock_full(pthread_mutex_t *m, uintptr_t pc,
 	if (unlikely(!t))
 		return rc;
 	now = fr_clock_ticks();
-	stack = fr_stack_get(t, s);
 	fr_held_push(t, (uint64_t)m, FR_HELD_MUTEX, now, stack);
 	fr_put(t, FR_EV_MUTEX_LOCK, FR_TIER_DENSE, now, stack, true, FR_ARGS((uint64_t)m));
 	fr_leave(t);
