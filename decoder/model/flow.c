@@ -226,3 +226,32 @@ void fr_flow_unwake(struct build *b, uint32_t sock, uint64_t from_ns)
 	drop(b, sock);
 	again(b, sock, from_ns);
 }
+
+/* At a lower level not every send was there to be seen. */
+static void nobody_yet(struct model *m)
+{
+	size_t i;
+
+	for (i = 0; i < m->n_spans; i++) {
+		if (m->spans[i].kind != SPAN_RECV && m->spans[i].kind != SPAN_POLL)
+			continue;
+		m->spans[i].waker = MODEL_NONE;
+		m->spans[i].waker_event = 0;
+	}
+}
+
+/* What was opened and closed while nothing was recorded is not known: nor who has the numbers. */
+void fr_flow_level(struct build *b, const struct event *e)
+{
+	bool is_net = e->arg[0] == FR_CLASS_NET;
+	size_t fd;
+
+	if (!is_net && e->arg[0] != FR_CLASS_IO)
+		return;
+	if (is_net)
+		b->net_full = e->arg[1] == FR_LEVEL_FULL;
+	if (is_net && e->arg[2] != FR_LEVEL_FULL)
+		nobody_yet(b->m);
+	for (fd = 0; e->arg[2] == FR_LEVEL_OFF && fd < b->n_fds; fd++)
+		fr_build_sock_over(b, (int64_t)fd, e->t_ns);
+}

@@ -371,6 +371,9 @@ static void see_descriptor(struct build *b, const struct event *e)
 	case FR_EV_IO_WRITE:
 		fr_build_fd(b, e);
 		break;
+	case FR_EV_LEVEL:
+		fr_flow_level(b, e);
+		break;
 	case FR_EV_NET_WATCH:
 		fr_ready_watch(b, e);
 		break;

@@ -147,6 +147,49 @@ static void two_readers(void **state)
 	scene_close(&sc);
 }
 
+static void level(struct synth *s, double at, uint32_t klass, uint32_t now, uint32_t before)
+{
+	SYNTH_EVENT(s, 4, MS(at), FR_EV_LEVEL, 0, klass, now, before);
+}
+
+/* While nothing was recorded, numbers may have come to mean something else. */
+static void off_for_a_while(void **state)
+{
+	struct synth *s = four();
+	struct scene sc;
+
+	reads(s, 1, 10, 20, R);
+	writes(s, 2, 19, 19.1, W);
+	level(s, 21, FR_CLASS_IO, FR_LEVEL_OFF, FR_LEVEL_SLOW);
+	level(s, 25, FR_CLASS_IO, FR_LEVEL_SLOW, FR_LEVEL_OFF);
+	reads(s, 1, 30, 40, R);
+	writes(s, 2, 39, 39.1, W);
+	scene_open(&sc, s);
+	woken(&sc, 1, 20, 2);
+	woken(&sc, 1, 40, 0);
+	scene_close(&sc);
+}
+
+/* At level slow only slow sends are recorded: another one may have come before. */
+static void not_every_send(void **state)
+{
+	struct synth *s = four();
+	struct scene sc;
+
+	SYNTH_EVENT(s, 1, MS(2), FR_EV_FD_PAIR, 0, 5, 6, FR_FD_SOCKET);
+	for (int i = 0; i < 3; i++) {
+		SYNTH_SLOW(s, 1, MS(20 + 20 * i), FR_EV_NET_RECV, 0, 5, 9, 2, NS(10));
+		sends(s, 2, 19 + 20 * i, 19.1 + 20 * i, 6);
+	}
+	level(s, 30, FR_CLASS_NET, FR_LEVEL_FULL, FR_LEVEL_SLOW);
+	level(s, 50, FR_CLASS_NET, FR_LEVEL_SLOW, FR_LEVEL_FULL);
+	scene_open(&sc, s);
+	woken(&sc, 1, 20, 0);
+	woken(&sc, 1, 40, 2);
+	woken(&sc, 1, 60, 0);
+	scene_close(&sc);
+}
+
 /* recv() may have been told to wait for all of what it got. */
 static void whole_messages(void **state)
 {
@@ -233,6 +276,8 @@ int main(void)
 		cmocka_unit_test(a_storm_of_writes),
 		cmocka_unit_test(no_data),
 		cmocka_unit_test(two_readers),
+		cmocka_unit_test(off_for_a_while),
+		cmocka_unit_test(not_every_send),
 		cmocka_unit_test(whole_messages),
 		cmocka_unit_test(polls),
 		cmocka_unit_test(epolls),
