@@ -56,7 +56,8 @@ void fr_cpus_share(size_t n, size_t least, void (*part)(void *ctx, size_t from, 
 			shares[i].to = n;
 		shares[i].started = !pthread_create(&shares[i].thread, NULL, work, &shares[i]);
 	}
-	part(ctx, 0, k > 1 ? n / k : n);
+	if (n)
+		part(ctx, 0, k > 1 ? n / k : n);
 	for (size_t i = 1; i < k; i++) {
 		if (shares[i].started)
 			pthread_join(shares[i].thread, NULL);

@@ -11,7 +11,7 @@ unsigned int fr_cpus(void); /* that this process may run on */
 
 /*
  * Calls PART for parts of [0, N) that cover it, at the same time and in no order, and returns when
- * all are done. No part is smaller than LEAST. PART must not take memory.
+ * all are done. No part is smaller than LEAST, none is empty. PART must not take memory.
  */
 void fr_cpus_share(size_t n, size_t least, void (*part)(void *ctx, size_t from, size_t to),
 		   void *ctx);

@@ -7,9 +7,6 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-
-#define HUGE_PAGE ((uintptr_t)2 << 20)
 
 static void (*failure)(size_t size);
 
@@ -37,24 +34,13 @@ char *fr_mem_strndup(const char *s, size_t n)
 	return checked(strndup(s, n), n);
 }
 
-/* Asks for huge pages: filling a large array would otherwise be mostly page faults. */
-static void *advised(void *p, size_t size)
-{
-	uintptr_t from = ((uintptr_t)p + HUGE_PAGE - 1) & ~(HUGE_PAGE - 1);
-	uintptr_t to = ((uintptr_t)p + size) & ~(HUGE_PAGE - 1);
-
-	if (size >= 2 * HUGE_PAGE && from < to)
-		madvise((void *)from, to - from, MADV_HUGEPAGE);
-	return p;
-}
-
 void *fr_mem_array(size_t n, size_t size)
 {
 	size_t bytes;
 
 	if (__builtin_mul_overflow(n ? n : 1, size, &bytes))
 		return checked(NULL, SIZE_MAX);
-	return advised(checked(malloc(bytes), bytes), bytes);
+	return checked(malloc(bytes), bytes);
 }
 
 void *fr_mem_more(void *p, size_t *cap, size_t need, size_t size)
@@ -69,7 +55,7 @@ void *fr_mem_more(void *p, size_t *cap, size_t need, size_t size)
 	if (__builtin_mul_overflow(want, size, &bytes))
 		return checked(NULL, SIZE_MAX);
 	*cap = want;
-	return advised(checked(realloc(p, bytes), bytes), bytes);
+	return checked(realloc(p, bytes), bytes);
 }
 
 void *fr_mem_grow(void *p, size_t *cap, size_t need, size_t size)

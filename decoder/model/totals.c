@@ -147,29 +147,11 @@ static void sort_if_needed(struct hold *h, size_t n)
 	}
 }
 
-/* Moves each hold to its place TO, in place: of millions of them there is no second copy. */
-static void permute(struct hold *h, uint32_t *to, size_t n)
-{
-	size_t i;
-
-	for (i = 0; i < n; i++) {
-		while (to[i] != i) {
-			uint32_t k = to[i];
-			struct hold moved = h[k];
-
-			h[k] = h[i];
-			h[i] = moved;
-			to[i] = to[k];
-			to[k] = k;
-		}
-	}
-}
-
 void fr_build_index_holds(struct build *b)
 {
 	struct model *m = b->m;
 	uint32_t *counts = fr_mem_alloc((m->n_locks + 1) * sizeof(*counts));
-	uint32_t *to = fr_mem_array(m->n_holds, sizeof(*to));
+	struct hold *sorted = fr_mem_array(m->n_holds + 1, sizeof(*sorted));
 	uint32_t *at;
 	size_t i;
 
@@ -181,12 +163,13 @@ void fr_build_index_holds(struct build *b)
 		m->locks[i].n_holds = counts[i];
 	}
 	for (i = 0; i < m->n_holds; i++)
-		to[i] = at[m->holds[i].lock]++;
-	permute(m->holds, to, m->n_holds);
+		sorted[at[m->holds[i].lock]++] = m->holds[i];
+	free(m->holds);
+	m->holds = sorted;
+	b->cap_holds = m->n_holds + 1;
 	for (i = 0; i < m->n_locks; i++)
 		sort_if_needed(&m->holds[m->locks[i].first_hold], m->locks[i].n_holds);
 	free(at);
-	free(to);
 	free(counts);
 }
 

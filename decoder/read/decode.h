@@ -143,8 +143,21 @@ static inline void lane_take(struct lane_cursor *l, struct lane_place *p,
 	e->stack = decode_stack(l, &p->at);
 	e->blob = NULL;
 	memset(e->arg, 0, sizeof(e->arg));
-	for (unsigned int i = 0; i < row->n_there; i++)
-		e->arg[i] = decode_arg(l, &p->at, row->op[i], mean, e);
+	switch (row->shape) {
+	case ARGS_PTR_VARINT:
+		e->arg[0] = decode_addr(&l->ptr, &p->at);
+		e->arg[1] = fr_varint_get(&p->at);
+		break;
+	case ARGS_PTR:
+		e->arg[0] = decode_addr(&l->ptr, &p->at);
+		break;
+	case ARGS_OBJ:
+		e->arg[0] = decode_addr(&l->obj, &p->at);
+		break;
+	default:
+		for (unsigned int i = 0; i < row->n_there; i++)
+			e->arg[i] = decode_arg(l, &p->at, row->op[i], mean, e);
+	}
 }
 
 #endif

@@ -88,6 +88,14 @@ enum arg_op {
 	OP_BYTES = 5,
 };
 
+/* Arguments that nearly all events of a busy recording have, each with a decoder of its own. */
+enum args_shape {
+	ARGS_ANY = 0,
+	ARGS_OBJ = 1, /* lock, unlock */
+	ARGS_PTR = 2, /* free */
+	ARGS_PTR_VARINT = 3, /* malloc */
+};
+
 /* By an event's whole first byte: short and long form have a row each. */
 struct event_row {
 	uint8_t known;
@@ -95,6 +103,7 @@ struct event_row {
 	uint8_t n_args; /* by the schema */
 	uint8_t n_there; /* in this form */
 	uint8_t has_bytes;
+	uint8_t shape; /* enum args_shape */
 	uint8_t op[FR_ARGS_MAX];
 };
 

@@ -59,6 +59,17 @@ static bool row_good(const struct fr_event_rec *r)
 	return n_bytes <= 1; /* struct event has room for one */
 }
 
+static enum args_shape shape_of(const struct event_row *row)
+{
+	if (row->n_there == 1 && row->op[0] == OP_OBJ)
+		return ARGS_OBJ;
+	if (row->n_there == 1 && row->op[0] == OP_PTR)
+		return ARGS_PTR;
+	if (row->n_there == 2 && row->op[0] == OP_PTR && row->op[1] == OP_VARINT)
+		return ARGS_PTR_VARINT;
+	return ARGS_ANY;
+}
+
 static void row_add(struct schema *schema, const struct fr_event_rec *r)
 {
 	struct event_row *row = &schema->rows[r->id], *short_row = row + EVENT_KINDS;
@@ -75,6 +86,8 @@ static void row_add(struct schema *schema, const struct fr_event_rec *r)
 	}
 	*short_row = *row;
 	short_row->n_there = (uint8_t)r->n_short;
+	row->shape = shape_of(row);
+	short_row->shape = shape_of(short_row);
 }
 
 static void load_builtin(struct schema *schema)

@@ -334,6 +334,7 @@ static void mark(void *ctx, size_t from, size_t to)
 {
 	struct shared *s = ctx;
 
+	assert_true(from < to);
 	for (size_t i = from; i < to; i++)
 		s->seen[i]++;
 }
