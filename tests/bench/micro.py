@@ -2,8 +2,8 @@
 """micro.py - ns and bytes per event of hooked calls, beside the bare call, in one run.
 
 added_*: ns that a level adds to the call or pair. per_event: what level full adds per recorded
-event. per_s: events a second that one CPU could take at full. depth: recursion in the benchmark
-itself; a stack has 7 frames more.
+event. per_s: events a second that one CPU could take at full. depth: frames of the stack.
+send_recv_busy reads other memory in between, as a server does: what the caches held is gone.
 """
 
 from kit import MODES, median
@@ -12,12 +12,15 @@ from kit import MODES, median
 OPS = {
     "lock": (1, 20000), "unlock": (1, 20000), "malloc": (1, 20000), "free": (1, 20000),
     "lock_unlock": (2, 20000), "malloc_free": (2, 20000), "malloc_mix": (2, 20000),
-    "calloc_free": (2, 20000), "contended": (2, 20000), "ping_pong": (2, 300),
+    "calloc_free": (2, 20000), "send_recv": (2, 2000), "send_recv_busy": (2, 400),
+    "contended": (2, 20000), "ping_pong": (2, 300),
 }
 ALONE = ["lock", "unlock", "malloc", "free", "lock_unlock", "malloc_free", "malloc_mix",
          "calloc_free"]
+DEPTHS = (4, 12, 20, 30)
 # (operation, depth, threads)
-CASES = ([(op, depth, 1) for op in ALONE for depth in (4, 12, 30)]
+CASES = ([(op, depth, 1) for op in ALONE for depth in DEPTHS]
+         + [(op, 12, 1) for op in ("send_recv", "send_recv_busy")]
          + [(op, 12, n) for op in ("lock_unlock", "malloc_free") for n in (2, 8, 64)]
          + [("contended", 12, 2), ("contended", 12, 8), ("ping_pong", 12, 2)])
 QUICK = [("lock_unlock", 4, 1), ("malloc_free", 12, 2), ("ping_pong", 4, 2)]

@@ -3,7 +3,7 @@
 
 hit: level full with stacks less level full with the caller's address only (FR_UNWIND=caller),
 per event, beside unw_backtrace and glibc's backtrace at the same depth. miss: random paths through
-4096 stacks at one stack pointer less one path, per event; 21 frames, 13 of which vary. Then, on
+4096 stacks at one stack pointer less one path, per event; 17 frames, 13 of which vary. Then, on
 servers at level full: events (one stack each), stacks that were walked, and differences from
 unwinding again (FR_VERIFY_STACKS).
 """
@@ -12,7 +12,7 @@ import micro
 import servers
 from kit import MODES, Mode, median
 
-DEPTHS = (4, 12, 30)
+DEPTHS = (4, 12, 20, 30)
 CALLER = Mode("caller", {"FR_EVENTS": "full", "FR_UNWIND": "caller"})
 FULL, BARE = MODES["full"], MODES["bare"]
 
@@ -30,7 +30,7 @@ def miss(kit):
         return new - known
     got = kit.alternate([FULL, BARE], kit.pick(7, 1), both)
     more = [(f - b) / 2 for f, b in zip(got["full"], got["bare"])]
-    return {"stack": "memo miss", "depth": 14, "ns": median(more)}
+    return {"stack": "memo miss", "depth": 17, "ns": median(more)}
 
 
 def others(kit, depth):

@@ -4,6 +4,8 @@
  *
  *   work OP DEPTH THREADS ITERATIONS
  *
+ * DEPTH is the number of frames from the call to the thread's root, 4 at least.
+ *
  * Prints the median over 41 batches of the threads' mean of ns per iteration: of the pair, or
  * for lock, unlock, malloc and free of that half of the pair alone. CPU time where a loop is
  * measured as a whole and nobody waits, else wall time. It knows nothing of the
@@ -12,10 +14,13 @@
 #include <dlfcn.h>
 #include <execinfo.h>
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <time.h>
+#include <unistd.h>
 
 #define BATCHES 41
 #define THREADS_MAX 64
@@ -110,6 +115,52 @@ static double calloc_free(long n)
 		free(p);
 	}
 	return cpu_ns() - t0;
+}
+
+/* ---- sockets: one byte there and back ------------------------------------------------------- */
+
+static void exchange(const int fds[2], long n)
+{
+	char byte = 'x';
+
+	for (long i = 0; i < n; i++) {
+		if (send(fds[0], &byte, 1, 0) != 1 || recv(fds[1], &byte, 1, 0) != 1)
+			exit(3);
+	}
+}
+
+/* In rounds of a few; before each one what the caches held goes, if BUSY: as in a real server. */
+static double exchanges(long n, bool busy)
+{
+	static __thread unsigned char other[256 << 10];
+	const long few = 2;
+	double ns = 0;
+	int fds[2];
+
+	if (socketpair(AF_UNIX, SOCK_STREAM, 0, fds) != 0)
+		exit(3);
+	for (long i = 0; i < n; i += few) {
+		double t0;
+
+		for (size_t k = 0; busy && k < sizeof(other); k += 64)
+			other[k]++;
+		t0 = now_ns();
+		exchange(fds, few);
+		ns += now_ns() - t0;
+	}
+	close(fds[0]);
+	close(fds[1]);
+	return ns;
+}
+
+static double send_recv(long n)
+{
+	return exchanges(n, false);
+}
+
+static double send_recv_busy(long n)
+{
+	return exchanges(n, true);
 }
 
 /* The halves: in groups, so that the clock's own cost is spread; it is the same in all modes. */
@@ -310,6 +361,8 @@ static const struct op ops[] = {
 	{"malloc_free", malloc_free},
 	{"malloc_mix", malloc_mix},
 	{"calloc_free", calloc_free},
+	{"send_recv", send_recv},
+	{"send_recv_busy", send_recv_busy},
 	{"contended", contended},
 	{"ping_pong", ping_pong},
 	{"path_known", path_known},
@@ -329,14 +382,18 @@ static __attribute__((noinline)) double dig(int left, long n)
 	return ns;
 }
 
+#define OTHER_FRAMES 4 /* the operation, work, and libc's start_thread and clone3 */
+
 static void *work(void *arg)
 {
 	struct worker *w = arg;
+	int digs = depth - OTHER_FRAMES;
 
 	my_number = w - workers;
 	for (int b = 0; b < BATCHES; b++) {
 		pthread_barrier_wait(&start_line);
-		w->ns[b] = dig(depth, iterations) / (double)iterations;
+		w->ns[b] = (digs > 0 ? dig(digs - 1, iterations) : op->run(iterations)) /
+			   (double)iterations;
 	}
 	return NULL;
 }
@@ -365,10 +422,9 @@ int main(int argc, char **argv)
 	if (!op || threads < 1 || threads > THREADS_MAX || iterations < 1)
 		return 2;
 	pthread_barrier_init(&start_line, NULL, (unsigned int)threads);
-	for (int i = 1; i < threads; i++)
+	for (int i = 0; i < threads; i++)
 		pthread_create(&workers[i].th, NULL, work, &workers[i]);
-	work(&workers[0]);
-	for (int i = 1; i < threads; i++)
+	for (int i = 0; i < threads; i++)
 		pthread_join(workers[i].th, NULL);
 	for (int b = 0; b < BATCHES; b++) {
 		for (int i = 0; i < threads; i++)
