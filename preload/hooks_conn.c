@@ -160,7 +160,7 @@ static void record_connect(const struct fr_wait *w, int fd, const struct address
 	bool goes_on = err == EINPROGRESS || err == EINTR;
 	struct fr_link l = {0, 0};
 	uint64_t now, dur;
-	struct fr_thread *t = fr_wait_end(w, &now, &dur);
+	struct fr_thread *t = fr_call_end(w, &now, &dur);
 
 	if (!t)
 		return;
@@ -270,7 +270,7 @@ static void record_accept(const struct fr_wait *w, const struct accepting *a, in
 {
 	uint64_t err = err_of(fd);
 	uint64_t now, dur;
-	struct fr_thread *t = fr_wait_end(w, &now, &dur);
+	struct fr_thread *t = fr_call_end(w, &now, &dur);
 	struct fr_blob peer = {"", 0};
 	uint64_t link = 0;
 

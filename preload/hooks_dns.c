@@ -34,7 +34,7 @@ static void record(const struct lookup *l, const char *name, int answer, int err
 {
 	struct fr_blob text = fr_host_text(name);
 	uint64_t now, dur;
-	struct fr_thread *t = fr_wait_end(&l->w, &now, &dur);
+	struct fr_thread *t = fr_call_end(&l->w, &now, &dur);
 
 	if (!t)
 		return;

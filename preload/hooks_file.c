@@ -46,7 +46,7 @@ void fr_file_record(const struct fr_wait *w, enum fr_event ev, int fd, size_t si
 	bool failed = err && err != EAGAIN;
 	enum fr_fd_kind kind;
 	uint64_t now, dur;
-	struct fr_thread *t = fr_wait_end(w, &now, &dur);
+	struct fr_thread *t = fr_call_end(w, &now, &dur);
 
 	if (!t)
 		return;
@@ -157,7 +157,7 @@ static int record_sync(const struct fr_wait *w, int fd, uint64_t size, int rc, e
 {
 	uint64_t err = err_of(rc);
 	uint64_t now, dur;
-	struct fr_thread *t = fr_wait_end(w, &now, &dur);
+	struct fr_thread *t = fr_call_end(w, &now, &dur);
 
 	if (!t)
 		return rc;
@@ -223,7 +223,7 @@ static void record_path(const struct fr_wait *w, const char *path, int rc, enum 
 	uint64_t err = err_of(rc);
 	bool failed = err && err != ENOENT; /* that is an answer: see hooks_fd.c */
 	uint64_t now, dur;
-	struct fr_thread *t = fr_wait_end(w, &now, &dur);
+	struct fr_thread *t = fr_call_end(w, &now, &dur);
 	struct fr_blob name;
 
 	if (!t)

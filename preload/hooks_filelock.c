@@ -31,7 +31,7 @@ static void record(const struct fr_wait *w, int fd, enum mode mode, int rc, enum
 {
 	uint64_t err = rc < 0 ? (uint64_t)errno : 0;
 	uint64_t now, dur;
-	struct fr_thread *t = fr_wait_end(w, &now, &dur);
+	struct fr_thread *t = fr_call_end(w, &now, &dur);
 	bool slow = dur >= fr_slow_ticks;
 
 	if (!t)

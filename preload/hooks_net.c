@@ -42,7 +42,7 @@ static void record_transfer(const struct fr_wait *w, enum fr_event ev, int fd, s
 {
 	uint64_t err = err_of(rc);
 	uint64_t now, dur;
-	struct fr_thread *t = fr_wait_end(w, &now, &dur);
+	struct fr_thread *t = fr_call_end(w, &now, &dur);
 
 	if (!t)
 		return;

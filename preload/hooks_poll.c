@@ -28,7 +28,7 @@ static void record_poll(const struct fr_wait *w, const struct call *c, int rc)
 {
 	uint64_t err = rc < 0 ? (uint64_t)errno : 0;
 	uint64_t now, dur;
-	struct fr_thread *t = fr_wait_end(w, &now, &dur);
+	struct fr_thread *t = fr_call_end(w, &now, &dur);
 	struct fr_ready ready;
 
 	if (!t)

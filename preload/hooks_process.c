@@ -40,7 +40,7 @@ static pid_t forking(pid_t (*real)(void), enum fr_hook via, struct fr_site s)
 	if (pid == 0)
 		return 0;
 	err = pid < 0 ? (uint64_t)errno : 0;
-	t = fr_wait_end(&w, &now, &dur);
+	t = fr_call_end(&w, &now, &dur);
 	if (!t)
 		return pid;
 	fr_put_cold(t, FR_EV_PROCESS_FORK, FR_TIER_RARE, now, w.stack,
@@ -166,7 +166,7 @@ struct spawned {
 static void record_spawn(const struct fr_wait *w, const struct spawned *c)
 {
 	uint64_t now, dur;
-	struct fr_thread *t = fr_wait_end(w, &now, &dur);
+	struct fr_thread *t = fr_call_end(w, &now, &dur);
 	struct fr_blob path;
 
 	if (!t)
@@ -261,7 +261,7 @@ static void record_wait(const struct fr_wait *w, const struct waited *c)
 {
 	uint64_t err = c->pid < 0 ? (uint64_t)errno : 0;
 	uint64_t now, dur;
-	struct fr_thread *t = fr_wait_end(w, &now, &dur);
+	struct fr_thread *t = fr_call_end(w, &now, &dur);
 	enum fr_tier tier;
 	int64_t status;
 

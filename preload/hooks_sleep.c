@@ -33,7 +33,7 @@ static struct timespec ts_of(uint64_t ns)
 static void record(const struct fr_wait *w, uint64_t asked_ns, uint64_t err, enum fr_hook via)
 {
 	uint64_t now, dur;
-	struct fr_thread *t = fr_wait_end(w, &now, &dur);
+	struct fr_thread *t = fr_call_end(w, &now, &dur);
 	enum fr_level level = (enum fr_level)FR_LEVEL(FR_CLASS_IO);
 
 	if (!t)

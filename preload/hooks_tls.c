@@ -85,7 +85,7 @@ static int handshaken(const struct tls_call *c, int rc)
 	const char *sni = c->tls->get_servername ? c->tls->get_servername(c->ssl, HOST_NAME) : NULL;
 	struct fr_blob name = {sni ? sni : "", sni ? (uint32_t)strnlen(sni, SHOWN) : 0};
 	uint64_t now, dur;
-	struct fr_thread *t = fr_wait_end(&c->w, &now, &dur);
+	struct fr_thread *t = fr_call_end(&c->w, &now, &dur);
 
 	if (!t)
 		return rc;
@@ -119,7 +119,7 @@ static void moved(const struct tls_call *c, enum fr_event ev, size_t size, int r
 	int error = error_of(c, rc);
 	bool failed = is_failure(error);
 	uint64_t now, dur;
-	struct fr_thread *t = fr_wait_end(&c->w, &now, &dur);
+	struct fr_thread *t = fr_call_end(&c->w, &now, &dur);
 
 	if (!t)
 		return;

@@ -69,7 +69,8 @@ void fr_wait_begin(struct fr_wait *w, struct fr_site s, uint32_t call, uint64_t 
 	fr_leave(t);
 }
 
-struct fr_thread *fr_wait_end(const struct fr_wait *w, uint64_t *now, uint64_t *dur)
+static FR_ALWAYS_INLINE struct fr_thread *end(const struct fr_wait *w, bool in_kernel,
+					      uint64_t *now, uint64_t *dur)
 {
 	struct fr_thread *t;
 
@@ -84,13 +85,23 @@ struct fr_thread *fr_wait_end(const struct fr_wait *w, uint64_t *now, uint64_t *
 			      w->outer.object2, w->outer.owner);
 	else
 		fr_state_clear(t);
-	*now = fr_clock_ticks_after();
+	*now = in_kernel ? fr_clock_ticks() : fr_clock_ticks_after();
 	*dur = *now > w->t0 ? *now - w->t0 : 0;
 	if (unlikely(fr_watch_due(*now)))
 		fr_watch(t, *now);
 	if (unlikely(*dur > fr_trigger_wait))
 		fr_trigger_waited(t, w, *now, *dur);
 	return t;
+}
+
+struct fr_thread *fr_wait_end(const struct fr_wait *w, uint64_t *now, uint64_t *dur)
+{
+	return end(w, false, now, dur);
+}
+
+struct fr_thread *fr_call_end(const struct fr_wait *w, uint64_t *now, uint64_t *dur)
+{
+	return end(w, true, now, dur);
 }
 
 bool fr_wait_our_eintr(struct fr_wait *w)

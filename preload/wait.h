@@ -45,6 +45,12 @@ void fr_wait_begin(struct fr_wait *w, struct fr_site s, uint32_t call, uint64_t 
 struct fr_thread *fr_wait_end(const struct fr_wait *w, uint64_t *now, uint64_t *dur);
 
 /*
+ * The same of a call that always goes through the kernel: what woke it lies so far back that the
+ * stamp needs no fence, which after a system call costs as much as all the rest.
+ */
+struct fr_thread *fr_call_end(const struct fr_wait *w, uint64_t *now, uint64_t *dur);
+
+/*
  * May SIZE bytes at P be read? On the thread's own stack yes; elsewhere the kernel is asked (one
  * system call). For pointers of the host's that the kernel would answer with EFAULT.
  */
