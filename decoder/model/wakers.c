@@ -58,7 +58,8 @@ void fr_build_signalled(struct build *b, const struct event *e, enum span_kind k
 void fr_build_woke_earlier(struct build *b, unsigned int kinds, uint32_t object, uint64_t from_ns,
 			   const struct wake *by)
 {
-	/* whoever wakes is back at once; a file that says otherwise shall not make us look for ever */
+	/* whoever wakes is back at once; a file that says otherwise shall not make us look for ever
+	 */
 	const size_t n = b->m->n_spans, most = 1024;
 
 	for (size_t i = n; i-- > 0 && n - i <= most;) {
