@@ -126,6 +126,7 @@ static void span_init(struct fr_span *s, enum fr_section_id id, size_t step)
 	s->step = step;
 	s->x_used = &sec->x_used;
 	atomic_store_explicit(&s->used, 0, memory_order_relaxed);
+	atomic_store_explicit(&s->full, false, memory_order_relaxed);
 	atomic_store_explicit(&s->ready, 0, memory_order_relaxed);
 }
 
@@ -162,7 +163,7 @@ static void budget_return(size_t n)
  * Without a lock: its holder may be one of a thousand runnable threads. Two that grow the same span
  * ask for the same pages, which does no harm, and one of them moves `ready`.
  */
-bool fr_span_grow(struct fr_span *s, size_t end)
+static bool grow(struct fr_span *s, size_t end)
 {
 	size_t ready = atomic_load(&s->ready), want, n, step;
 
@@ -189,6 +190,18 @@ bool fr_span_grow(struct fr_span *s, size_t end)
 		budget_return(n); /* another thread was faster */
 	}
 	return true;
+}
+
+bool fr_span_grow(struct fr_span *s, size_t end)
+{
+	bool alone = atomic_fetch_add(&fr_region.growing, 1) == 0;
+	bool grown = grow(s, end);
+
+	/* what another one has taken for the moment it may give back */
+	if (!grown && alone && atomic_load(&fr_region.growing) == 1)
+		atomic_store(&s->full, true);
+	atomic_fetch_sub(&fr_region.growing, 1);
+	return grown;
 }
 
 /* ---- birth ---------------------------------------------------------------------------------- */

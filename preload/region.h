@@ -27,6 +27,7 @@ struct fr_span {
 	size_t step; /* bytes to add at a time */
 	uint64_t *x_used; /* the section's bytes in use, for readers */
 	_Atomic size_t used; /* the same, at hand */
+	_Atomic bool full; /* it could not grow, and nobody held what it lacked */
 };
 
 struct fr_region {
@@ -40,6 +41,7 @@ struct fr_region {
 	uint64_t *drops;
 	struct fr_clock_pair *clocks;
 	struct fr_crash *crash;
+	_Atomic uint32_t growing; /* threads at work in fr_span_grow() */
 	char path[384]; /* of the file; "" = memfd */
 	uint32_t n_threads_max, n_modules_max, n_fds_max, n_locks_max;
 };

@@ -105,7 +105,8 @@ static struct fr_chunk *grow(enum fr_tier tier, uint32_t at)
 		if (i >= atomic_load(&r->max))
 			return NULL;
 		if (!have(tier, i + 1)) { /* go round in what there is */
-			atomic_store(&r->max, i);
+			if (atomic_load(&fr_region.chunks[tier].full))
+				atomic_store(&r->max, i);
 			return NULL;
 		}
 	} while (!atomic_compare_exchange_weak(&r->n, &i, i + 1));

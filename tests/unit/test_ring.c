@@ -42,8 +42,10 @@ uint64_t fr_clock_from_ns(uint64_t ns)
 
 bool fr_span_grow(struct fr_span *s, size_t end)
 {
-	if (end > pages_end)
+	if (end > pages_end) {
+		atomic_store(&s->full, true);
 		return false;
+	}
 	atomic_store(&s->ready, end);
 	return true;
 }
