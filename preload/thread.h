@@ -148,6 +148,12 @@ static FR_ALWAYS_INLINE uint32_t fr_stack_get(struct fr_thread *t, struct fr_sit
 	return fr_stack_miss(t, s.pc, s.sp, s.fp);
 }
 
+/* Asks for what fr_stack_get() will look at first, while something else is waited for. */
+static FR_ALWAYS_INLINE void fr_stack_prefetch(const struct fr_thread *t, struct fr_site s)
+{
+	__builtin_prefetch(t->memo.set[fr_memo_index(s)]);
+}
+
 /* ---- held locks and current state ------------------------------------------------------------ */
 
 static FR_ALWAYS_INLINE void fr_held_push(struct fr_thread *t, uint64_t lock,

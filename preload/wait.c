@@ -56,6 +56,7 @@ void fr_wait_begin(struct fr_wait *w, struct fr_site s, uint32_t call, uint64_t 
 	w->owner = owner;
 	if (!t)
 		return;
+	fr_stack_prefetch(t, s);
 	w->t0 = fr_clock_ticks();
 	w->stack = fr_stack_get(t, s);
 	w->our_signals = t->our_signals;
