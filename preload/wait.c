@@ -78,6 +78,7 @@ static FR_ALWAYS_INLINE struct fr_thread *end(const struct fr_wait *w, bool in_k
 	/* a child forked by a signal handler during the call: its region knows nothing of it */
 	if (!w->t0 || FR_LEVEL(FR_CLASS_RECORDER) == FR_LEVEL_UNBORN)
 		return NULL;
+	*now = in_kernel ? fr_clock_ticks() : fr_clock_ticks_after();
 	t = fr_enter();
 	if (!t)
 		return NULL;
@@ -86,7 +87,6 @@ static FR_ALWAYS_INLINE struct fr_thread *end(const struct fr_wait *w, bool in_k
 			      w->outer.object2, w->outer.owner);
 	else
 		fr_state_clear(t);
-	*now = in_kernel ? fr_clock_ticks() : fr_clock_ticks_after();
 	*dur = *now > w->t0 ? *now - w->t0 : 0;
 	if (unlikely(fr_watch_due(*now)))
 		fr_watch(t, *now);
