@@ -5,7 +5,6 @@
 #include "connecting.h"
 
 #include "link.h"
-
 #include "sys.h"
 
 void fr_connecting_begin(int fd, uint64_t t0)

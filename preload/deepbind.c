@@ -40,25 +40,17 @@ static atomic_uint n_asked;
 
 /* ---- the loader's list ---------------------------------------------------------------------- */
 
-/* The text at FROM, or as much of it as there is memory. */
-static bool peek_text(char *to, size_t size, const char *from)
+/* Bytes at FROM, SIZE or as many as there is memory; SIZE is a page at most. Returns how many. */
+static size_t peek(void *to, size_t size, const void *from)
 {
 	size_t room = FR_PAGE - ((uintptr_t)from & (FR_PAGE - 1));
 	size_t first = room < size ? room : size;
 	struct iovec local = {to, size};
-	struct iovec remote[] = {{(void *)from, first}, {(void *)(from + first), size - first}};
+	struct iovec remote[] = {{(void *)from, first}, {(char *)from + first, size - first}};
 	long got =
 		fr_sys6(SYS_process_vm_readv, fr_sys_getpid(), (long)&local, 1, (long)remote, 2, 0);
 
-	return got > 0 && memchr(to, 0, (size_t)got);
-}
-
-static bool peek_link(struct link_map *to, const struct link_map *from)
-{
-	struct iovec local = {to, sizeof(*to)}, remote = {(void *)from, sizeof(*to)};
-
-	return fr_sys6(SYS_process_vm_readv, fr_sys_getpid(), (long)&local, 1, (long)&remote, 1,
-		       0) == (long)sizeof(*to);
+	return got > 0 ? (size_t)got : 0;
 }
 
 static const char *base_of(const char *path)
@@ -75,12 +67,15 @@ static uintptr_t find_loaded(const char *base)
 {
 	const struct link_map *next = debug ? debug->r_map : NULL;
 	struct link_map link = {0};
-	char path[512] = "";
+	char path[512];
 
 	for (unsigned int i = 0; next && i < LINKS_MAX; i++, next = link.l_next) {
-		if (!peek_link(&link, next))
+		size_t n;
+
+		if (peek(&link, sizeof(link), next) != sizeof(link))
 			break;
-		if (peek_text(path, sizeof(path), link.l_name) && !strcmp(base_of(path), base))
+		n = peek(path, sizeof(path), link.l_name);
+		if (memchr(path, 0, n) && !strcmp(base_of(path), base))
 			return (uintptr_t)link.l_ld;
 	}
 	return 0;

@@ -72,11 +72,12 @@ static void fill(struct fr_stack_rec *r, const struct fr_walk *w, uint64_t hash,
 
 static bool equal_slots(const struct fr_stack_rec *r, const struct fr_walk *w)
 {
-	const struct fr_slots *s = fr_depot_slots(r);
+	uint32_t n = fr_depot_replayed(w->n); /* of equal PCs */
+	const struct fr_slots *s = fr_depot_slots(r, n);
 
 	return s->replayable && w->replayable && s->n_fp == w->n_fp &&
 	       memcmp(s->at, w->ra, 2u * (w->n - 1u)) == 0 &&
-	       memcmp(s->at + fr_depot_replayed(w->n), w->fp, 4u * w->n_fp) == 0;
+	       memcmp(s->at + n, w->fp, 4u * w->n_fp) == 0;
 }
 
 static bool equal_pcs(const struct fr_stack_rec *r, const struct fr_walk *w, uint64_t hash)

@@ -54,9 +54,10 @@ static inline const struct fr_stack_rec *fr_depot_get(uint32_t id)
 	return (const struct fr_stack_rec *)(fr_region.depot.base + 8ull * id);
 }
 
-static inline const struct fr_slots *fr_depot_slots(const struct fr_stack_rec *r)
+/* N: fr_depot_replayed() of R. */
+static inline const struct fr_slots *fr_depot_slots(const struct fr_stack_rec *r, uint32_t n)
 {
-	return (const struct fr_slots *)&r->pc[1 + fr_depot_replayed(r->n_frames)];
+	return (const struct fr_slots *)&r->pc[1 + n];
 }
 
 /* Empties the depot's index (birth, and again in a forked child). False = no memory. */

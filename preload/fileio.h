@@ -37,7 +37,8 @@ static inline bool fr_file_watched_at(int fd)
 	return (r && r->x_kind == FR_FD_UNKNOWN) || fr_file_watched(fd);
 }
 
-size_t fr_file_vector_size(const struct iovec *iov, int n);
+/* Bytes of a vector, as far as the kernel takes one: 1024 parts. */
+size_t fr_file_vector_size(const struct iovec *iov, size_t n);
 
 void fr_file_record(const struct fr_wait *w, enum fr_event ev, int fd, size_t size, long rc,
 		    enum fr_hook via);
@@ -47,18 +48,14 @@ void fr_file_record(const struct fr_wait *w, enum fr_event ev, int fd, size_t si
  * some vectors of the host's without reading them, and then so must we.
  */
 #define FR_FILE_CALL(ev, fd, size, fn, call)                                                       \
-	FR_FILE_CALL_IF(fr_file_watched(fd), ev, fd, size, fn, call)
+	FR_FILE_CALL_IF(fr_file_watched(fd), (void)0, ev, fd, size, fn, call)
 
 #define FR_FILE_CALL_AT(ev, fd, size, fn, call)                                                    \
-	FR_FILE_CALL_IF(fr_file_watched_at(fd), ev, fd, size, fn, ({                               \
-				ssize_t at_ = call;                                                \
-                                                                                                   \
-				if (at_ >= 0)                                                      \
-					fr_fd_has_positions(fd);                                   \
-				at_;                                                               \
-			}))
+	FR_FILE_CALL_IF(fr_file_watched_at(fd), frc_ < 0 ? (void)0 : fr_fd_has_positions(fd), ev,  \
+			fd, size, fn, call)
 
-#define FR_FILE_CALL_IF(watched, ev, fd, size, fn, call)                                           \
+/* TELLS: what the result says of the descriptor. */
+#define FR_FILE_CALL_IF(watched, tells, ev, fd, size, fn, call)                                    \
 	({                                                                                         \
 		struct fr_wait fw_;                                                                \
 		ssize_t frc_;                                                                      \
@@ -71,15 +68,18 @@ void fr_file_record(const struct fr_wait *w, enum fr_event ev, int fd, size_t si
 			do {                                                                       \
 				frc_ = call;                                                       \
 			} while (frc_ < 0 && fr_wait_our_eintr(&fw_));                             \
+			tells;                                                                     \
 			fr_file_record(&fw_, FR_EV_##ev, fd, size, frc_, FR_HOOK_##fn);            \
 		}                                                                                  \
 		frc_;                                                                              \
 	})
 
 #define FR_FILE_VECTOR_AT(ev, fd, iov, n, fn, call)                                                \
-	FR_FILE_CALL_AT(ev, fd, frc_ < 0 ? 0 : fr_file_vector_size(iov, n), fn, call)
+	FR_FILE_CALL_AT(ev, fd, frc_ < 0 || (n) < 0 ? 0 : fr_file_vector_size(iov, (size_t)(n)),   \
+			fn, call)
 
 #define FR_FILE_VECTOR(ev, fd, iov, n, fn, call)                                                   \
-	FR_FILE_CALL(ev, fd, frc_ < 0 ? 0 : fr_file_vector_size(iov, n), fn, call)
+	FR_FILE_CALL(ev, fd, frc_ < 0 || (n) < 0 ? 0 : fr_file_vector_size(iov, (size_t)(n)), fn,  \
+		     call)
 
 #endif

@@ -120,11 +120,11 @@ FR_HOOK int eventfd_write(int fd, eventfd_t value)
 		       : -1;
 }
 
-size_t fr_file_vector_size(const struct iovec *iov, int n)
+size_t fr_file_vector_size(const struct iovec *iov, size_t n)
 {
 	size_t size = 0;
 
-	for (int i = 0; i < n && i < 1024; i++)
+	for (size_t i = 0; i < n && i < 1024; i++)
 		size += iov[i].iov_len;
 	return size;
 }

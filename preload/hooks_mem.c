@@ -78,7 +78,7 @@ static __attribute__((noinline)) void record_alloc_full(uintptr_t pc, uintptr_t 
 	}
 	if (via == FR_HOOK_malloc)
 		fr_put(t, FR_EV_MEM_ALLOC, FR_TIER_DENSE, fr_clock_ticks(), fr_stack_get(t, s),
-		       true, FR_ARGS((uint64_t)p, n));
+		       FR_ARGS((uint64_t)p, n));
 	else
 		fr_put_cold(t, FR_EV_MEM_ALLOC, FR_TIER_DENSE, fr_clock_ticks(), fr_stack_get(t, s),
 			    FR_ARGS((uint64_t)p, n, 0, via));
@@ -141,7 +141,7 @@ static __attribute__((noinline)) void record_free_full(uintptr_t pc, uintptr_t s
 		return;
 	t->rec->frees++;
 	if (via == FR_HOOK_free)
-		fr_put(t, FR_EV_MEM_FREE, FR_TIER_DENSE, fr_clock_ticks(), fr_stack_get(t, s), true,
+		fr_put(t, FR_EV_MEM_FREE, FR_TIER_DENSE, fr_clock_ticks(), fr_stack_get(t, s),
 		       FR_ARGS((uint64_t)p));
 	else
 		fr_put_cold(t, FR_EV_MEM_FREE, FR_TIER_DENSE, fr_clock_ticks(), fr_stack_get(t, s),

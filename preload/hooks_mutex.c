@@ -212,8 +212,8 @@ static __attribute__((noinline)) int lock_full(pthread_mutex_t *m, uintptr_t pc,
 	const struct how h = {.via = FR_HOOK_pthread_mutex_lock};
 	struct fr_site s = {pc, sp, fp};
 	struct fr_thread *t;
+	uint32_t stack = 0;
 	uint64_t now;
-	uint32_t stack;
 	int rc;
 
 	if (unlikely(FR_LEVEL(FR_CLASS_LOCK) != FR_LEVEL_FULL || !looks_free(m)))
@@ -221,9 +221,10 @@ static __attribute__((noinline)) int lock_full(pthread_mutex_t *m, uintptr_t pc,
 	/* before the lock: walking a new stack takes microseconds in which nobody else shall wait
 	 */
 	t = fr_enter();
-	stack = likely(t != NULL) ? fr_stack_get(t, s) : 0;
-	if (likely(t != NULL))
+	if (likely(t != NULL)) {
+		stack = fr_stack_get(t, s);
 		fr_leave(t);
+	}
 	rc = fr_real.pthread_mutex_lock(m);
 	if (unlikely(rc != 0)) {
 		record_free_lock(m, &h, s, rc);
@@ -234,7 +235,7 @@ static __attribute__((noinline)) int lock_full(pthread_mutex_t *m, uintptr_t pc,
 		return rc;
 	now = fr_clock_ticks();
 	fr_held_push(t, (uint64_t)m, FR_HELD_MUTEX, now, stack);
-	fr_put(t, FR_EV_MUTEX_LOCK, FR_TIER_DENSE, now, stack, true, FR_ARGS((uint64_t)m));
+	fr_put(t, FR_EV_MUTEX_LOCK, FR_TIER_DENSE, now, stack, FR_ARGS((uint64_t)m));
 	fr_leave(t);
 	return rc;
 }
@@ -313,7 +314,7 @@ static __attribute__((noinline)) void record_fast_unlock(pthread_mutex_t *m, uin
 
 	if (unlikely(!t))
 		return;
-	fr_put(t, FR_EV_MUTEX_UNLOCK, FR_TIER_DENSE, fr_clock_ticks(), fr_stack_get(t, s), true,
+	fr_put(t, FR_EV_MUTEX_UNLOCK, FR_TIER_DENSE, fr_clock_ticks(), fr_stack_get(t, s),
 	       FR_ARGS((uint64_t)m));
 	fr_leave(t);
 }

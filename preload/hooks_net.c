@@ -92,20 +92,11 @@ FR_HOOK ssize_t sendto(int fd, const void *buf, size_t n, int flags, const struc
 			fr_real.sendto(fd, buf, n, flags, addr, len));
 }
 
-static size_t iov_size(const struct iovec *iov, size_t n)
-{
-	size_t size = 0;
-
-	for (size_t i = 0; i < n && i < 1024; i++)
-		size += iov[i].iov_len;
-	return size;
-}
-
 FR_HOOK ssize_t sendmsg(int fd, const struct msghdr *msg, int flags)
 {
 	if (!watched(fd))
 		return FR_REAL(sendmsg)(fd, msg, flags);
-	return TRANSFER(FR_EV_NET_SEND, fd, iov_size(msg->msg_iov, msg->msg_iovlen),
+	return TRANSFER(FR_EV_NET_SEND, fd, fr_file_vector_size(msg->msg_iov, msg->msg_iovlen),
 			FR_HOOK_sendmsg, fr_real.sendmsg(fd, msg, flags));
 }
 
@@ -120,8 +111,8 @@ FR_HOOK ssize_t writev(int fd, const struct iovec *iov, int n)
 {
 	if (!watched(fd))
 		return FR_FILE_VECTOR(IO_WRITE, fd, iov, n, writev, FR_REAL(writev)(fd, iov, n));
-	return TRANSFER(FR_EV_NET_SEND, fd, iov_size(iov, n < 0 ? 0 : (size_t)n), FR_HOOK_writev,
-			fr_real.writev(fd, iov, n));
+	return TRANSFER(FR_EV_NET_SEND, fd, fr_file_vector_size(iov, n < 0 ? 0 : (size_t)n),
+			FR_HOOK_writev, fr_real.writev(fd, iov, n));
 }
 
 FR_HOOK ssize_t recv(int fd, void *buf, size_t n, int flags)
@@ -147,8 +138,9 @@ FR_HOOK ssize_t recvmsg(int fd, struct msghdr *msg, int flags)
 	if (!watched(fd))
 		rc = FR_REAL(recvmsg)(fd, msg, flags);
 	else
-		rc = TRANSFER(FR_EV_NET_RECV, fd, iov_size(msg->msg_iov, msg->msg_iovlen),
-			      FR_HOOK_recvmsg, fr_real.recvmsg(fd, msg, flags));
+		rc = TRANSFER(FR_EV_NET_RECV, fd,
+			      fr_file_vector_size(msg->msg_iov, msg->msg_iovlen), FR_HOOK_recvmsg,
+			      fr_real.recvmsg(fd, msg, flags));
 	if (rc >= 0 && fr_fd_kept())
 		fr_fd_received(msg, FR_SITE());
 	return rc;
@@ -165,8 +157,8 @@ FR_HOOK ssize_t readv(int fd, const struct iovec *iov, int n)
 {
 	if (!watched(fd))
 		return FR_FILE_VECTOR(IO_READ, fd, iov, n, readv, FR_REAL(readv)(fd, iov, n));
-	return TRANSFER(FR_EV_NET_RECV, fd, iov_size(iov, n < 0 ? 0 : (size_t)n), FR_HOOK_readv,
-			fr_real.readv(fd, iov, n));
+	return TRANSFER(FR_EV_NET_RECV, fd, fr_file_vector_size(iov, n < 0 ? 0 : (size_t)n),
+			FR_HOOK_readv, fr_real.readv(fd, iov, n));
 }
 
 /* ---- other names of the same ---------------------------------------------------------------- */
@@ -200,8 +192,8 @@ FR_HOOK ssize_t __read(int fd, void *buf, size_t n)
 		if (!watched(fd))                                                                  \
 			return FR_FILE_VECTOR(io_ev, fd, iov, n, fn,                               \
 					      FR_REAL(fn)(fd, iov, n, at, flags));                 \
-		return TRANSFER(net_ev, fd, rc_ < 0 ? 0 : iov_size(iov, (size_t)n), FR_HOOK_##fn,  \
-				FR_REAL(fn)(fd, iov, n, at, flags));                               \
+		return TRANSFER(net_ev, fd, rc_ < 0 ? 0 : fr_file_vector_size(iov, (size_t)n),     \
+				FR_HOOK_##fn, FR_REAL(fn)(fd, iov, n, at, flags));                 \
 	}
 
 VECTOR2(preadv2, off_t, FR_EV_NET_RECV, IO_READ)
@@ -247,7 +239,7 @@ static void record_messages(const struct fr_wait *w, enum fr_event ev, int fd,
 	size_t size = 0;
 
 	for (int i = 0; i < rc; i++) {
-		size += iov_size(v[i].msg_hdr.msg_iov, v[i].msg_hdr.msg_iovlen);
+		size += fr_file_vector_size(v[i].msg_hdr.msg_iov, v[i].msg_hdr.msg_iovlen);
 		bytes += v[i].msg_len;
 	}
 	record_transfer(w, ev, fd, size, bytes, via);

@@ -65,7 +65,7 @@ static __attribute__((noinline)) void record_taken(sem_t *s, struct fr_site site
 	if (unlikely(!t))
 		return;
 	fr_put(t, FR_EV_SEM_WAIT, FR_TIER_DENSE, fr_clock_ticks_after(), fr_stack_get(t, site),
-	       true, FR_ARGS((uint64_t)s));
+	       FR_ARGS((uint64_t)s));
 	fr_leave(t);
 }
 

@@ -50,7 +50,7 @@ static __attribute__((noinline)) void record_taken(pthread_spinlock_t *l, struct
 	now = fr_clock_ticks_after();
 	stack = fr_stack_get(t, s);
 	fr_held_push(t, (uint64_t)l, FR_HELD_SPIN, now, stack);
-	fr_put(t, FR_EV_SPIN_LOCK, FR_TIER_DENSE, now, stack, true, FR_ARGS((uint64_t)l));
+	fr_put(t, FR_EV_SPIN_LOCK, FR_TIER_DENSE, now, stack, FR_ARGS((uint64_t)l));
 	fr_leave(t);
 }
 
@@ -129,7 +129,7 @@ static __attribute__((noinline)) void record_quiet_unlock(pthread_spinlock_t *l,
 
 	if (unlikely(!t))
 		return;
-	fr_put(t, FR_EV_SPIN_UNLOCK, FR_TIER_DENSE, fr_clock_ticks(), fr_stack_get(t, s), true,
+	fr_put(t, FR_EV_SPIN_UNLOCK, FR_TIER_DENSE, fr_clock_ticks(), fr_stack_get(t, s),
 	       FR_ARGS((uint64_t)l));
 	fr_leave(t);
 }

@@ -4,9 +4,10 @@
  */
 #include "ready.h"
 
+#include "text.h"
 #include "wait.h"
 
-/* A number of 64 bits, the letters and a comma. */
+/* A number of 64 bits, the letters, a comma and the end. */
 #define ONE_MAX 26u
 
 static bool wants_more(const struct fr_ready *out)
@@ -16,21 +17,12 @@ static bool wants_more(const struct fr_ready *out)
 
 static void add(struct fr_ready *out, uint64_t number, const char *letters)
 {
-	char *p = out->text + out->blob.size;
-	char digits[20];
-	size_t n = 0;
+	struct fr_text t = {out->text, out->blob.size, sizeof(out->text)};
 
-	if (out->blob.size)
-		*p++ = ',';
-	do {
-		digits[n++] = (char)('0' + number % 10);
-		number /= 10;
-	} while (number);
-	while (n)
-		*p++ = digits[--n];
-	while (*letters)
-		*p++ = *letters++;
-	out->blob.size = (uint32_t)(p - out->text);
+	fr_text_str(&t, t.n ? "," : "");
+	fr_text_num(&t, number, 10);
+	fr_text_str(&t, letters);
+	out->blob.size = (uint32_t)t.n;
 	out->left--;
 }
 

@@ -2,7 +2,7 @@
 /*
  * ring.h - hot: one event into the calling thread's chunk. The bytes are drawn in wire.h.
  *
- *   fr_put(t, FR_EV_MUTEX_LOCK, tier, ticks, stack, short, a0, a1, ...)
+ *   fr_put(t, FR_EV_MUTEX_LOCK, tier, ticks, stack, FR_ARGS(a0, a1, ...))
  *
  * The argument types come from events.def: with a constant event the compiler unrolls the row.
  * The record is written first, then x_committed is raised with release order: a reader, or a kill
@@ -159,25 +159,19 @@ static FR_ALWAYS_INLINE uint8_t *fr_put_head(struct fr_writer *w, enum fr_event 
 	return fr_put_stack(p, w, stack);
 }
 
-/* ARGS: all of the row's, or only the first `short` ones if IS_SHORT. */
+/* In the short form: ARGS are the row's first `short` ones, all others are 0. */
 static FR_ALWAYS_INLINE void fr_put(struct fr_thread *t, enum fr_event ev, enum fr_tier tier,
-				    uint64_t ticks, uint32_t stack, bool is_short,
-				    const uint64_t *args)
+				    uint64_t ticks, uint32_t stack, const uint64_t *args)
 {
 	struct fr_writer *w = &t->w[tier];
 	uint8_t *p;
 
 	if (unlikely(w->p >= w->limit) && !fr_chunk_next(t, tier, ticks))
 		return;
-	p = fr_put_head(w, ev, ticks, stack, is_short);
+	p = fr_put_head(w, ev, ticks, stack, true);
 #pragma GCC unroll 8
-	for (unsigned int i = 0; i < FR_ARGS_MAX; i++) {
-		if (is_short && i >= fr_event_short[ev])
-			break;
-		if (!fr_event_types[ev][i])
-			break;
+	for (unsigned int i = 0; i < fr_event_short[ev]; i++)
 		p = fr_put_arg(p, w, fr_event_types[ev][i], args[i]);
-	}
 	fr_commit(w, p);
 }
 

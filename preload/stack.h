@@ -73,7 +73,7 @@ static FR_ALWAYS_INLINE bool fr_stack_replay(const struct fr_stack_rec *r, uint3
 					     struct fr_site s)
 {
 	const uint64_t *word = (const uint64_t *)s.sp;
-	const struct fr_slots *slots = (const struct fr_slots *)&r->pc[1 + n];
+	const struct fr_slots *slots = fr_depot_slots(r, n);
 	const uint64_t *pc = r->pc + 1;
 	const uint16_t *at = slots->at;
 	const uint16_t *fp = at + n;

@@ -23,6 +23,15 @@ struct synth *scene_synth(double end)
 	return s;
 }
 
+struct synth *scene_four(void)
+{
+	struct synth *s = scene_synth(10000);
+
+	for (uint32_t i = 1; i <= 4; i++)
+		synth_thread(s, 100 + i, "t");
+	return s;
+}
+
 static uint64_t ns(double a, double b)
 {
 	return MS(b) - MS(a);
@@ -42,6 +51,11 @@ void scene_release(struct synth *s, uint32_t t, double b, uint64_t lock, uint32_
 void scene_recv(struct synth *s, uint32_t t, double a, double b, uint32_t fd, uint32_t stack)
 {
 	SYNTH_SLOW(s, t, MS(b), FR_EV_NET_RECV, stack, fd, 4096, 100, ns(a, b));
+}
+
+void scene_send(struct synth *s, uint32_t t, double a, double b, uint32_t fd)
+{
+	SYNTH_SLOW(s, t, MS(b), FR_EV_NET_SEND, 0, fd, 1, 1, NS(b) - NS(a));
 }
 
 void scene_connect(struct synth *s, uint32_t t, double at, uint32_t fd, const char *peer)
@@ -136,4 +150,18 @@ uint32_t scene_lock(const struct scene *sc, uint64_t addr)
 	if (i == MODEL_NONE)
 		fail_msg("no lock at %#llx", (unsigned long long)addr);
 	return i;
+}
+
+void scene_woken(const struct scene *sc, uint32_t t, double end, uint32_t by)
+{
+	for (size_t i = 0; i < sc->m->n_spans; i++) {
+		const struct span *s = &sc->m->spans[i];
+
+		if (s->thread + 1 != t || s->end_ns != MS(end))
+			continue;
+		assert_int_equal(s->waker, by ? by - 1 : MODEL_NONE);
+		assert_int_equal(s->waker_event != 0, by != 0);
+		return;
+	}
+	fail_msg("no wait of T%u ends at %f", t, end);
 }

@@ -14,7 +14,6 @@
 
 #define L 0xa000u
 #define ACROSS "lock-held-across-blocking-call"
-#define NS(ms) ((uint64_t)((ms)*1000000.0))
 
 /* Thread 100 holds L from 10 to 110 ms while others want it; what it does meanwhile is added. */
 static struct synth *held(uint32_t *owner)

@@ -12,7 +12,6 @@
 #include "tests/lib/scene.h"
 
 #define L 0xa000u
-#define NS(ms) ((uint64_t)((ms)*1000000.0))
 
 static const struct hold *hold_at(const struct scene *sc, uint64_t lock, uint32_t i)
 {

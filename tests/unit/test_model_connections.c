@@ -12,23 +12,7 @@
 
 #include "tests/lib/scene.h"
 
-#define NS(ms) ((uint64_t)((ms)*1000000.0))
 #define LINK 0x123456u
-
-/* Threads 1 to 4. */
-static struct synth *four(void)
-{
-	struct synth *s = scene_synth(10000);
-
-	for (uint32_t i = 1; i <= 4; i++)
-		synth_thread(s, 100 + i, "t");
-	return s;
-}
-
-static void sends(struct synth *s, uint32_t t, double from, double to, uint32_t fd)
-{
-	SYNTH_SLOW(s, t, MS(to), FR_EV_NET_SEND, 0, fd, 1, 1, NS(to) - NS(from));
-}
 
 static void receives(struct synth *s, uint32_t t, double from, double to, uint32_t fd)
 {
@@ -62,21 +46,6 @@ static void listens(struct synth *s, const char *name)
 		    synth_sockaddr(bytes, name));
 }
 
-/* The wait of thread T that ended at END was ended by thread BY, 0 = nobody known. */
-static void woken(const struct scene *sc, uint32_t t, double end, uint32_t by)
-{
-	for (size_t i = 0; i < sc->m->n_spans; i++) {
-		const struct span *s = &sc->m->spans[i];
-
-		if (s->thread + 1 != t || s->end_ns != MS(end))
-			continue;
-		assert_int_equal(s->waker, by ? by - 1 : MODEL_NONE);
-		assert_int_equal(s->waker_event != 0, by != 0);
-		return;
-	}
-	fail_msg("no wait of T%u ends at %f", t, end);
-}
-
 static void other_end(const struct scene *sc, int fd, int other)
 {
 	for (size_t i = 0; i < sc->m->n_socks; i++) {
@@ -95,25 +64,25 @@ static void other_end(const struct scene *sc, int fd, int other)
 
 static void tcp(void **state)
 {
-	struct synth *s = four();
+	struct synth *s = scene_four();
 	struct scene sc;
 
 	accepts(s, 1, 10, 20, 10, "127.0.0.1:99");
 	connects(s, 2, 19, 21, 20, "127.0.0.1:80"); /* is stamped later */
 	receives(s, 1, 22, 30, 10);
-	sends(s, 2, 29, 29.1, 20);
+	scene_send(s, 2, 29, 29.1, 20);
 	receives(s, 2, 29.2, 31, 20);
-	sends(s, 1, 30.5, 30.6, 10);
+	scene_send(s, 1, 30.5, 30.6, 10);
 	SYNTH_EVENT(s, 1, MS(40), FR_EV_NET_CLOSE, 0, 10);
 	SYNTH_EVENT(s, 2, MS(40), FR_EV_NET_CLOSE, 0, 20);
 	connects(s, 2, 41, 42, 21, "127.0.0.1:80"); /* the same ports again, to somebody else */
 	SYNTH_EVENT(s, 2, MS(50), FR_EV_NET_CLOSE, 0, 21);
 	accepts(s, 1, 40.5, 60, 11, "127.0.0.1:99");
 	scene_open(&sc, s);
-	woken(&sc, 1, 20, 2);
-	woken(&sc, 1, 30, 2);
-	woken(&sc, 2, 31, 1);
-	woken(&sc, 1, 60, 0);
+	scene_woken(&sc, 1, 20, 2);
+	scene_woken(&sc, 1, 30, 2);
+	scene_woken(&sc, 2, 31, 1);
+	scene_woken(&sc, 1, 60, 0);
 	other_end(&sc, 10, 20);
 	other_end(&sc, 11, 0);
 	scene_close(&sc);
@@ -123,7 +92,7 @@ static void tcp(void **state)
 
 static void unix_order(void **state)
 {
-	struct synth *s = four();
+	struct synth *s = scene_four();
 	struct scene sc;
 
 	listens(s, NAME);
@@ -149,7 +118,7 @@ static void unix_order(void **state)
 /* Two accepts at once; that the first was given the second connect is seen at the end. */
 static void unix_late_connect(void **state)
 {
-	struct synth *s = four();
+	struct synth *s = scene_four();
 	struct scene sc;
 
 	listens(s, NAME);
@@ -161,14 +130,14 @@ static void unix_late_connect(void **state)
 	scene_open(&sc, s);
 	other_end(&sc, 10, 0);
 	other_end(&sc, 11, 0);
-	woken(&sc, 1, 5, 0);
+	scene_woken(&sc, 1, 5, 0);
 	scene_close(&sc);
 }
 
 /* The first connect of all, put aside for a hundred others, makes all of them unsure. */
 static void unix_very_late_connect(void **state)
 {
-	struct synth *s = four();
+	struct synth *s = scene_four();
 	struct scene sc;
 
 	listens(s, NAME);
@@ -191,7 +160,7 @@ static void unix_very_late_connect(void **state)
 /* Without the beginning of the queue nothing is known, until it was empty. */
 static void unix_unknown_queue(void **state)
 {
-	struct synth *s = four();
+	struct synth *s = scene_four();
 	struct scene sc;
 
 	connects(s, 2, 2, 3, 20, NAME);
@@ -208,7 +177,7 @@ static void unix_unknown_queue(void **state)
 /* A child that was forked may accept too: then only a single connect is sure. */
 static void unix_with_children(void **state)
 {
-	struct synth *s = four();
+	struct synth *s = scene_four();
 	struct scene sc;
 
 	listens(s, NAME);

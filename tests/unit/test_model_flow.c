@@ -12,17 +12,14 @@
 
 #include "tests/lib/scene.h"
 
-#define NS(ms) ((uint64_t)((ms)*1000000.0))
 #define R 3u /* a pipe: its ends */
 #define W 4u
 
 /* Threads 1 to 4 and a pipe. */
 static struct synth *four(void)
 {
-	struct synth *s = scene_synth(10000);
+	struct synth *s = scene_four();
 
-	for (uint32_t i = 1; i <= 4; i++)
-		synth_thread(s, 100 + i, "t");
 	SYNTH_EVENT(s, 1, MS(1), FR_EV_FD_PAIR, 0, R, W, FR_FD_PIPE);
 	return s;
 }
@@ -37,11 +34,6 @@ static void writes(struct synth *s, uint32_t t, double from, double to, uint32_t
 	SYNTH_SLOW(s, t, MS(to), FR_EV_IO_WRITE, 0, fd, 1, 1, NS(to) - NS(from), 0, FR_FD_PIPE);
 }
 
-static void sends(struct synth *s, uint32_t t, double from, double to, uint32_t fd)
-{
-	SYNTH_SLOW(s, t, MS(to), FR_EV_NET_SEND, 0, fd, 1, 1, NS(to) - NS(from));
-}
-
 static void waited(struct synth *s, uint32_t t, double from, double to, uint32_t fd,
 		   const char *call, const char *ready, uint32_t n)
 {
@@ -50,21 +42,6 @@ static void waited(struct synth *s, uint32_t t, double from, double to, uint32_t
 	synth_tier(s, FR_TIER_RARE);
 	synth_event(s, t, MS(to), FR_EV_NET_POLL, 0, args, 7, ready, strlen(ready));
 	synth_tier(s, -1);
-}
-
-/* The wait of thread T that ended at END was ended by thread BY, 0 = nobody known. */
-static void woken(const struct scene *sc, uint32_t t, double end, uint32_t by)
-{
-	for (size_t i = 0; i < sc->m->n_spans; i++) {
-		const struct span *s = &sc->m->spans[i];
-
-		if (s->thread + 1 != t || s->end_ns != MS(end))
-			continue;
-		assert_int_equal(s->waker, by ? by - 1 : MODEL_NONE);
-		assert_int_equal(s->waker_event != 0, by != 0);
-		return;
-	}
-	fail_msg("no wait of T%u ends at %f", t, end);
 }
 
 /* ---- one reader ------------------------------------------------------------------------------ */
@@ -88,11 +65,11 @@ static void the_first_write_wakes(void **state)
 	reads(s, 1, 81, 90, R);
 	writes(s, 3, 89.5, 89.6, W);
 	scene_open(&sc, s);
-	woken(&sc, 1, 20, 2);
-	woken(&sc, 1, 40, 0);
-	woken(&sc, 1, 60, 0);
-	woken(&sc, 1, 80, 2);
-	woken(&sc, 1, 90, 3);
+	scene_woken(&sc, 1, 20, 2);
+	scene_woken(&sc, 1, 40, 0);
+	scene_woken(&sc, 1, 60, 0);
+	scene_woken(&sc, 1, 80, 2);
+	scene_woken(&sc, 1, 90, 3);
 	scene_close(&sc);
 }
 
@@ -107,7 +84,7 @@ static void a_storm_of_writes(void **state)
 		writes(s, 2, 12 + i * .1, 12.05 + i * .1, W);
 	reads(s, 1, 10, 20, R);
 	scene_open(&sc, s);
-	woken(&sc, 1, 20, 0);
+	scene_woken(&sc, 1, 20, 0);
 	scene_close(&sc);
 }
 
@@ -122,8 +99,8 @@ static void no_data(void **state)
 	writes(s, 2, 19, 19.1, W);
 	writes(s, 2, 39, 39.1, W);
 	scene_open(&sc, s);
-	woken(&sc, 1, 20, 0);
-	woken(&sc, 1, 40, 0);
+	scene_woken(&sc, 1, 20, 0);
+	scene_woken(&sc, 1, 40, 0);
 	scene_close(&sc);
 }
 
@@ -141,9 +118,9 @@ static void two_readers(void **state)
 	reads(s, 1, 30, 40, R); /* one write: it can be no other */
 	writes(s, 3, 39, 39.1, W);
 	scene_open(&sc, s);
-	woken(&sc, 1, 20, 0);
-	woken(&sc, 2, 21, 0);
-	woken(&sc, 1, 40, 3);
+	scene_woken(&sc, 1, 20, 0);
+	scene_woken(&sc, 2, 21, 0);
+	scene_woken(&sc, 1, 40, 3);
 	scene_close(&sc);
 }
 
@@ -165,8 +142,8 @@ static void off_for_a_while(void **state)
 	reads(s, 1, 30, 40, R);
 	writes(s, 2, 39, 39.1, W);
 	scene_open(&sc, s);
-	woken(&sc, 1, 20, 2);
-	woken(&sc, 1, 40, 0);
+	scene_woken(&sc, 1, 20, 2);
+	scene_woken(&sc, 1, 40, 0);
 	scene_close(&sc);
 }
 
@@ -179,14 +156,14 @@ static void not_every_send(void **state)
 	SYNTH_EVENT(s, 1, MS(2), FR_EV_FD_PAIR, 0, 5, 6, FR_FD_SOCKET);
 	for (int i = 0; i < 3; i++) {
 		SYNTH_SLOW(s, 1, MS(20 + 20 * i), FR_EV_NET_RECV, 0, 5, 9, 2, NS(10));
-		sends(s, 2, 19 + 20 * i, 19.1 + 20 * i, 6);
+		scene_send(s, 2, 19 + 20 * i, 19.1 + 20 * i, 6);
 	}
 	level(s, 30, FR_CLASS_NET, FR_LEVEL_FULL, FR_LEVEL_SLOW);
 	level(s, 50, FR_CLASS_NET, FR_LEVEL_SLOW, FR_LEVEL_FULL);
 	scene_open(&sc, s);
-	woken(&sc, 1, 20, 0);
-	woken(&sc, 1, 40, 2);
-	woken(&sc, 1, 60, 0);
+	scene_woken(&sc, 1, 20, 0);
+	scene_woken(&sc, 1, 40, 2);
+	scene_woken(&sc, 1, 60, 0);
 	scene_close(&sc);
 }
 
@@ -199,13 +176,13 @@ static void whole_messages(void **state)
 	SYNTH_EVENT(s, 1, MS(2), FR_EV_FD_PAIR, 0, 5, 6, FR_FD_SOCKET);
 	SYNTH_SLOW(s, 1, MS(20), FR_EV_NET_RECV, 0, 5, 2, 2, NS(10));
 	SYNTH_SLOW(s, 1, MS(40), FR_EV_NET_RECV, 0, 5, 9, 2, NS(10));
-	sends(s, 2, 18, 18.1, 6);
-	sends(s, 3, 19, 19.1, 6);
-	sends(s, 2, 38, 38.1, 6);
-	sends(s, 3, 39, 39.1, 6);
+	scene_send(s, 2, 18, 18.1, 6);
+	scene_send(s, 3, 19, 19.1, 6);
+	scene_send(s, 2, 38, 38.1, 6);
+	scene_send(s, 3, 39, 39.1, 6);
 	scene_open(&sc, s);
-	woken(&sc, 1, 20, 0);
-	woken(&sc, 1, 40, 2);
+	scene_woken(&sc, 1, 20, 0);
+	scene_woken(&sc, 1, 40, 2);
 	scene_close(&sc);
 }
 
@@ -228,11 +205,11 @@ static void polls(void **state)
 	writes(s, 3, 38, 38.1, 6);
 	writes(s, 3, 158, 158.1, 6);
 	scene_open(&sc, s);
-	woken(&sc, 1, 20, 2);
-	woken(&sc, 1, 40, 3);
+	scene_woken(&sc, 1, 20, 2);
+	scene_woken(&sc, 1, 40, 3);
 	for (int i = 0; i < 5; i++)
-		woken(&sc, 1, 60 + 20 * i, 0);
-	woken(&sc, 1, 160, 3);
+		scene_woken(&sc, 1, 60 + 20 * i, 0);
+	scene_woken(&sc, 1, 160, 3);
 	scene_close(&sc);
 }
 
@@ -265,7 +242,7 @@ static void epolls(void **state)
 	writes(s, 3, 118, 118.1, 6);
 	scene_open(&sc, s);
 	for (int i = 0; i < 7; i++)
-		woken(&sc, 1, 20 + 20 * i, i == 0 || i == 3 || i == 6 ? 2 : 0);
+		scene_woken(&sc, 1, 20 + 20 * i, i == 0 || i == 3 || i == 6 ? 2 : 0);
 	scene_close(&sc);
 }
 

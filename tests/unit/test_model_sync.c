@@ -13,7 +13,6 @@
 
 #define S 0xb000u
 #define T 0xb100u
-#define NS(ms) ((uint64_t)((ms)*1000000.0))
 
 /* The wait of THREAD (serial) that ended, or is cut, at END. */
 static const struct span *span_of(const struct scene *sc, uint32_t thread, double end)
