@@ -52,7 +52,8 @@ struct queue {
 	size_t n_joined;
 	size_t cap_joined;
 	uint32_t listener;
-	bool several; /* of that name */
+	uint64_t looks; /* at those that are joined */
+	bool hopeless; /* several listeners of that name, or a crowd: nothing is joined any more */
 };
 
 /* Can nobody else accept there? It began to listen here, and no child has been forked since. */
@@ -183,9 +184,30 @@ static void doubt(struct build *b, struct joined *j)
 	j->said = false;
 }
 
+/*
+ * An event looks at the few that happened at the same time. Where it is hundreds each time nobody
+ * can tell, and a file that only says so shall not keep us for ever.
+ */
+static bool is_crowd(const struct queue *q)
+{
+	return q->looks > 100000 + 256 * (uint64_t)q->n_joined;
+}
+
+static void give_up(struct build *b, struct queue *q)
+{
+	for (size_t i = 0; i < q->n_joined; i++)
+		doubt(b, &q->joined[i]);
+	q->n_joined = 0;
+	q->n_a = q->n_c = 0;
+	q->hopeless = true;
+}
+
 /* The one joined before J, or the last one if J is NULL, as long as accepts end after NS. */
 static struct joined *before(struct queue *q, struct joined *j, uint64_t ns)
 {
+	q->looks++;
+	if (is_crowd(q))
+		return NULL;
 	if (!j)
 		j = q->joined + q->n_joined;
 	return j > q->joined && j[-1].until + CLOCK_SLACK_NS >= ns ? j - 1 : NULL;
@@ -318,13 +340,15 @@ static void unix_connect(struct build *b, struct queue *q, struct half *c)
 		seen_late(b, q, c);
 	q->c[q->n_c++] = *c;
 	settle(b, q);
+	if (is_crowd(q))
+		give_up(b, q);
 }
 
 static void listener_is(struct build *b, struct queue *q, uint32_t listener)
 {
 	if (q->listener == listener)
 		return;
-	q->several |= fr_sock_alive(b, q->listener);
+	q->hopeless |= fr_sock_alive(b, q->listener);
 	q->listener = listener;
 	q->n_a = 0;
 	q->n_joined = 0;
@@ -335,7 +359,7 @@ static void unix_accept(struct build *b, struct queue *q, uint32_t listener, con
 	uint32_t gone = 0;
 
 	listener_is(b, q, listener);
-	if (q->several || !b->m->socks[listener].empty_ns)
+	if (q->hopeless || !b->m->socks[listener].empty_ns)
 		return;
 	while (gone < q->n_c && q->c[gone].ended < b->m->socks[listener].empty_ns)
 		gone++;
@@ -344,6 +368,8 @@ static void unix_accept(struct build *b, struct queue *q, uint32_t listener, con
 		forget(q->a, &q->n_a, q->a, 1);
 	q->a[q->n_a++] = *a;
 	settle(b, q);
+	if (is_crowd(q))
+		give_up(b, q);
 }
 
 void fr_connections_free(struct build *b)

@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -192,6 +193,30 @@ static void unix_with_children(void **state)
 	scene_close(&sc);
 }
 
+#define CROWD 200000
+
+/*
+ * A file says of all its connects and accepts that they took for ever. Compared each with each that
+ * would be minutes; it is a second.
+ */
+static void unix_all_at_once(void **state)
+{
+	struct synth *s = scene_four();
+	struct scene sc;
+
+	alarm(60);
+	listens(s, NAME);
+	for (uint32_t i = 0; i < CROWD; i++) {
+		connects(s, 2, 2, 3 + i * .01, 1000 + i, NAME);
+		accepts(s, 1, 2, 3.005 + i * .01, 500000 + i, NAME);
+	}
+	scene_open(&sc, s);
+	for (int i = 0; i < CROWD; i += 100)
+		other_end(&sc, 500000 + i, 0);
+	scene_close(&sc);
+	alarm(0);
+}
+
 /* ---- chance ---------------------------------------------------------------------------------- */
 
 static uint32_t dice(uint32_t n)
@@ -327,6 +352,7 @@ int main(void)
 		cmocka_unit_test(unix_very_late_connect),
 		cmocka_unit_test(unix_unknown_queue),
 		cmocka_unit_test(unix_with_children),
+		cmocka_unit_test(unix_all_at_once),
 		cmocka_unit_test(unix_by_chance),
 	};
 
