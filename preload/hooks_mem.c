@@ -121,7 +121,7 @@ static FR_ALWAYS_INLINE void after_alloc(struct fr_site s, void *p, size_t n, en
 		t->rec->allocs++;
 		t->rec->alloc_bytes += n;
 		t->sample_left -= (int64_t)n;
-		if (likely(t->sample_left >= 0))
+		if (likely(t->sample_left >= 0 && n < FR_SAMPLE_MEAN))
 			return;
 	} else if (level == FR_LEVEL_FULL) {
 		record_alloc_full(s.pc, s.sp, s.fp, p, n, via);

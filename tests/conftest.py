@@ -4,6 +4,7 @@
 import os
 import pathlib
 import shutil
+import signal
 import subprocess
 import sys
 
@@ -13,6 +14,11 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent / "lib"))
 
 import fr  # noqa: E402  (found through the path above)
 
+
+# A shell's background job ignores these, and so would what it starts.
+for number in (signal.SIGINT, signal.SIGQUIT):
+    if signal.getsignal(number) == signal.SIG_IGN:
+        signal.signal(number, signal.SIG_DFL)
 
 # Taken out of the environment: programs under test see no FR_ variables but their own.
 RESULTS = os.environ.pop("FR_TEST_RESULTS", None)

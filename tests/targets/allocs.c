@@ -67,6 +67,14 @@ NOINLINE static void big_ones(void)
 	say_site(__func__, 30000000, 18000000);
 }
 
+/* The smallest that are taken for certain, and by their own size. */
+NOINLINE static void at_the_mean(void)
+{
+	for (int i = 0; i < 100; i++)
+		counted(malloc(512 << 10), 512 << 10);
+	say_site(__func__, 100l << 19, 100l << 19);
+}
+
 /* A block that grows: each step is an allocation and, but for the first, a free. */
 NOINLINE static void growing(void)
 {
@@ -96,6 +104,7 @@ static void *work(void *arg)
 	small_ones();
 	half_kept();
 	big_ones();
+	at_the_mean();
 	growing();
 	failing();
 	say("{\"tid\":%d,\"allocs\":%ld,\"bytes\":%ld,\"frees\":%ld}", tid(), allocs, bytes, frees);
