@@ -85,6 +85,11 @@ struct build {
 	struct polled *polled; /* by span */
 	size_t n_polled;
 	size_t cap_polled;
+	struct wait_at *waits; /* for data, by descriptor */
+	size_t n_waits;
+	size_t cap_waits;
+	size_t n_doubted; /* spans that a level was too low for */
+	size_t n_left; /* lives of descriptors that were ended because nothing was recorded */
 	struct map watch_by_key;
 	struct watch *watches;
 	size_t n_watches;

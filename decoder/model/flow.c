@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * flow.c - see flow.h: the writes, and which of them ended a wait.
+ *
+ * Each descriptor has the list of its waits, the latest first: a write is stamped at its end and
+ * goes back over those that were there when it began. A file may say that all its writes took for
+ * ever, so a wait is looked at again only so often: then it leaves the lists, and nothing is said
+ * of it.
  */
 #include "model/flow.h"
 
@@ -12,6 +17,12 @@ struct found {
 	uint32_t n;
 	bool sure;
 };
+
+/*
+ * More than the recorder lists in one net.poll. Where so many writes began before the end of a wait
+ * and came back after it, those that are remembered do not tell which of them was first.
+ */
+#define ASKED_MOST 64u
 
 static bool is_in(const struct write *w, const struct span *s)
 {
@@ -91,7 +102,7 @@ static void resolve(struct build *b, struct span *s)
 
 	s->waker = MODEL_NONE;
 	s->waker_event = 0;
-	if (s->flags & SPAN_FAILED || s->start_ns < b->m->sure_ns)
+	if (s->flags & SPAN_FAILED || s->start_ns < b->m->sure_ns || s->asked > ASKED_MOST)
 		return;
 	p = s->kind == SPAN_POLL ? fr_ready_of(b, s) : NULL;
 	if (!p && !(s->flags & SPAN_DATA))
@@ -104,40 +115,44 @@ static void resolve(struct build *b, struct span *s)
 	s->waker_event = f.first->event;
 }
 
-/* Does S wait for data at SOCK? */
-static bool concerns(const struct build *b, const struct span *s, uint32_t sock)
-{
-	const struct polled *p;
-	uint32_t i;
-
-	if (s->flags & SPAN_DATA)
-		return s->object != MODEL_NONE && fr_sock_first(b, s->object) == sock;
-	p = s->kind == SPAN_POLL ? fr_ready_of(b, s) : NULL;
-	for (i = 0; p && i < p->n; i++) {
-		if (b->ready[p->first + i] == sock)
-			return true;
-	}
-	return false;
-}
-
+/* What came to SOCK at FROM_NS or later may have been otherwise than it seemed. */
 static void again(struct build *b, uint32_t sock, uint64_t from_ns)
 {
-	size_t i;
+	uint32_t *at = &b->m->socks[sock].waits;
 
-	for (i = b->m->n_spans; i-- > 0;) {
-		struct span *s = &b->m->spans[i];
+	while (*at) {
+		struct wait_at *w = &b->waits[*at - 1];
+		struct span *s = &b->m->spans[w->span];
 
 		if (s->end_ns + CLOCK_SLACK_NS < from_ns)
 			break;
-		if (concerns(b, s, sock))
-			resolve(b, s);
+		s->asked += s->asked <= ASKED_MOST;
+		resolve(b, s);
+		if (s->asked > ASKED_MOST)
+			*at = w->before;
+		else
+			at = &w->before;
 	}
+}
+
+/* S is one of the waits for data at SOCK, and the latest. */
+static void list(struct build *b, uint32_t sock, const struct span *s)
+{
+	uint32_t *last = &b->m->socks[fr_sock_first(b, sock)].waits;
+	uint32_t span = (uint32_t)(s - b->m->spans);
+
+	if (*last && b->waits[*last - 1].span == span)
+		return;
+	b->waits = fr_mem_grow(b->waits, &b->cap_waits, b->n_waits + 1, sizeof(*b->waits));
+	b->waits[b->n_waits++] = (struct wait_at){span, *last};
+	*last = (uint32_t)b->n_waits;
 }
 
 static void waits_here(struct build *b, uint32_t sock, const struct span *s)
 {
 	struct flow *f = flow_of(b, sock);
 
+	list(b, sock, s);
 	if (!f || f->shared || f->reader == s->thread)
 		return;
 	f->shared = f->reader != MODEL_NONE;
@@ -228,30 +243,39 @@ void fr_flow_unwake(struct build *b, uint32_t sock, uint64_t from_ns)
 }
 
 /* At a lower level not every send was there to be seen. */
-static void nobody_yet(struct model *m)
+static void nobody_yet(struct build *b)
 {
-	size_t i;
+	for (; b->n_doubted < b->m->n_spans; b->n_doubted++) {
+		struct span *s = &b->m->spans[b->n_doubted];
 
-	for (i = 0; i < m->n_spans; i++) {
-		if (m->spans[i].kind != SPAN_RECV && m->spans[i].kind != SPAN_POLL)
+		if (s->kind != SPAN_RECV && s->kind != SPAN_POLL)
 			continue;
-		m->spans[i].waker = MODEL_NONE;
-		m->spans[i].waker_event = 0;
+		s->asked = ASKED_MOST + 1;
+		resolve(b, s);
 	}
 }
 
 /* What was opened and closed while nothing was recorded is not known: nor who has the numbers. */
+static void nobody_has(struct build *b, uint64_t ns)
+{
+	for (; b->n_left < b->m->n_socks; b->n_left++) {
+		int32_t fd = b->m->socks[b->n_left].fd;
+
+		if (b->fd_now[fd] == b->n_left)
+			fr_build_sock_over(b, fd, ns);
+	}
+}
+
 void fr_flow_level(struct build *b, const struct event *e)
 {
 	bool is_net = e->arg[0] == FR_CLASS_NET;
-	size_t fd;
 
 	if (!is_net && e->arg[0] != FR_CLASS_IO)
 		return;
 	if (is_net)
 		b->net_full = e->arg[1] == FR_LEVEL_FULL;
 	if (is_net && e->arg[2] != FR_LEVEL_FULL)
-		nobody_yet(b->m);
-	for (fd = 0; e->arg[2] == FR_LEVEL_OFF && fd < b->n_fds; fd++)
-		fr_build_sock_over(b, (int64_t)fd, e->t_ns);
+		nobody_yet(b);
+	if (e->arg[2] == FR_LEVEL_OFF)
+		nobody_has(b, e->t_ns);
 }

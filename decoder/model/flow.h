@@ -40,6 +40,12 @@ struct polled {
 	uint32_t n;
 };
 
+/* A wait in the list of those at one descriptor. */
+struct wait_at {
+	uint32_t span;
+	uint32_t before; /* index + 1 of the one before it, 0 = none */
+};
+
 /* What an epoll says when a descriptor is ready. */
 struct watch {
 	uint64_t data;

@@ -84,6 +84,7 @@ static void free_build(struct build *b)
 	free(b->flows);
 	free(b->ready);
 	free(b->polled);
+	free(b->waits);
 	free(b->watches);
 }
 

@@ -62,6 +62,7 @@ struct span {
 	uint16_t via; /* hook id of the call, 0 = the plain one */
 	uint8_t kind; /* enum span_kind */
 	uint8_t flags;
+	uint8_t asked; /* while the model is built: how often who woke it was asked again */
 };
 
 enum hold_start {
@@ -146,6 +147,7 @@ struct sock {
 	uint32_t other_end; /* where this process has both, else MODEL_NONE */
 	uint32_t copies; /* of it that are open, itself included */
 	uint32_t flow; /* while the model is built: index + 1 of what was written to its readers */
+	uint32_t waits; /* the same: the latest that waited here for data */
 	uint32_t watch; /* the same: what an epoll calls it */
 	uint32_t polled; /* a listener, the same: the last wait that ended because of it */
 	uint64_t empty_ns; /* a listener: that its queue was empty then is known; 0 = not at all */

@@ -5,8 +5,10 @@
  */
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -246,6 +248,109 @@ static void epolls(void **state)
 	scene_close(&sc);
 }
 
+/* ---- too much at once ------------------------------------------------------------------------ */
+
+#define CROWD 200000
+
+/*
+ * A file says of each of its writes that it began at the beginning of all. Each compared with every
+ * wait would be minutes; it is a second.
+ */
+static void writes_for_ever(void **state)
+{
+	struct synth *s = four();
+	struct scene sc;
+
+	alarm(60);
+	reads(s, 1, 2, 2.5, R);
+	writes(s, 2, 2.4, 2.45, W);
+	for (int i = 0; i < CROWD; i++) {
+		reads(s, 1, 3 + i * .02, 3.015 + i * .02, R);
+		writes(s, 2 + (uint32_t)i % 2, 2.1, 3.02 + i * .02, W);
+	}
+	reads(s, 1, 9000, 9010, R);
+	writes(s, 3, 9005, 9006, W);
+	scene_open(&sc, s);
+	scene_woken(&sc, 1, 2.5, 0);
+	for (int i = 0; i < CROWD; i += 1000)
+		scene_woken(&sc, 1, 3.015 + i * .02, 0);
+	scene_woken(&sc, 1, 9010, 3);
+	scene_close(&sc);
+	alarm(0);
+}
+
+/* The same, and the waits are for thirty descriptors each. */
+static void polls_for_ever(void **state)
+{
+	char ready[128] = "";
+	struct synth *s = four();
+	struct scene sc;
+
+	alarm(60);
+	for (int i = 10; i < 40; i++)
+		sprintf(ready + strlen(ready), "%s%dr", i > 10 ? "," : "", i);
+	for (int i = 0; i < CROWD / 10; i++) {
+		waited(s, 1, 3 + i * .02, 3.015 + i * .02, 10, "poll", ready, 30);
+		for (uint32_t k = 0; k < 10; k++)
+			writes(s, 2, 3, 3.016 + i * .02 + k * .0001,
+			       10 + (10 * (uint32_t)i + k) % 30);
+	}
+	scene_open(&sc, s);
+	for (int i = 1; i < CROWD / 10; i += 1000)
+		scene_woken(&sc, 1, 3.015 + i * .02, 0);
+	scene_close(&sc);
+	alarm(0);
+}
+
+#define TEN "10r,11r,12r,13r,14r,15r,16r,17r,18r,19r"
+
+/*
+ * A wait that ever more writes may have ended is looked at no more, and then nothing is said of it:
+ * the next one may be of another thread.
+ */
+static void asked_too_often(void **state)
+{
+	struct synth *s = four();
+	struct scene sc;
+
+	waited(s, 1, 10, 20, 10, "poll", TEN, 10);
+	for (uint32_t i = 0; i < 70; i++)
+		writes(s, 2, 15, 21 + i * .001, 10 + i % 10);
+	writes(s, 3, 12, 22, 10);
+	waited(s, 1, 30, 40, 10, "poll", TEN, 10);
+	for (uint32_t i = 0; i < 30; i++)
+		writes(s, 2, 35, 41 + i * .001, 10 + i % 10);
+	scene_open(&sc, s);
+	scene_woken(&sc, 1, 20, 0);
+	scene_woken(&sc, 1, 40, 2);
+	scene_close(&sc);
+}
+
+/* Levels that are changed all the time, with a million descriptors. */
+static void levels_for_ever(void **state)
+{
+	struct synth *s = four();
+	struct scene sc;
+
+	alarm(60);
+	reads(s, 1, 2, 2.5, 1 << 20);
+	for (int i = 0; i <= CROWD; i++) {
+		double at = 3 + i * .02;
+
+		SYNTH_EVENT(s, 4, MS(at), FR_EV_LEVEL, 0, FR_CLASS_NET, FR_LEVEL_FULL,
+			    FR_LEVEL_OFF);
+		SYNTH_EVENT(s, 1, MS(at + .001), FR_EV_FD_PAIR, 0, 5, 6, FR_FD_SOCKET);
+		SYNTH_SLOW(s, 1, MS(at + .015), FR_EV_NET_RECV, 0, 5, 9, 2, NS(.013));
+		scene_send(s, 2, at + .01, at + .011, 6);
+	}
+	scene_open(&sc, s);
+	for (int i = 0; i < CROWD; i += 1000)
+		scene_woken(&sc, 1, 3.015 + i * .02, 0);
+	scene_woken(&sc, 1, 3.015 + CROWD * .02, 2);
+	scene_close(&sc);
+	alarm(0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -258,6 +363,10 @@ int main(void)
 		cmocka_unit_test(whole_messages),
 		cmocka_unit_test(polls),
 		cmocka_unit_test(epolls),
+		cmocka_unit_test(writes_for_ever),
+		cmocka_unit_test(polls_for_ever),
+		cmocka_unit_test(asked_too_often),
+		cmocka_unit_test(levels_for_ever),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
