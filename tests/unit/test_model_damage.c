@@ -105,9 +105,29 @@ static void flipped_bytes(void **state)
 	free(bad);
 }
 
+#define LOCKS 400000
+
+/* Chosen so that their multiples by whatever number end in zeros: a hash must not go by those. */
+static void locks_in_one_place(void **state)
+{
+	struct synth *s = scene_four();
+	struct scene sc;
+
+	alarm(60);
+	for (uint64_t i = 1; i <= LOCKS; i++)
+		scene_wait(s, 1, (double)i * .02, (double)i * .02 + .01, i << 37, 0, 0);
+	scene_open(&sc, s);
+	assert_int_equal(sc.m->n_locks, LOCKS);
+	scene_close(&sc);
+	alarm(0);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(flipped_bytes)};
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(flipped_bytes),
+		cmocka_unit_test(locks_in_one_place),
+	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
