@@ -53,6 +53,7 @@ struct queue {
 	size_t cap_joined;
 	uint32_t listener;
 	uint64_t looks; /* at those that are joined */
+	uint64_t joins; /* of all its listeners */
 	bool hopeless; /* several listeners of that name, or a crowd: nothing is joined any more */
 };
 
@@ -190,7 +191,7 @@ static void doubt(struct build *b, struct joined *j)
  */
 static bool is_crowd(const struct queue *q)
 {
-	return q->looks > 100000 + 256 * (uint64_t)q->n_joined;
+	return q->looks > 100000 + 256 * q->joins;
 }
 
 static void give_up(struct build *b, struct queue *q)
@@ -309,6 +310,7 @@ static void match(struct build *b, struct queue *q, uint32_t a, uint32_t c)
 		new.until = q->joined[q->n_joined - 1].until;
 	q->joined = fr_mem_grow(q->joined, &q->cap_joined, q->n_joined + 1, sizeof(new));
 	q->joined[q->n_joined++] = new;
+	q->joins++;
 	if (new.said)
 		join(b, &new.c, &new.a);
 }

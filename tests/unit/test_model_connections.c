@@ -217,6 +217,27 @@ static void unix_all_at_once(void **state)
 	alarm(0);
 }
 
+/* Many connections one after the other are no crowd, and neither is what a new listener gets. */
+static void unix_listener_again(void **state)
+{
+	struct synth *s = scene_four();
+	struct scene sc;
+
+	listens(s, NAME);
+	for (uint32_t i = 0; i < CROWD; i++) {
+		connects(s, 2, 2 + i * .02, 2.001 + i * .02, 1000 + i, NAME);
+		accepts(s, 1, 2.002 + i * .02, 2.003 + i * .02, 500000 + i, NAME);
+	}
+	SYNTH_EVENT(s, 1, MS(9000), FR_EV_NET_CLOSE, 0, 9);
+	SYNTH_EVENT(s, 1, MS(9001), FR_EV_NET_LISTEN, 0, 9, 0, 5);
+	connects(s, 2, 9002, 9003, 20, NAME);
+	accepts(s, 1, 9004, 9005, 10, NAME);
+	scene_open(&sc, s);
+	other_end(&sc, 500000 + CROWD - 1, (int)(1000 + CROWD - 1));
+	other_end(&sc, 10, 20);
+	scene_close(&sc);
+}
+
 /* ---- chance ---------------------------------------------------------------------------------- */
 
 static uint32_t dice(uint32_t n)
@@ -353,6 +374,7 @@ int main(void)
 		cmocka_unit_test(unix_unknown_queue),
 		cmocka_unit_test(unix_with_children),
 		cmocka_unit_test(unix_all_at_once),
+		cmocka_unit_test(unix_listener_again),
 		cmocka_unit_test(unix_by_chance),
 	};
 
