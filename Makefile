@@ -23,7 +23,7 @@ PRELOAD_SRC := $(wildcard preload/*.c)
 PRELOAD_OBJ := $(PRELOAD_SRC:%.c=$O/%.o)
 PRELOAD_CFLAGS := $(BASE) -fPIC -fvisibility=hidden -ftls-model=initial-exec -fno-builtin-malloc \
 	-fno-builtin-calloc -fno-builtin-realloc -fno-builtin-free -fno-omit-frame-pointer \
-	-fno-stack-protector -fno-align-loops -fno-align-jumps -fno-align-labels -U_FORTIFY_SOURCE \
+	-fno-stack-protector -fno-tree-slp-vectorize -fno-align-loops -fno-align-jumps -fno-align-labels -U_FORTIFY_SOURCE \
 	-D_GNU_SOURCE -I.
 PRELOAD_LDFLAGS := -shared -Wl,-z,initfirst -Wl,-z,nodelete -Wl,-z,defs -Wl,-z,now -Wl,-z,relro \
 	-Wl,-Bsymbolic-functions -Wl,--version-script=preload/exports.map

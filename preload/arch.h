@@ -15,6 +15,8 @@
 #define FR_ALWAYS_INLINE inline __attribute__((always_inline))
 /* What every event reads stands together: after a system call each line of it is a miss. */
 #define FR_HOT __attribute__((section("fr_hot")))
+/* Apart: between the small ones it would tear their line in two. */
+#define FR_HOT_BIG __attribute__((section("fr_hot_big"), aligned(64)))
 #define FR_COLD __attribute__((noinline, cold))
 
 /* The point in the host from which a hook was called: what unwinding starts from. */

@@ -15,6 +15,8 @@
 
 FR_HOT struct fr_clock fr_clock __attribute__((aligned(64)));
 static struct fr_clock_pair first;
+static uint64_t pairs_written;
+static uint64_t pair_step; /* ticks to the pair after the next */
 
 /* The kernel drops "tsc" as its source when the counters of the processors disagree. */
 static bool kernel_trusts_tsc(void)
@@ -94,16 +96,16 @@ void fr_clock_pairs_begin(struct fr_clock_pair *pairs)
 {
 	pairs[0] = first;
 	pairs[0].x_seq = 1;
-	fr_clock.pairs = 1;
+	pairs_written = 1;
 	fr_clock_pair_write(pairs);
 }
 
 void fr_clock_pair_write(struct fr_clock_pair *pairs)
 {
-	uint64_t n = __atomic_add_fetch(&fr_clock.pairs, 1, __ATOMIC_RELAXED);
+	uint64_t n = __atomic_add_fetch(&pairs_written, 1, __ATOMIC_RELAXED);
 	struct fr_clock_pair *slot = &pairs[(n - 1) % FR_CLOCK_PAIRS];
 	struct fr_clock_pair now = pair_read();
-	uint64_t step = fr_clock.pair_step;
+	uint64_t step = pair_step;
 
 	__atomic_store_n(&slot->x_seq, 0, __ATOMIC_RELEASE);
 	slot->raw = now.raw;
@@ -112,8 +114,7 @@ void fr_clock_pair_write(struct fr_clock_pair *pairs)
 	__atomic_store_n(&slot->x_seq, n, __ATOMIC_RELEASE);
 	/* The first second needs close pairs: a young process has no other rate to go by. */
 	if (step < fr_clock.per_second)
-		fr_clock.pair_step =
-			step * 4 < fr_clock.per_second ? step * 4 : fr_clock.per_second;
+		pair_step = step * 4 < fr_clock.per_second ? step * 4 : fr_clock.per_second;
 	fr_clock.next_pair = (now.raw >> fr_clock.shift) + step;
 }
 
@@ -135,7 +136,7 @@ void fr_clock_measure(void)
 		tick_ns = ((uint64_t)1000000000u << fr_clock.shift) / per_second;
 	} while (tick_ns < 4 && fr_clock.shift < 6);
 	fr_clock.per_second = per_second >> fr_clock.shift;
-	fr_clock.pair_step = fr_clock.per_second / 2048; /* 0.5 ms, then four times longer each */
+	pair_step = fr_clock.per_second / 2048; /* 0.5 ms, then four times longer each */
 }
 
 uint64_t fr_clock_from_ns(uint64_t ns)

@@ -19,8 +19,6 @@ struct fr_clock {
 	uint32_t kind; /* enum fr_clock_kind */
 	uint32_t shift;
 	uint64_t next_pair; /* ticks when the next pair is due; races are harmless */
-	uint64_t pair_step; /* ticks to the pair after that */
-	uint64_t pairs; /* pairs written */
 	uint64_t per_second; /* ticks per second, measured at birth, for thresholds only */
 };
 extern struct fr_clock fr_clock;
@@ -37,10 +35,16 @@ static inline uint64_t fr_clock_ns(clockid_t id)
 	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
 }
 
+/* Where fr_clock.kind is FR_CLOCK_TSC. */
+static FR_ALWAYS_INLINE uint64_t fr_clock_tsc(void)
+{
+	return fr_arch_tsc() >> fr_clock.shift;
+}
+
 static FR_ALWAYS_INLINE uint64_t fr_clock_ticks(void)
 {
 	if (likely(fr_clock.kind == FR_CLOCK_TSC))
-		return fr_arch_tsc() >> fr_clock.shift;
+		return fr_clock_tsc();
 	return fr_clock_ns(CLOCK_MONOTONIC) >> fr_clock.shift;
 }
 

@@ -21,10 +21,9 @@ void fr_connecting_begin(int fd, uint64_t t0);
 /* Is a connect on FD under way? One look, for every transfer. */
 static inline bool fr_connecting(int fd)
 {
-	size_t end = ((size_t)(unsigned int)fd + 1) * sizeof(struct fr_fd_rec);
+	const struct fr_fd_rec *r = fr_fd_known(fd);
 
-	return end <= atomic_load_explicit(&fr_region.fds.ready, memory_order_acquire) &&
-	       ((struct fr_fd_rec *)fr_region.fds.base)[fd].x_connecting;
+	return r && r->x_connecting;
 }
 
 /*

@@ -11,7 +11,7 @@
 #include "host.h"
 #include "sys.h"
 
-struct fr_fd_rec *fr_fd_rec(int fd)
+struct fr_fd_rec *fr_fd_make(int fd)
 {
 	size_t end = ((size_t)(unsigned int)fd + 1) * sizeof(struct fr_fd_rec);
 
@@ -40,12 +40,10 @@ static enum fr_fd_kind kind_of(mode_t mode)
 	}
 }
 
-bool fr_fd_is_foreign(void)
+bool fr_fd_may_be_foreign(void)
 {
 	struct fr_thread *t = fr_self;
 
-	if (likely(!t->vforked))
-		return false;
 	if (fr_host_is_other_process())
 		return true;
 	t->vforked = false; /* the child has gone its way, and the thread goes on */

@@ -13,30 +13,47 @@
 
 #include "arch.h"
 #include "gate.h"
-#include "region.h"
-#include "wire.h"
+#include "thread.h"
 
 struct fr_blob;
 
 /* Is this a vfork child? Then the table is its parent's: nothing here changes it. */
-bool fr_fd_is_foreign(void);
+bool fr_fd_may_be_foreign(void); /* after a vfork */
+
+static FR_ALWAYS_INLINE bool fr_fd_is_foreign(void)
+{
+	return unlikely(fr_self->vforked) && fr_fd_may_be_foreign();
+}
+
+/* The record if the table has come that far: one look. */
+static FR_ALWAYS_INLINE struct fr_fd_rec *fr_fd_known(int fd)
+{
+	size_t at = (size_t)(unsigned int)fd * sizeof(struct fr_fd_rec);
+
+	if (unlikely(at >= atomic_load_explicit(&fr_region.fds.used, memory_order_acquire)))
+		return NULL;
+	return (struct fr_fd_rec *)(fr_region.fds.base + at);
+}
 
 /* The record, or NULL: out of range (counted) or no memory. Does not classify. */
-struct fr_fd_rec *fr_fd_rec(int fd);
+struct fr_fd_rec *fr_fd_make(int fd); /* of a number not seen before */
+
+static FR_ALWAYS_INLINE struct fr_fd_rec *fr_fd_rec(int fd)
+{
+	struct fr_fd_rec *r = fr_fd_known(fd);
+
+	return likely(r != NULL) ? r : fr_fd_make(fd);
+}
 
 /* Kind of FD; asks the kernel the first time a number is seen. */
 enum fr_fd_kind fr_fd_classify(int fd);
 
 static inline enum fr_fd_kind fr_fd_kind(int fd)
 {
-	size_t end = ((size_t)(unsigned int)fd + 1) * sizeof(struct fr_fd_rec);
+	const struct fr_fd_rec *r = fr_fd_known(fd);
 
-	if (end <= atomic_load_explicit(&fr_region.fds.ready, memory_order_acquire)) {
-		uint32_t kind = ((struct fr_fd_rec *)fr_region.fds.base)[fd].x_kind;
-
-		if (kind > FR_FD_UNKNOWN)
-			return (enum fr_fd_kind)kind;
-	}
+	if (likely(r && r->x_kind > FR_FD_UNKNOWN))
+		return (enum fr_fd_kind)r->x_kind;
 	return fr_fd_classify(fd);
 }
 
@@ -45,6 +62,23 @@ static inline bool fr_fd_is_socket(int fd)
 	enum fr_fd_kind k = fr_fd_kind(fd);
 
 	return k == FR_FD_SOCKET || k == FR_FD_LISTENER;
+}
+
+#define FR_FD_UNWATCHED (-1)
+
+/*
+ * The class that records what is read from and written to FD, FR_CLASS_NET or FR_CLASS_IO;
+ * FR_FD_UNWATCHED where that is off, or FD is no descriptor. Asks the levels first: the cheap test.
+ */
+static inline int fr_fd_class(int fd)
+{
+	bool net = fr_level(FR_CLASS_NET) != FR_LEVEL_OFF;
+	bool io = fr_level(FR_CLASS_IO) != FR_LEVEL_OFF;
+	enum fr_fd_kind kind = net || io ? fr_fd_kind(fd) : FR_FD_CLOSED;
+
+	if (kind == FR_FD_SOCKET || kind == FR_FD_LISTENER)
+		return net ? FR_CLASS_NET : FR_FD_UNWATCHED;
+	return io && kind != FR_FD_CLOSED ? FR_CLASS_IO : FR_FD_UNWATCHED;
 }
 
 /* Is the table kept? Tested before the rest by hooks that give no birth. */

@@ -50,7 +50,7 @@ static void record_open(const struct fr_wait *w, const struct opened *o, int fd)
 {
 	uint64_t err = err_of(fd);
 	uint64_t now, dur;
-	struct fr_thread *t = fr_call_end(w, &now, &dur);
+	struct fr_thread *t = fr_call_end_quick(w, &now, &dur);
 	struct fr_blob path;
 
 	if (!t)

@@ -39,8 +39,8 @@ static bool wakes(enum fr_event ev, enum fr_fd_kind kind, long rc)
 	return ev == FR_EV_IO_WRITE && rc > 0 && (kind == FR_FD_PIPE || kind == FR_FD_EVENTFD);
 }
 
-void fr_file_record(const struct fr_wait *w, enum fr_event ev, int fd, size_t size, long rc,
-		    enum fr_hook via)
+static FR_COLD void record(const struct fr_wait *w, enum fr_event ev, int fd, size_t size, long rc,
+			   enum fr_hook via)
 {
 	uint64_t err = err_of(rc);
 	bool failed = err && err != EAGAIN;
@@ -58,6 +58,29 @@ void fr_file_record(const struct fr_wait *w, enum fr_event ev, int fd, size_t si
 	if (wanted(dur, failed) || wakes(ev, kind, rc))
 		fr_put_cold(t, ev, fr_wait_tier(dur, failed), now, w->stack,
 			    FR_ARGS(SIGNED(fd), size, SIGNED(rc), dur, err, kind, via));
+	fr_leave(t);
+}
+
+static inline bool may_wake(enum fr_event ev, int fd, long rc)
+{
+	return ev == FR_EV_IO_WRITE && wakes(ev, fr_fd_kind(fd), rc);
+}
+
+/* At its end: level slow, and nothing to tell of. */
+void fr_file_record(const struct fr_wait *w, enum fr_event ev, int fd, size_t size, long rc,
+		    enum fr_hook via)
+{
+	struct fr_thread *t = fr_self;
+	uint64_t now;
+
+	if (unlikely(FR_LEVEL(FR_CLASS_IO) == FR_LEVEL_FULL || rc < 0 || may_wake(ev, fd, rc) ||
+		     !fr_call_is_plain(w, t)))
+		return record(w, ev, fd, size, rc, via);
+	now = fr_clock_tsc();
+	if (unlikely(!fr_call_was_plain(now, now - w->t0)))
+		return record(w, ev, fd, size, rc, via);
+	fr_guard(t);
+	fr_state_clear(t);
 	fr_leave(t);
 }
 

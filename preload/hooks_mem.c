@@ -63,11 +63,9 @@ static FR_COLD void *pool_realloc(void *p, size_t n)
 /* ---- recording --------------------------------------------------------------------------------
  */
 
-/* Out of line, with the site in registers: the hooks' own frames stay small. */
-static __attribute__((noinline)) void record_alloc_full(uintptr_t pc, uintptr_t sp, uintptr_t fp,
-							void *p, size_t n, enum fr_hook via)
+static FR_ALWAYS_INLINE void record_alloc_full(struct fr_site s, void *p, size_t n,
+					       enum fr_hook via)
 {
-	struct fr_site s = {pc, sp, fp};
 	struct fr_thread *t = fr_enter();
 
 	if (!t)
@@ -83,6 +81,13 @@ static __attribute__((noinline)) void record_alloc_full(uintptr_t pc, uintptr_t 
 		fr_put_cold(t, FR_EV_MEM_ALLOC, FR_TIER_DENSE, fr_clock_ticks(), fr_stack_get(t, s),
 			    FR_ARGS((uint64_t)p, n, 0, via));
 	fr_leave(t);
+}
+
+/* For all but malloc, out of line: those hooks stay small. */
+static __attribute__((noinline)) void record_alloc_other(uintptr_t pc, uintptr_t sp, uintptr_t fp,
+							 void *p, size_t n, enum fr_hook via)
+{
+	record_alloc_full((struct fr_site){pc, sp, fp}, p, n, via);
 }
 
 static FR_COLD void record_alloc_sample(struct fr_site s, void *p, size_t n, enum fr_hook via)
@@ -106,35 +111,40 @@ static FR_COLD void alloc_other(struct fr_site s, void *p, size_t n, enum fr_hoo
 	if (level == FR_LEVEL_SAMPLED)
 		record_alloc_sample(s, p, n, via);
 	else if (level == FR_LEVEL_FULL)
-		record_alloc_full(s.pc, s.sp, s.fp, p, n, via);
+		record_alloc_other(s.pc, s.sp, s.fp, p, n, via);
+}
+
+/* Level sampled: counts an allocation of N bytes, unless it has failed. Is it to be sampled? */
+static FR_ALWAYS_INLINE bool sample_is_due(void *p, size_t n)
+{
+	struct fr_thread *t = fr_self;
+
+	if (unlikely(!p))
+		return false;
+	t->rec->allocs++;
+	t->rec->alloc_bytes += n;
+	t->sample_left -= (int64_t)n;
+	return t->sample_left < 0 || n >= FR_SAMPLE_MEAN;
 }
 
 /* After every successful or failed allocation of N bytes. Failed ones do not count. */
 static FR_ALWAYS_INLINE void after_alloc(struct fr_site s, void *p, size_t n, enum fr_hook via)
 {
 	enum fr_level level = FR_LEVEL(FR_CLASS_MEM);
-	struct fr_thread *t = fr_self;
 
 	if (likely(level == FR_LEVEL_SAMPLED)) {
-		if (unlikely(!p))
-			return;
-		t->rec->allocs++;
-		t->rec->alloc_bytes += n;
-		t->sample_left -= (int64_t)n;
-		if (likely(t->sample_left >= 0 && n < FR_SAMPLE_MEAN))
+		if (likely(!sample_is_due(p, n)))
 			return;
 	} else if (level == FR_LEVEL_FULL) {
-		record_alloc_full(s.pc, s.sp, s.fp, p, n, via);
+		record_alloc_other(s.pc, s.sp, s.fp, p, n, via);
 		return;
 	}
 	if (level != FR_LEVEL_OFF)
 		alloc_other(s, p, n, via);
 }
 
-static __attribute__((noinline)) void record_free_full(uintptr_t pc, uintptr_t sp, uintptr_t fp,
-						       void *p, enum fr_hook via)
+static FR_ALWAYS_INLINE void record_free_full(struct fr_site s, void *p, enum fr_hook via)
 {
-	struct fr_site s = {pc, sp, fp};
 	struct fr_thread *t = fr_enter();
 
 	if (!t)
@@ -147,6 +157,12 @@ static __attribute__((noinline)) void record_free_full(uintptr_t pc, uintptr_t s
 		fr_put_cold(t, FR_EV_MEM_FREE, FR_TIER_DENSE, fr_clock_ticks(), fr_stack_get(t, s),
 			    FR_ARGS((uint64_t)p, 0, via));
 	fr_leave(t);
+}
+
+static __attribute__((noinline)) void record_free_other(uintptr_t pc, uintptr_t sp, uintptr_t fp,
+							void *p, enum fr_hook via)
+{
+	record_free_full((struct fr_site){pc, sp, fp}, p, via);
 }
 
 /* The weight of the block's sample, 0 = it has none. */
@@ -176,7 +192,7 @@ static FR_ALWAYS_INLINE uint64_t before_free(struct fr_site s, void *p, enum fr_
 		if (unlikely(fr_sample_maybe(p)))
 			return record_free_sample(s, p, via);
 	} else if (level == FR_LEVEL_FULL) {
-		record_free_full(s.pc, s.sp, s.fp, p, via);
+		record_free_other(s.pc, s.sp, s.fp, p, via);
 	}
 	return 0;
 }
@@ -218,25 +234,72 @@ static void record_realloc(struct fr_site s, void *old, void *p, size_t n, enum 
 /* ---- hooks --------------------------------------------------------------------------------------
  */
 
-FR_HOOK void *malloc(size_t n)
+/* At another level, or before there is one. */
+static __attribute__((noinline)) void *other_malloc(size_t n, uintptr_t pc, uintptr_t sp,
+						    uintptr_t fp)
 {
+	struct fr_site s = {pc, sp, fp};
 	void *p;
 
 	if (unlikely(!fr_real.malloc) && !resolved())
 		return pool_alloc(n);
 	p = fr_real.malloc(n);
-	after_alloc(FR_SITE(), p, n, FR_HOOK_malloc);
+	if (likely(FR_LEVEL(FR_CLASS_MEM) == FR_LEVEL_FULL))
+		record_alloc_full(s, p, n, FR_HOOK_malloc);
+	else if (FR_LEVEL(FR_CLASS_MEM) != FR_LEVEL_OFF)
+		alloc_other(s, p, n, FR_HOOK_malloc);
 	return p;
+}
+
+static FR_COLD void *sampled_malloc(void *p, size_t n, uintptr_t pc, uintptr_t sp, uintptr_t fp)
+{
+	record_alloc_sample((struct fr_site){pc, sp, fp}, p, n, FR_HOOK_malloc);
+	return p;
+}
+
+/* The level tells that the real functions are known, too. */
+FR_HOOK void *malloc(size_t n)
+{
+	struct fr_site s;
+	void *p;
+
+	if (unlikely(FR_LEVEL(FR_CLASS_MEM) != FR_LEVEL_SAMPLED)) {
+		s = FR_SITE();
+		return other_malloc(n, s.pc, s.sp, s.fp);
+	}
+	p = fr_real.malloc(n);
+	if (unlikely(sample_is_due(p, n))) {
+		s = FR_SITE();
+		return sampled_malloc(p, n, s.pc, s.sp, s.fp);
+	}
+	return p;
+}
+
+/* The same of free, and of blocks that may have a sample. */
+static __attribute__((noinline)) void other_free(void *p, uintptr_t pc, uintptr_t sp, uintptr_t fp)
+{
+	struct fr_site s = {pc, sp, fp};
+
+	if (unlikely(in_pool(p)))
+		return;
+	if (likely(p && FR_LEVEL(FR_CLASS_MEM) == FR_LEVEL_FULL))
+		record_free_full(s, p, FR_HOOK_free);
+	else if (p)
+		before_free(s, p, FR_HOOK_free);
+	if (likely(fr_real.free) || resolved())
+		fr_real.free(p);
 }
 
 FR_HOOK void free(void *p)
 {
-	if (unlikely(in_pool(p)))
-		return;
-	if (likely(p))
-		before_free(FR_SITE(), p, FR_HOOK_free);
-	if (unlikely(!fr_real.free) && !resolved())
-		return;
+	struct fr_site s;
+
+	if (unlikely(!p || in_pool(p) || FR_LEVEL(FR_CLASS_MEM) != FR_LEVEL_SAMPLED ||
+		     fr_sample_maybe(p))) {
+		s = FR_SITE();
+		return other_free(p, s.pc, s.sp, s.fp);
+	}
+	fr_self->rec->frees++;
 	fr_real.free(p);
 }
 

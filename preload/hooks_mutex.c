@@ -261,11 +261,27 @@ FR_HOOK int pthread_mutex_lock(pthread_mutex_t *m)
 	return lock_full(m, s.pc, s.sp, s.fp);
 }
 
-FR_HOOK int pthread_mutex_trylock(pthread_mutex_t *m)
+/* One that found it free and failed has lost a race: as record_free_lock() tells. */
+static FR_COLD int try_failed(pthread_mutex_t *m, struct fr_site s, int rc)
 {
 	const struct how h = {.via = FR_HOOK_pthread_mutex_trylock};
 
-	return lock_other(m, &h, FR_SITE());
+	record_free_lock(m, &h, s, rc);
+	return rc;
+}
+
+FR_HOOK int pthread_mutex_trylock(pthread_mutex_t *m)
+{
+	const struct how h = {.via = FR_HOOK_pthread_mutex_trylock};
+	int rc;
+
+	if (unlikely(FR_LEVEL(FR_CLASS_LOCK) != FR_LEVEL_SLOW || !looks_free(m)))
+		return lock_other(m, &h, FR_SITE());
+	rc = fr_real.pthread_mutex_trylock(m);
+	if (unlikely(rc != 0))
+		return try_failed(m, FR_SITE(), rc);
+	fr_held_push(fr_self, (uint64_t)m, FR_HELD_MUTEX, 0, 0);
+	return 0;
 }
 
 FR_HOOK int pthread_mutex_timedlock(pthread_mutex_t *m, const struct timespec *until)
@@ -306,19 +322,6 @@ static FR_COLD void record_waited_unlock(pthread_mutex_t *m, uint64_t via, struc
 	fr_leave(t);
 }
 
-static __attribute__((noinline)) void record_fast_unlock(pthread_mutex_t *m, uintptr_t pc,
-							 uintptr_t sp, uintptr_t fp)
-{
-	struct fr_site s = {pc, sp, fp};
-	struct fr_thread *t = fr_enter();
-
-	if (unlikely(!t))
-		return;
-	fr_put(t, FR_EV_MUTEX_UNLOCK, FR_TIER_DENSE, fr_clock_ticks(), fr_stack_get(t, s),
-	       FR_ARGS((uint64_t)m));
-	fr_leave(t);
-}
-
 /* A limit for holds is set: is this one over? Told when somebody else can have the mutex. */
 static FR_COLD int unlock_timed(pthread_mutex_t *m, struct fr_site s)
 {
@@ -332,26 +335,51 @@ static FR_COLD int unlock_timed(pthread_mutex_t *m, struct fr_site s)
 	return rc;
 }
 
+static FR_COLD int unlock_other(pthread_mutex_t *m, uintptr_t pc, uintptr_t sp, uintptr_t fp)
+{
+	enum fr_level level = fr_level(FR_CLASS_LOCK);
+	struct fr_site s = {pc, sp, fp};
+
+	if (level == FR_LEVEL_OFF)
+		return FR_REAL(pthread_mutex_unlock)(m);
+	if (level == FR_LEVEL_FULL && fr_trigger_hold != UINT64_MAX)
+		return unlock_timed(m, s);
+	record_waited_unlock(m, 0, s);
+	fr_held_pop(fr_self, (uint64_t)m);
+	return FR_REAL(pthread_mutex_unlock)(m);
+}
+
+/* Level full, nobody waits: as lock_full(). */
+static __attribute__((noinline)) int unlock_full(pthread_mutex_t *m, uintptr_t pc, uintptr_t sp,
+						 uintptr_t fp)
+{
+	struct fr_site s = {pc, sp, fp};
+	struct fr_thread *t = fr_self;
+
+	if (unlikely(FR_LEVEL(FR_CLASS_LOCK) != FR_LEVEL_FULL || t->busy ||
+		     fr_trigger_hold != UINT64_MAX || (unsigned int)m->__data.__lock > 1))
+		return unlock_other(m, pc, sp, fp);
+	fr_guard(t);
+	fr_put(t, FR_EV_MUTEX_UNLOCK, FR_TIER_DENSE, fr_clock_ticks(), fr_stack_get(t, s),
+	       FR_ARGS((uint64_t)m));
+	fr_held_pop(t, (uint64_t)m);
+	fr_leave(t);
+	return fr_real.pthread_mutex_unlock(m);
+}
+
+/* A level tells that the real functions are known, too. */
 FR_HOOK int pthread_mutex_unlock(pthread_mutex_t *m)
 {
-	enum fr_level level = FR_LEVEL(FR_CLASS_LOCK);
+	struct fr_thread *t = fr_self;
 	struct fr_site s;
 
-	if (unlikely(level <= FR_LEVEL_OFF)) {
-		if (level == FR_LEVEL_UNBORN)
-			fr_level(FR_CLASS_LOCK);
-		return FR_REAL(pthread_mutex_unlock)(m);
+	if (likely(FR_LEVEL(FR_CLASS_LOCK) == FR_LEVEL_SLOW &&
+		   (unsigned int)m->__data.__lock <= 1 && fr_held_is_last(t, (uint64_t)m))) {
+		t->rec->n_held--;
+		return fr_real.pthread_mutex_unlock(m);
 	}
-	if (level == FR_LEVEL_FULL && unlikely(fr_trigger_hold != UINT64_MAX))
-		return unlock_timed(m, FR_SITE());
-	if (unlikely((unsigned int)m->__data.__lock > 1)) {
-		record_waited_unlock(m, 0, FR_SITE());
-	} else if (level == FR_LEVEL_FULL) {
-		s = FR_SITE();
-		record_fast_unlock(m, s.pc, s.sp, s.fp);
-	}
-	fr_held_pop(fr_self, (uint64_t)m);
-	return fr_real.pthread_mutex_unlock(m);
+	s = FR_SITE();
+	return unlock_full(m, s.pc, s.sp, s.fp);
 }
 
 /* Of the other names, which are seldom called: since when it was held if that is of interest. */

@@ -37,21 +37,48 @@ static bool tells_of_connect(uint64_t err)
 	return !would_block(err) && err != ENOTCONN && err != EINTR && err != EFAULT;
 }
 
-static void record_transfer(const struct fr_wait *w, enum fr_event ev, int fd, size_t size, long rc,
-			    enum fr_hook via)
+/* Every end of a transfer that the hot form is not for. */
+static FR_COLD void record_transfer(const struct fr_wait *w, enum fr_event ev, size_t size,
+				    ssize_t rc)
 {
 	uint64_t err = err_of(rc);
+	int fd = (int)w->object;
 	uint64_t now, dur;
 	struct fr_thread *t = fr_call_end(w, &now, &dur);
 
 	if (!t)
 		return;
 	if (unlikely(fr_connecting(fd)) && tells_of_connect(err))
-		fr_connecting_end(t, fd, err, via, w->stack);
+		fr_connecting_end(t, fd, err, w->call, w->stack);
 	if (FR_LEVEL(FR_CLASS_NET) == FR_LEVEL_FULL || dur >= fr_slow_ticks ||
 	    (err && !would_block(err)))
 		fr_put_cold(t, ev, fr_wait_tier(dur, err && !would_block(err)), now, w->stack,
-			    FR_ARGS((uint64_t)(int64_t)fd, size, (uint64_t)rc, dur, err, via));
+			    FR_ARGS((uint64_t)(int64_t)fd, size, (uint64_t)rc, dur, err, w->call));
+	fr_leave(t);
+}
+
+/*
+ * A transfer that came to its end as most do: quickly, done or not ready. All in one, without a
+ * call, and for both directions: after a system call each line of code is a miss.
+ */
+static __attribute__((noinline)) void transferred(const struct fr_wait *w, enum fr_event ev,
+						  size_t size, ssize_t rc)
+{
+	struct fr_thread *t = fr_self;
+	uint64_t now, dur, err;
+
+	if (unlikely(!fr_call_is_plain(w, t)))
+		return record_transfer(w, ev, size, rc);
+	now = fr_clock_tsc();
+	dur = now - w->t0;
+	err = rc < 0 ? (uint64_t)*t->errno_at : 0;
+	if (unlikely(!fr_call_was_plain(now, dur) || (err && !would_block(err)) ||
+		     fr_connecting((int)w->object) || !fr_guard_room(t, FR_TIER_DENSE)))
+		return record_transfer(w, ev, size, rc);
+	fr_state_clear(t);
+	if (likely(FR_LEVEL(FR_CLASS_NET) == FR_LEVEL_FULL))
+		fr_put_whole(t, ev, FR_EV_NET_SEND, FR_TIER_DENSE, now, w->stack,
+			     FR_ARGS(w->object, size, (uint64_t)rc, dur, err, w->call));
 	fr_leave(t);
 }
 
@@ -59,22 +86,46 @@ static void record_transfer(const struct fr_wait *w, enum fr_event ev, int fd, s
  * The real call, again when only our own signal has interrupted it: a timeout on the socket makes
  * the kernel return EINTR even though our handler is installed with SA_RESTART.
  */
-#define TRANSFER(ev, fd, size, via, call)                                                          \
+#define TRANSFER(ev, fd, size, via, call) EITHER(FR_CLASS_NET, ev, ev, fd, size, via, call)
+
+/* The same of what may also be a file: KLASS tells, as fr_fd_class(). */
+#define EITHER(klass, net_ev, io_ev, fd, size, via, call)                                          \
 	({                                                                                         \
 		struct fr_wait w_;                                                                 \
 		ssize_t rc_;                                                                       \
                                                                                                    \
-		fr_wait_begin(&w_, FR_SITE(), via, (uint64_t)(fd), 0, 0);                          \
+		fr_wait_begin(&w_, FR_SITE(), via, (uint64_t)(int64_t)(fd), 0, 0);                 \
 		do {                                                                               \
 			rc_ = call;                                                                \
 		} while (rc_ < 0 && fr_wait_our_eintr(&w_));                                       \
-		record_transfer(&w_, ev, fd, SIZE_IF_READABLE(rc_, size), rc_, via);               \
+		if ((klass) == FR_CLASS_NET)                                                       \
+			transferred(&w_, net_ev, size, rc_);                                       \
+		else                                                                               \
+			fr_file_record(&w_, io_ev, fd, size, rc_, via);                            \
 		rc_;                                                                               \
 	})
 
-/* The host's arrays may be looked at only where the kernel could: else its EFAULT is our SIGSEGV.
+/* One of the calls that read or write whatever FD is. */
+#define READ_OR_WRITE(net_ev, io_ev, fd, size, via, call)                                          \
+	({                                                                                         \
+		int klass_ = fr_fd_class(fd);                                                      \
+                                                                                                   \
+		klass_ == FR_FD_UNWATCHED                                                          \
+			? (call)                                                                   \
+			: EITHER(klass_, FR_EV_##net_ev, FR_EV_##io_ev, fd, size, via, call);      \
+	})
+
+/*
+ * Has the kernel read the host's vector? Only then may we: of an error that it finds before, such
+ * as EFAULT, its answer must not become our SIGSEGV.
  */
-#define SIZE_IF_READABLE(rc, size) ((rc) < 0 && errno == EFAULT ? 0 : (size))
+static inline bool vector_was_read(long rc)
+{
+	return rc >= 0 || would_block((uint64_t)errno) || errno == EPIPE || errno == ECONNRESET;
+}
+
+#define VECTOR_SIZE(iov, n)                                                                        \
+	(vector_was_read(rc_) ? fr_file_vector_size(iov, (size_t)(n)) : (size_t)0)
 
 FR_HOOK ssize_t send(int fd, const void *buf, size_t n, int flags)
 {
@@ -96,23 +147,19 @@ FR_HOOK ssize_t sendmsg(int fd, const struct msghdr *msg, int flags)
 {
 	if (!watched(fd))
 		return FR_REAL(sendmsg)(fd, msg, flags);
-	return TRANSFER(FR_EV_NET_SEND, fd, fr_file_vector_size(msg->msg_iov, msg->msg_iovlen),
+	return TRANSFER(FR_EV_NET_SEND, fd, VECTOR_SIZE(msg->msg_iov, msg->msg_iovlen),
 			FR_HOOK_sendmsg, fr_real.sendmsg(fd, msg, flags));
 }
 
 FR_HOOK ssize_t write(int fd, const void *buf, size_t n)
 {
-	if (!watched(fd))
-		return FR_FILE_CALL(IO_WRITE, fd, n, write, FR_REAL(write)(fd, buf, n));
-	return TRANSFER(FR_EV_NET_SEND, fd, n, FR_HOOK_write, fr_real.write(fd, buf, n));
+	return READ_OR_WRITE(NET_SEND, IO_WRITE, fd, n, FR_HOOK_write, FR_REAL(write)(fd, buf, n));
 }
 
 FR_HOOK ssize_t writev(int fd, const struct iovec *iov, int n)
 {
-	if (!watched(fd))
-		return FR_FILE_VECTOR(IO_WRITE, fd, iov, n, writev, FR_REAL(writev)(fd, iov, n));
-	return TRANSFER(FR_EV_NET_SEND, fd, fr_file_vector_size(iov, n < 0 ? 0 : (size_t)n),
-			FR_HOOK_writev, fr_real.writev(fd, iov, n));
+	return READ_OR_WRITE(NET_SEND, IO_WRITE, fd, VECTOR_SIZE(iov, n), FR_HOOK_writev,
+			     FR_REAL(writev)(fd, iov, n));
 }
 
 FR_HOOK ssize_t recv(int fd, void *buf, size_t n, int flags)
@@ -138,9 +185,8 @@ FR_HOOK ssize_t recvmsg(int fd, struct msghdr *msg, int flags)
 	if (!watched(fd))
 		rc = FR_REAL(recvmsg)(fd, msg, flags);
 	else
-		rc = TRANSFER(FR_EV_NET_RECV, fd,
-			      fr_file_vector_size(msg->msg_iov, msg->msg_iovlen), FR_HOOK_recvmsg,
-			      fr_real.recvmsg(fd, msg, flags));
+		rc = TRANSFER(FR_EV_NET_RECV, fd, VECTOR_SIZE(msg->msg_iov, msg->msg_iovlen),
+			      FR_HOOK_recvmsg, fr_real.recvmsg(fd, msg, flags));
 	if (rc >= 0 && fr_fd_kept())
 		fr_fd_received(msg, FR_SITE());
 	return rc;
@@ -148,17 +194,13 @@ FR_HOOK ssize_t recvmsg(int fd, struct msghdr *msg, int flags)
 
 FR_HOOK ssize_t read(int fd, void *buf, size_t n)
 {
-	if (!watched(fd))
-		return FR_FILE_CALL(IO_READ, fd, n, read, FR_REAL(read)(fd, buf, n));
-	return TRANSFER(FR_EV_NET_RECV, fd, n, FR_HOOK_read, fr_real.read(fd, buf, n));
+	return READ_OR_WRITE(NET_RECV, IO_READ, fd, n, FR_HOOK_read, FR_REAL(read)(fd, buf, n));
 }
 
 FR_HOOK ssize_t readv(int fd, const struct iovec *iov, int n)
 {
-	if (!watched(fd))
-		return FR_FILE_VECTOR(IO_READ, fd, iov, n, readv, FR_REAL(readv)(fd, iov, n));
-	return TRANSFER(FR_EV_NET_RECV, fd, fr_file_vector_size(iov, n < 0 ? 0 : (size_t)n),
-			FR_HOOK_readv, fr_real.readv(fd, iov, n));
+	return READ_OR_WRITE(NET_RECV, IO_READ, fd, VECTOR_SIZE(iov, n), FR_HOOK_readv,
+			     FR_REAL(readv)(fd, iov, n));
 }
 
 /* ---- other names of the same ---------------------------------------------------------------- */
@@ -173,33 +215,28 @@ FR_HOOK ssize_t __send(int fd, const void *buf, size_t n, int flags)
 
 FR_HOOK ssize_t __write(int fd, const void *buf, size_t n)
 {
-	if (!watched(fd))
-		return FR_FILE_CALL(IO_WRITE, fd, n, __write, FR_REAL_OLD(write)(fd, buf, n));
-	return TRANSFER(FR_EV_NET_SEND, fd, n, FR_HOOK___write, FR_REAL_OLD(write)(fd, buf, n));
+	return READ_OR_WRITE(NET_SEND, IO_WRITE, fd, n, FR_HOOK___write,
+			     FR_REAL_OLD(write)(fd, buf, n));
 }
 
 FR_HOOK ssize_t __read(int fd, void *buf, size_t n)
 {
-	if (!watched(fd))
-		return FR_FILE_CALL(IO_READ, fd, n, __read, FR_REAL_OLD(read)(fd, buf, n));
-	return TRANSFER(FR_EV_NET_RECV, fd, n, FR_HOOK___read, FR_REAL_OLD(read)(fd, buf, n));
+	return READ_OR_WRITE(NET_RECV, IO_READ, fd, n, FR_HOOK___read,
+			     FR_REAL_OLD(read)(fd, buf, n));
 }
 
 /* On a socket at -1, where it is readv or writev with flags; elsewhere the kernel refuses. */
 #define VECTOR2(fn, buf_t, net_ev, io_ev)                                                          \
 	FR_HOOK ssize_t fn(int fd, const struct iovec *iov, int n, buf_t at, int flags)            \
 	{                                                                                          \
-		if (!watched(fd))                                                                  \
-			return FR_FILE_VECTOR(io_ev, fd, iov, n, fn,                               \
-					      FR_REAL(fn)(fd, iov, n, at, flags));                 \
-		return TRANSFER(net_ev, fd, rc_ < 0 ? 0 : fr_file_vector_size(iov, (size_t)n),     \
-				FR_HOOK_##fn, FR_REAL(fn)(fd, iov, n, at, flags));                 \
+		return READ_OR_WRITE(net_ev, io_ev, fd, VECTOR_SIZE(iov, n), FR_HOOK_##fn,         \
+				     FR_REAL(fn)(fd, iov, n, at, flags));                          \
 	}
 
-VECTOR2(preadv2, off_t, FR_EV_NET_RECV, IO_READ)
-VECTOR2(preadv64v2, off64_t, FR_EV_NET_RECV, IO_READ)
-VECTOR2(pwritev2, off_t, FR_EV_NET_SEND, IO_WRITE)
-VECTOR2(pwritev64v2, off64_t, FR_EV_NET_SEND, IO_WRITE)
+VECTOR2(preadv2, off_t, NET_RECV, IO_READ)
+VECTOR2(preadv64v2, off64_t, NET_RECV, IO_READ)
+VECTOR2(pwritev2, off_t, NET_SEND, IO_WRITE)
+VECTOR2(pwritev64v2, off64_t, NET_SEND, IO_WRITE)
 
 /* Fortified programs: the real ones abort the program when BUFLEN is too small. */
 FR_HOOK ssize_t __recv_chk(int fd, void *buf, size_t n, size_t buflen, int flags)
@@ -221,19 +258,16 @@ FR_HOOK ssize_t __recvfrom_chk(int fd, void *buf, size_t n, size_t buflen, int f
 
 FR_HOOK ssize_t __read_chk(int fd, void *buf, size_t n, size_t buflen)
 {
-	if (!watched(fd))
-		return FR_FILE_CALL(IO_READ, fd, n, __read_chk,
-				    FR_REAL(__read_chk)(fd, buf, n, buflen));
-	return TRANSFER(FR_EV_NET_RECV, fd, n, FR_HOOK___read_chk,
-			fr_real.__read_chk(fd, buf, n, buflen));
+	return READ_OR_WRITE(NET_RECV, IO_READ, fd, n, FR_HOOK___read_chk,
+			     FR_REAL(__read_chk)(fd, buf, n, buflen));
 }
 
 /* ---- several messages at once -------------------------------------------------------------------
  */
 
 /* RC messages went: result is their bytes. The kernel has read and written these entries. */
-static void record_messages(const struct fr_wait *w, enum fr_event ev, int fd,
-			    const struct mmsghdr *v, int rc, enum fr_hook via)
+static void record_messages(const struct fr_wait *w, enum fr_event ev, const struct mmsghdr *v,
+			    int rc)
 {
 	long bytes = rc < 0 ? -1 : 0;
 	size_t size = 0;
@@ -242,7 +276,7 @@ static void record_messages(const struct fr_wait *w, enum fr_event ev, int fd,
 		size += fr_file_vector_size(v[i].msg_hdr.msg_iov, v[i].msg_hdr.msg_iovlen);
 		bytes += v[i].msg_len;
 	}
-	record_transfer(w, ev, fd, size, bytes, via);
+	transferred(w, ev, size, bytes);
 }
 
 FR_HOOK int sendmmsg(int fd, struct mmsghdr *v, unsigned int n, int flags)
@@ -256,7 +290,7 @@ FR_HOOK int sendmmsg(int fd, struct mmsghdr *v, unsigned int n, int flags)
 	do {
 		rc = fr_real.sendmmsg(fd, v, n, flags);
 	} while (rc < 0 && fr_wait_our_eintr(&w));
-	record_messages(&w, FR_EV_NET_SEND, fd, v, rc, FR_HOOK_sendmmsg);
+	record_messages(&w, FR_EV_NET_SEND, v, rc);
 	return rc;
 }
 
@@ -282,7 +316,7 @@ FR_HOOK int recvmmsg(int fd, struct mmsghdr *v, unsigned int n, int flags, struc
 	}
 	if (until != timeout && rc > 0)
 		*timeout = left;
-	record_messages(&w, FR_EV_NET_RECV, fd, v, rc, FR_HOOK_recvmmsg);
+	record_messages(&w, FR_EV_NET_RECV, v, rc);
 	for (int i = 0; i < rc; i++)
 		fr_fd_received(&v[i].msg_hdr, FR_SITE());
 	return rc;

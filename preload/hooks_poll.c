@@ -19,12 +19,12 @@ struct call {
 };
 
 /* Shorter calls have not waited, and most calls of a busy server are: no list for them. */
-static bool waited(uint64_t dur)
+static inline bool waited(uint64_t dur)
 {
 	return dur * 100000u >= fr_clock.per_second; /* 10 us */
 }
 
-static void record_poll(const struct fr_wait *w, const struct call *c, int rc)
+static FR_COLD void record_poll(const struct fr_wait *w, const struct call *c, int rc)
 {
 	uint64_t err = rc < 0 ? (uint64_t)errno : 0;
 	uint64_t now, dur;
@@ -39,6 +39,28 @@ static void record_poll(const struct fr_wait *w, const struct call *c, int rc)
 			    FR_ARGS((uint64_t)(int64_t)c->fd, c->n,
 				    (uint64_t)(int64_t)c->timeout_ms, (uint64_t)(int64_t)rc, dur,
 				    err, c->via, (uint64_t)&ready.blob));
+	fr_leave(t);
+}
+
+/* One that has not waited: all in one and without a call, as in hooks_net.c. */
+static __attribute__((noinline)) void polled(const struct fr_wait *w, const struct call *c, int rc)
+{
+	struct fr_thread *t = fr_self;
+	uint64_t now, dur;
+
+	if (unlikely(rc < 0 || !fr_call_is_plain(w, t)))
+		return record_poll(w, c, rc);
+	now = fr_clock_tsc();
+	dur = now - w->t0;
+	if (unlikely(waited(dur) || !fr_call_was_plain(now, dur) ||
+		     !fr_guard_room(t, FR_TIER_DENSE)))
+		return record_poll(w, c, rc);
+	fr_state_clear(t);
+	if (likely(FR_LEVEL(FR_CLASS_NET) == FR_LEVEL_FULL))
+		fr_put_whole(t, FR_EV_NET_POLL, FR_EV_NET_POLL, FR_TIER_DENSE, now, w->stack,
+			     FR_ARGS((uint64_t)(int64_t)c->fd, c->n,
+				     (uint64_t)(int64_t)c->timeout_ms, (uint64_t)(int64_t)rc, dur,
+				     0, c->via, 0));
 	fr_leave(t);
 }
 
@@ -61,7 +83,7 @@ static bool watched(void)
 				break;                                                             \
 			left_ = fr_wait_left_ms(&w_, (c).timeout_ms);                              \
 		}                                                                                  \
-		record_poll(&w_, &(c), rc_);                                                       \
+		polled(&w_, &(c), rc_);                                                            \
 		rc_;                                                                               \
 	})
 

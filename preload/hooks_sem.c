@@ -86,7 +86,6 @@ static int take_at_once(sem_t *s, const struct how *h)
 {
 	struct fr_wait w = {
 		.t0 = 1,
-		.saved_errno = errno,
 		.our_signals = fr_self->our_signals,
 		.host_signals = fr_self->host_signals,
 	};

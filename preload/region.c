@@ -25,7 +25,7 @@
 #define MADV_POPULATE_WRITE 23 /* Linux 5.14 */
 #endif
 
-struct fr_region fr_region __attribute__((aligned(64)));
+FR_HOT_BIG struct fr_region fr_region;
 
 static size_t page_up(size_t n)
 {

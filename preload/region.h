@@ -22,8 +22,8 @@
 /* A section's memory. Bytes [0, ready) may be touched. */
 struct fr_span {
 	uint8_t *base;
-	size_t size;
 	_Atomic size_t ready;
+	size_t size;
 	size_t step; /* bytes to add at a time */
 	uint64_t *x_used; /* the section's bytes in use, for readers */
 	_Atomic size_t used; /* the same, at hand */
@@ -31,11 +31,11 @@ struct fr_span {
 };
 
 struct fr_region {
+	struct fr_span fds, depot; /* where they begin is looked at with each event: one line */
 	struct fr_header *hdr; /* NULL = no region */
 	size_t size; /* of the mapping */
 	_Atomic size_t left; /* bytes that may still get pages: FR_MAX_BYTES */
 	struct fr_control *control;
-	struct fr_span depot, fds; /* up to here: looked at with each event */
 	struct fr_span threads, modules, locks;
 	struct fr_span chunks[FR_TIERS];
 	uint64_t *drops;
@@ -46,6 +46,7 @@ struct fr_region {
 	uint32_t n_threads_max, n_modules_max, n_fds_max, n_locks_max;
 };
 extern struct fr_region fr_region;
+_Static_assert(offsetof(struct fr_region, depot.base) < 64, "the line that each event reads");
 
 /*
  * Makes the region. FIRST: of this program, not of a forked child: what its earlier images left is

@@ -208,35 +208,60 @@ void fr_chunk_close_all(struct fr_thread *t)
 	t->rec->events = t->w[0].events + t->w[1].events;
 }
 
-/* Bytes of the row's blobs: what the fixed limit does not cover. */
-static size_t blob_bytes(enum fr_event ev, const uint64_t *args)
+/* What fr_put_cold() asks of an event's row, in one look. Of arguments: bit I is that of number I.
+ */
+struct row {
+	uint8_t n, n_short;
+	uint8_t is_signed;
+	uint8_t is_blob;
+	uint8_t is_address; /* has a dictionary */
+	uint8_t pad[3];
+};
+
+#define SIGNED(type) ((type) == FR_ARG_INT || (type) == FR_ARG_FD)
+#define BLOB(type) ((type) == FR_ARG_STR || (type) == FR_ARG_SOCK || (type) == FR_ARG_PAIR)
+#define ADDRESS(type) ((type) == FR_ARG_OBJ || (type) == FR_ARG_PTR)
+#define BITS_OF(f, a, b, c, d, e, g, h, i, ...)                                                    \
+	(f(a) | f(b) << 1 | f(c) << 2 | f(d) << 3 | f(e) << 4 | f(g) << 5 | f(h) << 6 | f(i) << 7)
+#define BITS(f, ...) BITS_OF(f, __VA_ARGS__, 0, 0, 0, 0, 0, 0, 0, 0)
+#define ARG(type, name) FR_ARG_##type
+#define EVENT(id, NAME, text, klass, tier, n_short, ...)                                           \
+	[id] = {sizeof((uint8_t[]){__VA_ARGS__}), n_short,                                         \
+		BITS(SIGNED, __VA_ARGS__),        BITS(BLOB, __VA_ARGS__),                         \
+		BITS(ADDRESS, __VA_ARGS__),       {0}},
+static const struct row rows[FR_EV_MAX] = {
+#include "events.def"
+};
+#undef EVENT
+#undef ARG
+
+/* Bytes of the blobs: what the fixed limit does not cover. */
+static size_t blob_bytes(const struct row *row, const uint64_t *args)
 {
 	size_t n = 0;
 
-	for (unsigned int i = 0; i < fr_event_args[ev]; i++) {
-		uint8_t type = fr_event_types[ev][i];
-
-		if (type == FR_ARG_STR || type == FR_ARG_SOCK || type == FR_ARG_PAIR)
-			n += ((const struct fr_blob *)args[i])->size;
-	}
+	for (unsigned int bits = row->is_blob; bits; bits &= bits - 1)
+		n += ((const struct fr_blob *)args[__builtin_ctz(bits)])->size;
 	return n;
 }
 
 /* All, or the first `short` ones if the others are 0: what a short record leaves out is 0. */
-static unsigned int args_needed(enum fr_event ev, const uint64_t *args)
+static unsigned int args_needed(const struct row *row, const uint64_t *args)
 {
-	for (unsigned int i = fr_event_short[ev]; i < fr_event_args[ev]; i++) {
+	for (unsigned int i = row->n_short; i < row->n; i++) {
 		if (args[i])
-			return fr_event_args[ev];
+			return row->n;
 	}
-	return fr_event_short[ev];
+	return row->n_short;
 }
 
 void fr_put_cold(struct fr_thread *t, enum fr_event ev, enum fr_tier tier, uint64_t ticks,
 		 uint32_t stack, const uint64_t *args)
 {
+	const struct row *row = &rows[ev];
+	size_t blob = row->is_blob ? blob_bytes(row, args) : 0;
+	unsigned int special = row->is_blob | row->is_address;
 	struct fr_writer *w = &t->w[tier];
-	size_t blob = blob_bytes(ev, args);
 	unsigned int n;
 	uint8_t *p;
 
@@ -248,11 +273,16 @@ void fr_put_cold(struct fr_thread *t, enum fr_event ev, enum fr_tier tier, uint6
 		fr_watch(t, ticks);
 	if (unlikely(w->p + blob >= w->limit) && !fr_chunk_next(t, tier, ticks))
 		return;
-	n = args_needed(ev, args);
-	p = fr_put_head(w, ev, ticks, stack, n < fr_event_args[ev]);
+	n = args_needed(row, args);
+	p = fr_put_head(w, ev, ticks, stack, n < row->n);
 	/* once in memory: after the host's system call this code is not in any cache */
 #pragma GCC unroll 1
-	for (unsigned int i = 0; i < n; i++)
-		p = fr_put_arg(p, w, fr_event_types[ev][i], args[i]);
+	for (unsigned int i = 0; i < n; i++) {
+		if (unlikely(special >> i & 1))
+			p = fr_put_arg(p, w, fr_event_types[ev][i], args[i]);
+		else
+			p = fr_put_varint(p, row->is_signed >> i & 1 ? fr_zigzag((int64_t)args[i])
+								     : args[i]);
+	}
 	fr_commit(w, p);
 }

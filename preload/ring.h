@@ -159,6 +159,38 @@ static FR_ALWAYS_INLINE uint8_t *fr_put_head(struct fr_writer *w, enum fr_event 
 	return fr_put_stack(p, w, stack);
 }
 
+/*
+ * Guards T, which is not busy, if its chunk has room for an event. The look comes behind the guard:
+ * a signal handler could fill the room that was seen before.
+ */
+static FR_ALWAYS_INLINE bool fr_guard_room(struct fr_thread *t, enum fr_tier tier)
+{
+	fr_guard(t);
+	if (likely(t->w[tier].p < t->w[tier].limit))
+		return true;
+	fr_leave(t);
+	return false;
+}
+
+/*
+ * In the long form, and blobs are empty: 0 instead of one. The writer has room. ROW, a constant, is
+ * EV or an event with the same arguments: one copy of the code for both.
+ */
+static FR_ALWAYS_INLINE void fr_put_whole(struct fr_thread *t, enum fr_event ev, enum fr_event row,
+					  enum fr_tier tier, uint64_t ticks, uint32_t stack,
+					  const uint64_t *args)
+{
+	struct fr_writer *w = &t->w[tier];
+	uint8_t *p = fr_put_head(w, ev, ticks, stack, false);
+
+#pragma GCC unroll 8
+	for (unsigned int i = 0; i < fr_event_args[row]; i++)
+		p = fr_event_types[row][i] == FR_ARG_STR
+			    ? fr_put_varint(p, 0)
+			    : fr_put_arg(p, w, fr_event_types[row][i], args[i]);
+	fr_commit(w, p);
+}
+
 /* In the short form: ARGS are the row's first `short` ones, all others are 0. */
 static FR_ALWAYS_INLINE void fr_put(struct fr_thread *t, enum fr_event ev, enum fr_tier tier,
 				    uint64_t ticks, uint32_t stack, const uint64_t *args)

@@ -115,8 +115,10 @@ static void on_trigger(int sig, siginfo_t *si, void *uc)
 
 	if (FR_LEVEL(FR_CLASS_RECORDER) == FR_LEVEL_UNBORN)
 		fr_birth(FR_CLASS_RECORDER);
-	if (t != &fr_thread_none && t != &fr_thread_gone)
+	if (t != &fr_thread_none && t != &fr_thread_gone) {
+		t->signal_errno = errno;
 		t->our_signals++;
+	}
 	fr_snapshot_request(FR_TRIGGER_SIGNAL, sig, si->si_code <= 0 ? (uint32_t)si->si_pid : 0,
 			    NULL);
 	call_host(sig, si, uc);

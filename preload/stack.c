@@ -310,15 +310,21 @@ static struct walker walker_at(struct fr_thread *t, struct fr_site s, bool exact
 
 /* ---- the memo -------------------------------------------------------------------------------- */
 
-static void forget_stale(struct fr_memo *m)
+void fr_stack_forget(struct fr_thread *t)
+{
+	memset(&t->memo, 0, sizeof(t->memo));
+	t->memo_generation = 0;
+}
+
+static void forget_stale(struct fr_thread *t)
 {
 	uint32_t now = fr_modules_generation;
 
-	if (m->filled_in == now)
+	if (t->memo.filled_in == now)
 		return;
-	memset(m, 0, sizeof(*m));
-	m->filled_in = now;
-	m->generation = verifying ? 0 : now;
+	fr_stack_forget(t);
+	t->memo.filled_in = now;
+	t->memo_generation = verifying ? 0 : now;
 }
 
 static void remember(struct fr_memo *m, struct fr_site s, uint32_t id, bool uses_fp)
@@ -385,7 +391,7 @@ uint32_t fr_stack_miss(struct fr_thread *t, uintptr_t pc, uintptr_t sp, uintptr_
 	bool same_slots;
 	uint32_t id;
 
-	forget_stale(m);
+	forget_stale(t);
 	known = find_way(m, s);
 	if (known) {
 		if (verifying)

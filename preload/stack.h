@@ -34,7 +34,6 @@ struct fr_memo_way {
 struct fr_memo {
 	_Alignas(64) struct fr_memo_way set[FR_MEMO_SETS][FR_MEMO_WAYS];
 	uint8_t victim[FR_MEMO_SETS]; /* counts what was replaced */
-	uint32_t generation; /* of fr_modules_generation; 0 = every lookup takes the cold half */
 	uint32_t filled_in; /* the generation that the ways belong to */
 };
 
@@ -45,6 +44,9 @@ void fr_stack_init(void);
 
 /* Now dlopen may be called. WANT: what to use. Returns what it became; forgets shorter stacks. */
 enum fr_unwind_kind fr_stack_upgrade(enum fr_unwind_kind want);
+
+/* Empties T's memo: what it knows is another stack's. */
+void fr_stack_forget(struct fr_thread *t);
 
 /*
  * The cold half: walks, stores, remembers. Returns a stack id, 0 = none (counted). The site comes
@@ -92,11 +94,18 @@ static FR_ALWAYS_INLINE bool fr_stack_replay(const struct fr_stack_rec *r, uint3
 /* Is W the stack at S? */
 static FR_ALWAYS_INLINE bool fr_memo_is(const struct fr_memo_way *w, struct fr_site s)
 {
-	if (w->key != fr_memo_key(s))
+	if (unlikely(w->key != fr_memo_key(s)))
 		return false;
-	if (w->fp && s.fp != s.sp + 8ull * (w->fp - 1))
+	if (w->fp && unlikely(s.fp != s.sp + 8ull * (w->fp - 1)))
 		return false;
 	return fr_stack_replay(fr_depot_get(w->stack), 4 * w->quads, s);
+}
+
+/* The way that a stack at S would be found in. */
+static FR_ALWAYS_INLINE const struct fr_memo_way *fr_memo_first(const struct fr_memo *m,
+								struct fr_site s)
+{
+	return m->set[fr_memo_index(s)];
 }
 
 #endif

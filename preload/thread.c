@@ -8,6 +8,8 @@
  */
 #include "thread.h"
 
+#include <errno.h>
+
 #include <pthread.h>
 #include <signal.h>
 #include <string.h>
@@ -231,7 +233,7 @@ static void stack_bounds(struct fr_thread *t, const struct fr_thread_origin *o)
 
 	find_bounds(t, o);
 	if (t->stack_lo != lo || t->stack_hi != hi)
-		memset(&t->memo, 0, sizeof(t->memo));
+		fr_stack_forget(t);
 }
 
 static void fill_record(struct fr_thread *t, const struct fr_thread_origin *o)
@@ -283,6 +285,7 @@ struct fr_thread *fr_thread_birth(const struct fr_thread_origin *o)
 	}
 	t->rec = rec;
 	t->tid = fr_thread_tid();
+	t->errno_at = &errno;
 	t->random = fr_clock_ticks() * 0x9E3779B97F4A7C15ull | 1;
 	t->sample_left = fr_sample_gap(t);
 	fr_user_take(&t->user);
@@ -374,32 +377,12 @@ uint64_t fr_held_since(const struct fr_thread *t, uint64_t lock)
 	return 0;
 }
 
-void fr_state_set(struct fr_thread *t, uint32_t call, uint64_t since, uint32_t stack,
-		  uint64_t object, uint64_t object2, uint32_t owner)
+FR_COLD void fr_held_stamp(struct fr_thread_rec *rec, uint64_t since)
 {
-	struct fr_thread_rec *rec = t->rec;
-
 	for (uint32_t i = rec->n_held; i-- > 0 && !rec->held[i].since;) {
 		rec->held[i].since = since;
 		rec->held[i].flags |= FR_HELD_SINCE_SEEN;
 	}
-	fr_state_show(t, call, since, stack, object, object2, owner);
-}
-
-void fr_state_show(struct fr_thread *t, uint32_t call, uint64_t since, uint32_t stack,
-		   uint64_t object, uint64_t object2, uint32_t owner)
-{
-	struct fr_thread_rec *rec = t->rec;
-
-	t->state_signals = t->host_signals;
-	__atomic_store_n(&rec->st_seq, (rec->st_seq + 1) | 1, __ATOMIC_RELEASE);
-	rec->st_call = call;
-	rec->st_since = since;
-	rec->st_object = object;
-	rec->st_object2 = object2;
-	rec->st_owner = owner;
-	rec->st_stack = stack;
-	__atomic_store_n(&rec->st_seq, rec->st_seq + 1, __ATOMIC_RELEASE);
 }
 
 struct fr_thread_rec *fr_thread_by_handle(uint64_t handle)

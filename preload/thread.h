@@ -14,6 +14,7 @@
 #define FR_THREAD_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "arch.h"
@@ -26,7 +27,7 @@
 
 /* A thread's place in one tier. Bytes [p, limit) may be written without a look. */
 struct fr_writer {
-	uint8_t *p;
+	_Alignas(64) uint8_t *p;
 	uint8_t *limit; /* the next event starts a new chunk beyond this */
 	struct fr_chunk *chunk; /* NULL = none */
 	uint64_t last; /* ticks of the previous event */
@@ -39,28 +40,35 @@ struct fr_writer {
 };
 
 struct fr_thread {
+	/* one cache line, read at each event */
 	uintptr_t busy; /* frame of the recorder's code on this thread, 0 = none */
-	uintptr_t handler; /* frame under the host's handler that interrupted that code, 0 = none */
 	struct fr_thread_rec *rec;
 	int64_t sample_left; /* bytes until the next memory sample */
-	uint64_t random; /* state of the sampler */
-	uintptr_t stack_lo, stack_hi; /* bounds of the thread's own stack */
+	uint32_t memo_generation; /* of fr_modules_generation; 0 = all lookups are cold */
 	uint32_t our_signals; /* deliveries of the trigger signal */
 	uint32_t host_signals; /* handlers of the host that ran */
 	uint32_t state_signals; /* host_signals when the current state was set */
+	int *errno_at;
+	int signal_errno; /* errno when the trigger signal came last */
+	uint32_t tid;
+	bool vforked; /* has called vfork: this may be the child, with our memory */
+	bool quiet; /* inside a real function that is known to call another hook */
+	bool watching; /* inside fr_watch */
+	_Alignas(64) struct fr_writer w[FR_TIERS];
+	struct fr_memo memo;
+
+	uintptr_t handler; /* frame under the host's handler that interrupted that code, 0 = none */
+	uint64_t random; /* state of the sampler */
+	uintptr_t stack_lo, stack_hi; /* bounds of the thread's own stack */
 	uint64_t retook; /* st_since of the cancelled wait that fr_wait_retook() has told of */
 	uint32_t end_rounds; /* rounds of TSD destructors seen */
-	uint32_t tid;
-	bool watching; /* inside fr_watch */
-	bool quiet; /* inside a real function that is known to call another hook */
-	bool vforked; /* has called vfork: this may be the child, with our memory */
 	void *altstack; /* ours, or NULL */
 	bool disarms; /* the kernel takes it away while a handler runs on it */
-	struct fr_writer w[FR_TIERS];
-	struct fr_memo memo;
 	struct fr_user user;
 	struct fr_walk walk; /* scratch of fr_stack_miss: too big for a host's small stack */
 };
+_Static_assert(offsetof(struct fr_thread, w) == 64, "one line");
+_Static_assert(sizeof(struct fr_writer) % 64 == 0, "a writer begins with a line");
 
 extern struct fr_thread fr_thread_none;
 extern struct fr_thread fr_thread_gone;
@@ -111,15 +119,20 @@ void fr_thread_rename(struct fr_thread_rec *rec, const char *name);
  */
 struct fr_thread *fr_enter_slow(uintptr_t frame);
 
+/* Of a thread that is not busy. */
+static FR_ALWAYS_INLINE void fr_guard(struct fr_thread *t)
+{
+	t->busy = (uintptr_t)__builtin_frame_address(0);
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+}
+
 static FR_ALWAYS_INLINE struct fr_thread *fr_enter(void)
 {
-	uintptr_t frame = (uintptr_t)__builtin_frame_address(0);
 	struct fr_thread *t = fr_self;
 
 	if (unlikely(t->busy))
-		return fr_enter_slow(frame);
-	t->busy = frame;
-	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+		return fr_enter_slow((uintptr_t)__builtin_frame_address(0));
+	fr_guard(t);
 	return t;
 }
 
@@ -137,21 +150,21 @@ uint32_t fr_thread_tid(void);
 
 /* ---- stacks --------------------------------------------------------------------------------- */
 
+/* Is the stack at S that of WAY? Under the guard. */
+static FR_ALWAYS_INLINE bool fr_memo_knows(const struct fr_thread *t, const struct fr_memo_way *way,
+					   struct fr_site s)
+{
+	return likely(t->memo_generation == fr_modules_generation) && likely(fr_memo_is(way, s));
+}
+
 /* The number of the stack at S. Under the guard. */
 static FR_ALWAYS_INLINE uint32_t fr_stack_get(struct fr_thread *t, struct fr_site s)
 {
-	struct fr_memo *m = &t->memo;
-	const struct fr_memo_way *first = m->set[fr_memo_index(s)];
+	const struct fr_memo_way *first = fr_memo_first(&t->memo, s);
 
-	if (likely(m->generation == fr_modules_generation && fr_memo_is(first, s)))
+	if (likely(fr_memo_knows(t, first, s)))
 		return first->stack;
 	return fr_stack_miss(t, s.pc, s.sp, s.fp);
-}
-
-/* Asks for what fr_stack_get() will look at first, while something else is waited for. */
-static FR_ALWAYS_INLINE void fr_stack_prefetch(const struct fr_thread *t, struct fr_site s)
-{
-	__builtin_prefetch(t->memo.set[fr_memo_index(s)]);
 }
 
 /* ---- held locks and current state ------------------------------------------------------------ */
@@ -176,27 +189,48 @@ void fr_held_remove(struct fr_thread *t, uint64_t lock);
 /* When the newest hold of LOCK began, as far as known; 0 = unknown. */
 uint64_t fr_held_since(const struct fr_thread *t, uint64_t lock);
 
+static FR_ALWAYS_INLINE bool fr_held_is_last(const struct fr_thread *t, uint64_t lock)
+{
+	const struct fr_thread_rec *rec = t->rec;
+
+	return rec->n_held && rec->held[rec->n_held - 1].addr == lock;
+}
+
 static FR_ALWAYS_INLINE void fr_held_pop(struct fr_thread *t, uint64_t lock)
 {
-	struct fr_thread_rec *rec = t->rec;
-	uint32_t n = rec->n_held;
-
-	if (likely(n && rec->held[n - 1].addr == lock))
-		rec->n_held = (uint16_t)(n - 1);
+	if (likely(fr_held_is_last(t, lock)))
+		t->rec->n_held--;
 	else
 		fr_held_remove(t, lock);
 }
 
-/*
- * The call that this thread is about to wait in: visible to readers until fr_state_clear().
- * Locks held without a time are stamped: from here on their age has a lower bound.
- */
-void fr_state_set(struct fr_thread *t, uint32_t call, uint64_t since, uint32_t stack,
-		  uint64_t object, uint64_t object2, uint32_t owner);
+/* Locks held without a time are stamped before a wait: from then on their age has a lower bound. */
+static FR_ALWAYS_INLINE bool fr_held_unstamped(const struct fr_thread_rec *rec)
+{
+	return unlikely(rec->n_held) && !rec->held[rec->n_held - 1].since;
+}
 
-/* The same without the stamp: a state that was set before. */
-void fr_state_show(struct fr_thread *t, uint32_t call, uint64_t since, uint32_t stack,
-		   uint64_t object, uint64_t object2, uint32_t owner);
+void fr_held_stamp(struct fr_thread_rec *rec, uint64_t since);
+
+/* The call that this thread is in: visible to readers until fr_state_clear(). */
+static FR_ALWAYS_INLINE void fr_state_show(struct fr_thread *t, uint32_t call, uint64_t since,
+					   uint32_t stack, uint64_t object, uint64_t object2,
+					   uint32_t owner)
+{
+	struct fr_thread_rec *rec = t->rec;
+	uint32_t seq = rec->st_seq | 1;
+
+	t->state_signals = t->host_signals;
+	__atomic_store_n(&rec->st_seq, seq, __ATOMIC_RELAXED);
+	__atomic_thread_fence(__ATOMIC_RELEASE);
+	rec->st_call = call;
+	rec->st_since = since;
+	rec->st_object = object;
+	rec->st_object2 = object2;
+	rec->st_owner = owner;
+	rec->st_stack = stack;
+	__atomic_store_n(&rec->st_seq, seq + 1, __ATOMIC_RELEASE);
+}
 
 static inline void fr_state_clear(struct fr_thread *t)
 {

@@ -6,8 +6,6 @@
 
 #include "real.h"
 #include "sys.h"
-#include "trigger.h"
-#include "watch.h"
 
 #define NS_PER_S 1000000000
 
@@ -41,33 +39,58 @@ bool fr_wait_retook(struct fr_thread *t, uint64_t lock)
 	return true;
 }
 
-void fr_wait_begin(struct fr_wait *w, struct fr_site s, uint32_t call, uint64_t object,
-		   uint64_t object2, uint32_t owner)
+/* Time and stack are in W: shows the state and leaves. */
+static FR_ALWAYS_INLINE void show_and_leave(struct fr_wait *w, struct fr_thread *t)
 {
-	struct fr_thread *t = fr_enter();
-
-	/* not the whole structure: clearing it takes longer than all the rest */
-	w->t0 = 0;
-	w->stack = w->our_signals = w->host_signals = 0;
-	w->outer.call = 0;
-	w->saved_errno = errno;
-	w->object = object;
-	w->call = call;
-	w->owner = owner;
-	if (!t)
-		return;
-	fr_stack_prefetch(t, s);
-	w->t0 = fr_clock_ticks();
-	w->stack = fr_stack_get(t, s);
 	w->our_signals = t->our_signals;
 	w->host_signals = t->host_signals;
-	if (unlikely(t->rec->st_call && t->state_signals == t->host_signals)) {
+	fr_state_show(t, w->call, w->t0, w->stack, w->object, w->object2, w->owner);
+	fr_leave(t);
+}
+
+/* Whatever the hot half is not for. T: under the guard, or NULL. */
+static FR_COLD void enter_cold(struct fr_wait *w, struct fr_thread *t)
+{
+	if (!t) {
+		w->t0 = 0;
+		w->stack = w->our_signals = w->host_signals = 0;
+		return;
+	}
+	w->t0 = fr_clock_ticks();
+	w->stack = fr_stack_get(t, w->site);
+	if (t->rec->st_call && t->state_signals == t->host_signals) {
 		keep_outer(w, t->rec);
 		if (fr_wait_retook(t, t->rec->st_object2))
 			fr_held_push(t, t->rec->st_object2, FR_HELD_MUTEX, 0, t->rec->st_stack);
 	}
-	fr_state_set(t, call, w->t0, w->stack, object, object2, owner);
-	fr_leave(t);
+	fr_held_stamp(t->rec, w->t0);
+	show_and_leave(w, t);
+}
+
+/* Apart, because it has a frame to tell of and the hot half is to have no calls but in its tail. */
+static FR_COLD void enter_first(struct fr_wait *w)
+{
+	enter_cold(w, fr_enter());
+}
+
+void fr_wait_enter(struct fr_wait *w)
+{
+	struct fr_thread *t = fr_self;
+	const struct fr_memo_way *way = fr_memo_first(&t->memo, w->site);
+
+	/* not the whole structure: clearing it takes longer than all the rest */
+	w->outer.call = 0;
+	if (unlikely(t->busy))
+		return enter_first(w);
+	fr_guard(t);
+	__builtin_prefetch(way);
+	if (unlikely(fr_clock.kind != FR_CLOCK_TSC || t->rec->st_call || fr_held_unstamped(t->rec)))
+		return enter_cold(w, t);
+	w->t0 = fr_clock_tsc();
+	if (unlikely(!fr_memo_knows(t, way, w->site)))
+		return enter_cold(w, t);
+	w->stack = way->stack;
+	show_and_leave(w, t);
 }
 
 static FR_ALWAYS_INLINE struct fr_thread *end(const struct fr_wait *w, bool in_kernel,
@@ -105,15 +128,14 @@ struct fr_thread *fr_call_end(const struct fr_wait *w, uint64_t *now, uint64_t *
 	return end(w, true, now, dur);
 }
 
-bool fr_wait_our_eintr(struct fr_wait *w)
+bool fr_wait_eintr_is_ours(struct fr_wait *w)
 {
 	const struct fr_thread *t = fr_self;
 
-	if (errno != EINTR || !w->t0 || t->our_signals == w->our_signals ||
-	    t->host_signals != w->host_signals)
+	if (!w->t0 || t->our_signals == w->our_signals || t->host_signals != w->host_signals)
 		return false;
 	w->our_signals = t->our_signals;
-	errno = w->saved_errno;
+	errno = t->signal_errno;
 	return true;
 }
 

@@ -298,8 +298,10 @@ def compare(kit, name, modes, blocks, rounds, divide=1):
     cls, load, n, few = LOADS[name]
     n = max(kit.pick(n, few) // divide, 4)
     got = {m.name: [] for m in modes}
-    for _ in range(blocks):
-        for mode, results in block(kit, cls, load, n, modes, rounds).items():
+    for b in range(blocks):
+        first = b % len(modes)      # who starts first lies best
+        turn = [*modes[first:], *modes[:first]]
+        for mode, results in block(kit, cls, load, n, turn, rounds).items():
             got[mode] += results
     column = {m: {k: [r[k] for r in rs] for k in rs[0]} for m, rs in got.items()}
     bare = column["bare"]
