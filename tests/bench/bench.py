@@ -25,12 +25,14 @@ import peers
 import servers
 import snapshot
 import stacks
+import switched
 
 # name: (function, what it measures)
 PARTS = {
     "micro": (micro.run, "ns of hooked calls: bare, and added at each level"),
     "stacks": (stacks.run, "ns of a stack known and new, beside unw_backtrace; hits on servers"),
     "servers": (servers.run, "servers under load: throughput, latency, memory, beside bare"),
+    "switched": (switched.run, "one server process, its levels switched: CPU per packet off / on"),
     "births": (births.run, "start-up, threads, forks; memory of a thread"),
     "snapshot": (snapshot.run, "snapshots of a full region: time, who is held up; crash dumps"),
     "decoder": (decoder.run, "events to the report; symbols; beside other tools"),
