@@ -394,7 +394,8 @@ static void one_lock(struct build *b, struct lock *l, struct work *w, struct wit
 	lock_starts(m, l, w);
 	fr_build_witness(m, l, seen);
 	blamed = charge(l, w, &m->holds[l->first_hold], l->n_holds, b->full);
-	blamed += charge(l, w, &seen->holds[before], seen->n - before, false);
+	if (seen->n > before)
+		blamed += charge(l, w, &seen->holds[before], seen->n - before, false);
 	l->handoff_ns = l->wait_ns > blamed ? l->wait_ns - blamed : 0;
 	find_wakers(m, l);
 }

@@ -93,7 +93,8 @@ def block(kit, cls, load, n, mode, pairs):
         time.sleep(1)
         found = gates(server, kit.lib, gate_offset(kit.lib))
         for i in range(pairs):
-            got = {on: cost(server, found, on) for on in ((False, True) if i % 2 else (True, False))}
+            turn = (False, True) if i % 2 else (True, False)
+            got = {on: cost(server, found, on) for on in turn}
             if got[False] and got[True]:
                 ratios.append(got[False] / got[True])
         for g in found:
