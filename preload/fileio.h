@@ -15,12 +15,7 @@
 
 static inline bool fr_file_watched(int fd)
 {
-	enum fr_fd_kind kind;
-
-	if (fr_level(FR_CLASS_IO) == FR_LEVEL_OFF)
-		return false;
-	kind = fr_fd_kind(fd);
-	return kind != FR_FD_CLOSED && kind != FR_FD_SOCKET && kind != FR_FD_LISTENER;
+	return fr_level(FR_CLASS_IO) != FR_LEVEL_OFF && fr_fd_class(fd) == FR_CLASS_IO;
 }
 
 /*
@@ -77,9 +72,5 @@ void fr_file_record(const struct fr_wait *w, enum fr_event ev, int fd, size_t si
 #define FR_FILE_VECTOR_AT(ev, fd, iov, n, fn, call)                                                \
 	FR_FILE_CALL_AT(ev, fd, frc_ < 0 || (n) < 0 ? 0 : fr_file_vector_size(iov, (size_t)(n)),   \
 			fn, call)
-
-#define FR_FILE_VECTOR(ev, fd, iov, n, fn, call)                                                   \
-	FR_FILE_CALL(ev, fd, frc_ < 0 || (n) < 0 ? 0 : fr_file_vector_size(iov, (size_t)(n)), fn,  \
-		     call)
 
 #endif

@@ -34,9 +34,14 @@ static bool wanted(uint64_t dur, bool failed)
  * ------------------------------------------------------------------------------ */
 
 /* Can this have ended somebody's wait? */
-static bool wakes(enum fr_event ev, enum fr_fd_kind kind, long rc)
+static inline bool wakes(enum fr_event ev, int fd, long rc)
 {
-	return ev == FR_EV_IO_WRITE && rc > 0 && (kind == FR_FD_PIPE || kind == FR_FD_EVENTFD);
+	enum fr_fd_kind kind;
+
+	if (ev != FR_EV_IO_WRITE || rc <= 0)
+		return false;
+	kind = fr_fd_kind(fd);
+	return kind == FR_FD_PIPE || kind == FR_FD_EVENTFD;
 }
 
 static FR_COLD void record(const struct fr_wait *w, enum fr_event ev, int fd, size_t size, long rc,
@@ -44,26 +49,20 @@ static FR_COLD void record(const struct fr_wait *w, enum fr_event ev, int fd, si
 {
 	uint64_t err = err_of(rc);
 	bool failed = err && err != EAGAIN;
-	enum fr_fd_kind kind;
+	bool woke = wakes(ev, fd, rc);
 	uint64_t now, dur;
 	struct fr_thread *t = fr_call_end(w, &now, &dur);
 
 	if (!t)
 		return;
-	kind = fr_fd_kind(fd);
-	if (wakes(ev, kind, rc) && dur < fr_slow_ticks) {
+	if (woke && dur < fr_slow_ticks) {
 		now = w->t0; /* giving: before whoever it wakes */
 		dur = 0;
 	}
-	if (wanted(dur, failed) || wakes(ev, kind, rc))
+	if (wanted(dur, failed) || woke)
 		fr_put_cold(t, ev, fr_wait_tier(dur, failed), now, w->stack,
-			    FR_ARGS(SIGNED(fd), size, SIGNED(rc), dur, err, kind, via));
+			    FR_ARGS(SIGNED(fd), size, SIGNED(rc), dur, err, fr_fd_kind(fd), via));
 	fr_leave(t);
-}
-
-static inline bool may_wake(enum fr_event ev, int fd, long rc)
-{
-	return ev == FR_EV_IO_WRITE && wakes(ev, fr_fd_kind(fd), rc);
 }
 
 /* At its end: level slow, and nothing to tell of. */
@@ -73,7 +72,7 @@ void fr_file_record(const struct fr_wait *w, enum fr_event ev, int fd, size_t si
 	struct fr_thread *t = fr_self;
 	uint64_t now;
 
-	if (unlikely(FR_LEVEL(FR_CLASS_IO) == FR_LEVEL_FULL || rc < 0 || may_wake(ev, fd, rc) ||
+	if (unlikely(FR_LEVEL(FR_CLASS_IO) == FR_LEVEL_FULL || rc < 0 || wakes(ev, fd, rc) ||
 		     !fr_call_is_plain(w, t)))
 		return record(w, ev, fd, size, rc, via);
 	now = fr_clock_tsc();

@@ -278,10 +278,10 @@ FR_HOOK int pthread_mutex_trylock(pthread_mutex_t *m)
 	if (unlikely(FR_LEVEL(FR_CLASS_LOCK) != FR_LEVEL_SLOW || !looks_free(m)))
 		return lock_other(m, &h, FR_SITE());
 	rc = fr_real.pthread_mutex_trylock(m);
-	if (unlikely(rc != 0))
+	if (unlikely(!got(rc)))
 		return try_failed(m, FR_SITE(), rc);
 	fr_held_push(fr_self, (uint64_t)m, FR_HELD_MUTEX, 0, 0);
-	return 0;
+	return rc;
 }
 
 FR_HOOK int pthread_mutex_timedlock(pthread_mutex_t *m, const struct timespec *until)

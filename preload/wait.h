@@ -87,7 +87,7 @@ static FR_ALWAYS_INLINE bool fr_call_was_plain(uint64_t now, uint64_t dur)
  */
 struct fr_thread *fr_call_end(const struct fr_wait *w, uint64_t *now, uint64_t *dur);
 
-/* The same, inline where there is nothing more to do, and slow code to no purpose elsewhere. */
+/* The same for a hot end that goes on to other things: inline as long as the call was plain. */
 static FR_ALWAYS_INLINE struct fr_thread *fr_call_end_quick(const struct fr_wait *w, uint64_t *now,
 							    uint64_t *dur)
 {
