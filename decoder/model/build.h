@@ -104,7 +104,9 @@ struct build {
 	size_t cap_queues;
 	uint64_t forked_ns; /* the last fork, 0 = none seen */
 	bool net_full; /* every send is recorded */
-	bool full; /* the recording has every lock call: holds are exact */
+	bool full; /* every lock call is recorded: holds are exact */
+	uint64_t full_ns; /* since then; 0 = from the start */
+	uint32_t lock_before; /* level of locks before the first change; 0 = none was seen */
 };
 
 /* pass.c */

@@ -287,12 +287,11 @@ static uint64_t own_release_before(const struct model *m, const struct lock *l, 
 	return 0;
 }
 
-/* At level full the pass has counted every hold already. */
-static void count_hold(struct lock *l, const struct hold *h, bool full)
+static void count_hold(struct lock *l, const struct hold *h)
 {
 	uint64_t ns = h->end_ns - h->start_ns;
 
-	if (!full || h->open)
+	if (!h->counted)
 		l->holds++;
 	if (h->quality >= HOLD_AT_LEAST && ns > l->max_hold_ns)
 		l->max_hold_ns = ns;
@@ -320,8 +319,7 @@ static void lock_starts(struct model *m, struct lock *l, struct work *w)
 }
 
 /* What the holds HOLDS[0..N) of L cost; returns the sum. */
-static uint64_t charge(struct lock *l, const struct work *w, struct hold *holds, size_t n,
-		       bool full)
+static uint64_t charge(struct lock *l, const struct work *w, struct hold *holds, size_t n)
 {
 	struct hint from = {0}, to = {0};
 	uint64_t blamed = 0;
@@ -335,7 +333,7 @@ static uint64_t charge(struct lock *l, const struct work *w, struct hold *holds,
 		h->inflicted_ns =
 			waited_until(l, w, h->end_ns, &to) - waited_until(l, w, h->start_ns, &from);
 		blamed += h->inflicted_ns;
-		count_hold(l, h, full);
+		count_hold(l, h);
 	}
 	return blamed;
 }
@@ -393,9 +391,9 @@ static void one_lock(struct build *b, struct lock *l, struct work *w, struct wit
 	prepare(l, w);
 	lock_starts(m, l, w);
 	fr_build_witness(m, l, seen);
-	blamed = charge(l, w, &m->holds[l->first_hold], l->n_holds, b->full);
+	blamed = charge(l, w, &m->holds[l->first_hold], l->n_holds);
 	if (seen->n > before)
-		blamed += charge(l, w, &seen->holds[before], seen->n - before, false);
+		blamed += charge(l, w, &seen->holds[before], seen->n - before);
 	l->handoff_ns = l->wait_ns > blamed ? l->wait_ns - blamed : 0;
 	find_wakers(m, l);
 }

@@ -88,10 +88,11 @@ static void free_build(struct build *b)
 	free(b->watches);
 }
 
-struct model *fr_model_build(const struct recording *rec, struct diag *d)
+/* FULL: every lock call is recorded, to begin with; *BEGAN: so it was, as far as anything says. */
+static struct model *build(const struct recording *rec, bool full, bool *began)
 {
 	struct model *m = fr_mem_alloc(sizeof(*m));
-	struct build b = {.m = m, .rec = rec};
+	struct build b = {.m = m, .rec = rec, .full = full};
 	size_t i;
 
 	m->rec = rec;
@@ -100,7 +101,6 @@ struct model *fr_model_build(const struct recording *rec, struct diag *d)
 	m->common_ns = rec->common_start_ns;
 	m->dead = rec->source == RECORDING_LEFT;
 	b.net_full = rec->hdr.levels[FR_CLASS_NET] == FR_LEVEL_FULL;
-	b.full = rec->hdr.levels[FR_CLASS_LOCK] == FR_LEVEL_FULL;
 	for (i = 0; i < rec->n_threads; i++) {
 		if (rec->threads[i].overwritten)
 			m->sure_ns = m->common_ns;
@@ -113,7 +113,21 @@ struct model *fr_model_build(const struct recording *rec, struct diag *d)
 	fr_build_owners(&b);
 	fr_build_holds(&b);
 	fr_build_order(&b);
+	*began = b.lock_before ? b.lock_before == FR_LEVEL_FULL : full;
 	free_build(&b);
+	return m;
+}
+
+/* The header has the level at the end. Where it was another at the start, all is done again. */
+struct model *fr_model_build(const struct recording *rec, struct diag *d)
+{
+	bool at_end = rec->hdr.levels[FR_CLASS_LOCK] == FR_LEVEL_FULL, began, same;
+	struct model *m = build(rec, at_end, &began);
+
+	if (began != at_end) {
+		fr_model_free(m);
+		m = build(rec, began, &same);
+	}
 	if (m->locks_left_out)
 		diag_add(d, DIAG_NOTE, "more than %u different locks: %llu lock events left out",
 			 MODEL_LOCKS_MAX, (unsigned long long)m->locks_left_out);

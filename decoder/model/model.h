@@ -84,6 +84,7 @@ struct hold {
 	uint8_t quality; /* enum hold_start */
 	bool open;
 	bool witnessed; /* known from a waiter only: perhaps held longer on both sides */
+	bool counted; /* while the model is built: in lock.holds already */
 };
 
 /*

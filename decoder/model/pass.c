@@ -143,12 +143,29 @@ static void holding_drop(struct thread_pass *tp, struct holding *h)
 		h[0] = h[1];
 }
 
+/* Is nothing missing since H was taken? */
+static inline bool is_sure(const struct build *b, const struct holding *h)
+{
+	return b->full && h->since_ns >= b->m->sure_ns && h->since_ns >= b->full_ns;
+}
+
+/* The hooks that were on their way at the change do not count as recorded. */
+static void lock_level(struct build *b, const struct event *e)
+{
+	if (e->arg[0] != FR_CLASS_LOCK)
+		return;
+	if (!b->lock_before)
+		b->lock_before = (uint32_t)e->arg[2];
+	b->full = e->arg[1] == FR_LEVEL_FULL;
+	b->full_ns = e->t_ns + e->arg[4] + CLOCK_SLACK_NS;
+}
+
 static void lock_taken(struct build *b, const struct event *e, uint32_t lock)
 {
 	struct thread_pass *tp = &b->tp[e->thread];
 	struct holding *h = holding_find(tp, lock);
 
-	if (h && b->full && b->lp[lock].last_taker == e->thread) {
+	if (h && is_sure(b, h) && b->lp[lock].last_taker == e->thread) {
 		h->depth++;
 		return;
 	}
@@ -177,11 +194,11 @@ static void lock_given(struct build *b, const struct event *e, uint32_t lock)
 	struct hold *out;
 	bool exact;
 
-	if (h && h->depth > 1) {
+	if (h && h->depth > 1 && b->full) {
 		h->depth--;
 		return;
 	}
-	exact = h && b->full && h->since_ns >= b->m->sure_ns;
+	exact = h && is_sure(b, h);
 	if (exact)
 		hold_over(b, h, e->t_ns);
 	if (e->arg[1]) {
@@ -194,6 +211,7 @@ static void lock_given(struct build *b, const struct event *e, uint32_t lock)
 		out->start_ns = h ? h->since_ns : 0;
 		out->acq_stack = h ? h->stack : 0;
 		out->quality = exact ? HOLD_EXACT : HOLD_UNKNOWN;
+		out->counted = exact;
 	}
 	if (h)
 		holding_drop(tp, h);
@@ -208,7 +226,7 @@ static void cond_retook(struct build *b, const struct event *e, struct span *s)
 		return;
 	h = holding_find(&b->tp[e->thread], s->object2);
 	if (h && b->full) {
-		if (h->since_ns >= b->m->sure_ns)
+		if (is_sure(b, h))
 			hold_over(b, h, s->start_ns);
 		h->since_ns = e->t_ns;
 		h->stack = e->stack;
@@ -372,6 +390,7 @@ static void see_descriptor(struct build *b, const struct event *e)
 		fr_build_fd(b, e);
 		break;
 	case FR_EV_LEVEL:
+		lock_level(b, e);
 		fr_flow_level(b, e);
 		break;
 	case FR_EV_NET_WATCH:
