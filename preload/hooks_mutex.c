@@ -209,7 +209,7 @@ static FR_COLD int lock_other(pthread_mutex_t *m, const struct how *h, struct fr
 static __attribute__((noinline)) int lock_full(pthread_mutex_t *m, uintptr_t pc, uintptr_t sp,
 					       uintptr_t fp)
 {
-	const struct how h = {.via = FR_HOOK_pthread_mutex_lock};
+	static const struct how h = {.via = FR_HOOK_pthread_mutex_lock};
 	struct fr_site s = {pc, sp, fp};
 	struct fr_thread *t;
 	uint32_t stack = 0;
@@ -240,6 +240,18 @@ static __attribute__((noinline)) int lock_full(pthread_mutex_t *m, uintptr_t pc,
 	return rc;
 }
 
+/* It looked free, and the answer was not 0: a lost race, or the end of an owner. */
+static FR_COLD int lock_odd(pthread_mutex_t *m, enum fr_hook via, struct fr_site s, int rc)
+{
+	const struct how h = {.via = via};
+
+	if (got(rc))
+		fr_held_push(fr_self, (uint64_t)m, FR_HELD_MUTEX, 0, 0);
+	else
+		record_free_lock(m, &h, s, rc);
+	return rc;
+}
+
 FR_HOOK int pthread_mutex_lock(pthread_mutex_t *m)
 {
 	enum fr_level level = FR_LEVEL(FR_CLASS_LOCK);
@@ -248,11 +260,11 @@ FR_HOOK int pthread_mutex_lock(pthread_mutex_t *m)
 
 	if (likely(level == FR_LEVEL_SLOW && looks_free(m))) {
 		rc = fr_real.pthread_mutex_lock(m);
-		if (likely(rc == 0)) {
-			fr_held_push(fr_self, (uint64_t)m, FR_HELD_MUTEX, 0, 0);
-			if (unlikely((unsigned int)m->__data.__lock > 1))
-				came_late(m);
-		}
+		if (unlikely(rc != 0))
+			return lock_odd(m, FR_HOOK_pthread_mutex_lock, FR_SITE(), rc);
+		fr_held_push(fr_self, (uint64_t)m, FR_HELD_MUTEX, 0, 0);
+		if (unlikely((unsigned int)m->__data.__lock > 1))
+			came_late(m);
 		return rc;
 	}
 	if (level == FR_LEVEL_OFF)
@@ -261,25 +273,16 @@ FR_HOOK int pthread_mutex_lock(pthread_mutex_t *m)
 	return lock_full(m, s.pc, s.sp, s.fp);
 }
 
-/* One that found it free and failed has lost a race: as record_free_lock() tells. */
-static FR_COLD int try_failed(pthread_mutex_t *m, struct fr_site s, int rc)
-{
-	const struct how h = {.via = FR_HOOK_pthread_mutex_trylock};
-
-	record_free_lock(m, &h, s, rc);
-	return rc;
-}
-
 FR_HOOK int pthread_mutex_trylock(pthread_mutex_t *m)
 {
-	const struct how h = {.via = FR_HOOK_pthread_mutex_trylock};
+	static const struct how h = {.via = FR_HOOK_pthread_mutex_trylock};
 	int rc;
 
 	if (unlikely(FR_LEVEL(FR_CLASS_LOCK) != FR_LEVEL_SLOW || !looks_free(m)))
 		return lock_other(m, &h, FR_SITE());
 	rc = fr_real.pthread_mutex_trylock(m);
-	if (unlikely(!got(rc)))
-		return try_failed(m, FR_SITE(), rc);
+	if (unlikely(rc != 0))
+		return lock_odd(m, FR_HOOK_pthread_mutex_trylock, FR_SITE(), rc);
 	fr_held_push(fr_self, (uint64_t)m, FR_HELD_MUTEX, 0, 0);
 	return rc;
 }
@@ -401,14 +404,14 @@ static uint64_t before_unlock(pthread_mutex_t *m, enum fr_hook via, struct fr_si
 
 FR_HOOK int __pthread_mutex_lock(pthread_mutex_t *m)
 {
-	const struct how h = {.via = FR_HOOK___pthread_mutex_lock};
+	static const struct how h = {.via = FR_HOOK___pthread_mutex_lock};
 
 	return lock_other(m, &h, FR_SITE());
 }
 
 FR_HOOK int __pthread_mutex_trylock(pthread_mutex_t *m)
 {
-	const struct how h = {.via = FR_HOOK___pthread_mutex_trylock};
+	static const struct how h = {.via = FR_HOOK___pthread_mutex_trylock};
 
 	return lock_other(m, &h, FR_SITE());
 }
@@ -427,17 +430,18 @@ FR_HOOK int __pthread_mutex_unlock(pthread_mutex_t *m)
 
 FR_HOOK int mtx_lock(mtx_t *mtx)
 {
-	const struct how h = {.via = FR_HOOK_mtx_lock};
+	static const struct how h = {.via = FR_HOOK_mtx_lock};
 	pthread_mutex_t *m = (pthread_mutex_t *)mtx;
 	int rc;
 
 	if (likely(FR_LEVEL(FR_CLASS_LOCK) == FR_LEVEL_SLOW && looks_free(m))) {
 		rc = fr_real.mtx_lock(mtx);
-		if (likely(rc == thrd_success)) {
-			fr_held_push(fr_self, (uint64_t)m, FR_HELD_MUTEX, 0, 0);
-			if (unlikely((unsigned int)m->__data.__lock > 1))
-				came_late(m);
-		}
+		if (unlikely(rc != thrd_success))
+			return fr_c11_result(
+				lock_odd(m, FR_HOOK_mtx_lock, FR_SITE(), fr_c11_errno(rc)));
+		fr_held_push(fr_self, (uint64_t)m, FR_HELD_MUTEX, 0, 0);
+		if (unlikely((unsigned int)m->__data.__lock > 1))
+			came_late(m);
 		return rc;
 	}
 	return fr_c11_result(lock_other(m, &h, FR_SITE()));
@@ -445,7 +449,7 @@ FR_HOOK int mtx_lock(mtx_t *mtx)
 
 FR_HOOK int mtx_trylock(mtx_t *m)
 {
-	const struct how h = {.via = FR_HOOK_mtx_trylock};
+	static const struct how h = {.via = FR_HOOK_mtx_trylock};
 
 	return fr_c11_result(lock_other((pthread_mutex_t *)m, &h, FR_SITE()));
 }

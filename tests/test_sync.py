@@ -53,6 +53,19 @@ def test_waits_have_their_length(full, shape, level):
     assert {"sem", "barrier", "spin", "once", "filelock"} <= kinds
 
 
+@pytest.mark.parametrize("level", ["full", "slow"])
+def test_mutexes_of_dead_owners(full, level):
+    """EOWNERDEAD gives the mutex; ENOTRECOVERABLE, of one that looks free, is recorded and gives
+    nothing."""
+    said, events, recording = recorded(full, "robust", FR_EVENTS=level)
+    assert len(said) == 4
+    for call, event in truth.match_all(said, events):
+        leaf = event["stack"][0]
+        assert (leaf["fn"], leaf["line"]) == (call["fn"], call["line"]), (call, event["stack"][:3])
+    main, = [t for t in fr.read("threads", recording) if t["tid"] == said[0]["tid"]]
+    assert [fr.number(h["addr"]) for h in main["held"]] == [fr.number(said[0]["lock"])]
+
+
 def test_slow_level_is_quiet(full):
     """What neither waited nor failed is not in the recording."""
     _, events, _ = recorded(full, "sync", FR_EVENTS="slow")
