@@ -2,10 +2,11 @@
 """snapshot.py - what a snapshot does to the threads that go on, and what a crash dump takes.
 
 8 threads at full speed at level full. held: time in the signalled thread from raise() to its
-return. longest stop: of any thread, between two iterations (gap) and on its own CPU clock (cpu);
-`quiet` are the windows between, where only the scheduler stops anybody: 8 threads share the CPUs.
-took: from the trigger to the complete file. crash: from just before the fault until the parent
-knows, less the same without the recorder.
+return; held_cpu: what of that it ran, the rest is other threads' turns. longest stop: of any
+thread, between two iterations (gap) and on its own CPU clock (cpu); `quiet` are the windows
+between, where only the scheduler stops anybody: 8 threads share the CPUs. took: from the trigger
+to the complete file. crash: from just before the fault until the parent knows, less the same
+without the recorder.
 """
 
 import json
@@ -28,9 +29,10 @@ def stop(kit, mib, threads):
     # ctime: when it got its name; the kernel stamps files by its tick, so this is right to 4 ms
     took = [f.stat().st_ctime_ns - kit.json("info", f)["trigger"]["real_ns"] for f in files]
     held = sorted(r["held_ns"] for r in got)
+    held_cpu = sorted(r["held_cpu_ns"] for r in got)
     row = {"snapshot_mib": median([f.stat().st_size for f in files]) / 2**20, "threads": threads,
            "files": len(files), "took_ms": median(took) / 1e6, "held_ms": median(held) / 1e6,
-           "held_max_ms": held[-1] / 1e6}
+           "held_max_ms": held[-1] / 1e6, "held_cpu_max_ms": held_cpu[-1] / 1e6}
     for key in ("quiet", "snapshot", "quiet_cpu", "snapshot_cpu"):
         row[f"{key}_ms"] = median([max(r[f"{key}_ns"]) for r in got]) / 1e6
     for f in files:

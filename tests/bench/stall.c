@@ -6,9 +6,9 @@
  *   stall crash THREADS FILL_MS
  *
  * gaps: after FILL_MS of filling the region, in turn a window in which nothing happens and one that
- * begins with SIGUSR1 to the main thread. One JSON line a round: how long raise() took, and for
- * each window and each thread the longest time between two iterations and the longest on its own
- * CPU clock: what the scheduler did to it is in the first only.
+ * begins with SIGUSR1 to the main thread. One JSON line a round: how long raise() took, by the wall
+ * and by the thread's own CPU clock, and for each window and each thread the longest time between
+ * two iterations and the longest on its own CPU clock: what the scheduler did is in the first only.
  *
  * crash: prints CLOCK_MONOTONIC in ns and dies of SIGSEGV.
  */
@@ -115,18 +115,20 @@ static void forget(int threads)
 
 static void round_of(int threads, long window_ms)
 {
-	long t0, held;
+	long t0, cpu0, held, held_cpu;
 
 	forget(threads);
 	pause_ms(window_ms);
 	atomic_fetch_add(&phase, 1);
+	cpu0 = now_ns(CLOCK_THREAD_CPUTIME_ID);
 	t0 = now_ns(CLOCK_MONOTONIC);
 	if (getenv("LD_PRELOAD"))
 		raise(SIGUSR1);
 	held = now_ns(CLOCK_MONOTONIC) - t0;
+	held_cpu = now_ns(CLOCK_THREAD_CPUTIME_ID) - cpu0;
 	pause_ms(window_ms);
 	atomic_fetch_add(&phase, 1);
-	printf("{\"held_ns\": %ld", held);
+	printf("{\"held_ns\": %ld, \"held_cpu_ns\": %ld", held, held_cpu);
 	say("quiet_ns", 0, threads, 0);
 	say("snapshot_ns", 1, threads, 0);
 	say("quiet_cpu_ns", 0, threads, 1);
