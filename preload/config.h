@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "wire.h"
+#include "wire_control.h"
 
 enum fr_signal_mode {
 	FR_SIGNAL_AUTO = -1, /* SIGUSR1 while the host leaves it default, else a real-time signal */

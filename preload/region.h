@@ -18,6 +18,7 @@
 #include "arch.h"
 #include "events.h"
 #include "wire.h"
+#include "wire_control.h"
 
 /* A section's memory. Bytes [0, ready) may be touched. */
 struct fr_span {

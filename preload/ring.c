@@ -215,20 +215,26 @@ struct row {
 	uint8_t is_signed;
 	uint8_t is_blob;
 	uint8_t is_address; /* has a dictionary */
-	uint8_t pad[3];
+	uint8_t is_via; /* one, or none */
+	uint8_t pad[2];
 };
 
 #define SIGNED(type) ((type) == FR_ARG_INT || (type) == FR_ARG_FD)
 #define BLOB(type) ((type) == FR_ARG_STR || (type) == FR_ARG_SOCK || (type) == FR_ARG_PAIR)
 #define ADDRESS(type) ((type) == FR_ARG_OBJ || (type) == FR_ARG_PTR)
+#define VIA(type) ((type) == FR_ARG_VIA)
 #define BITS_OF(f, a, b, c, d, e, g, h, i, ...)                                                    \
 	(f(a) | f(b) << 1 | f(c) << 2 | f(d) << 3 | f(e) << 4 | f(g) << 5 | f(h) << 6 | f(i) << 7)
 #define BITS(f, ...) BITS_OF(f, __VA_ARGS__, 0, 0, 0, 0, 0, 0, 0, 0)
 #define ARG(type, name) FR_ARG_##type
 #define EVENT(id, NAME, text, klass, tier, n_short, ...)                                           \
-	[id] = {sizeof((uint8_t[]){__VA_ARGS__}), n_short,                                         \
-		BITS(SIGNED, __VA_ARGS__),        BITS(BLOB, __VA_ARGS__),                         \
-		BITS(ADDRESS, __VA_ARGS__),       {0}},
+	[id] = {sizeof((uint8_t[]){__VA_ARGS__}),                                                  \
+		n_short,                                                                           \
+		BITS(SIGNED, __VA_ARGS__),                                                         \
+		BITS(BLOB, __VA_ARGS__),                                                           \
+		BITS(ADDRESS, __VA_ARGS__),                                                        \
+		BITS(VIA, __VA_ARGS__),                                                            \
+		{0}},
 static const struct row rows[FR_EV_MAX] = {
 #include "events.def"
 };
@@ -249,7 +255,7 @@ static size_t blob_bytes(const struct row *row, const uint64_t *args)
 static unsigned int args_needed(const struct row *row, const uint64_t *args)
 {
 	for (unsigned int i = row->n_short; i < row->n; i++) {
-		if (args[i])
+		if (args[i] && !(row->is_via >> i & 1))
 			return row->n;
 	}
 	return row->n_short;
@@ -260,7 +266,8 @@ void fr_put_cold(struct fr_thread *t, enum fr_event ev, enum fr_tier tier, uint6
 {
 	const struct row *row = &rows[ev];
 	size_t blob = row->is_blob ? blob_bytes(row, args) : 0;
-	unsigned int special = row->is_blob | row->is_address;
+	unsigned int special = row->is_blob | row->is_address | row->is_via;
+	uint64_t via = row->is_via ? args[__builtin_ctz(row->is_via)] : 0;
 	struct fr_writer *w = &t->w[tier];
 	unsigned int n;
 	uint8_t *p;
@@ -274,7 +281,7 @@ void fr_put_cold(struct fr_thread *t, enum fr_event ev, enum fr_tier tier, uint6
 	if (unlikely(w->p + blob >= w->limit) && !fr_chunk_next(t, tier, ticks))
 		return;
 	n = args_needed(row, args);
-	p = fr_put_head(w, ev, ticks, stack, n < row->n);
+	p = fr_put_head(w, ev, ticks, FR_STACK_KEY(stack, via), n < row->n, true);
 	/* once in memory: after the host's system call this code is not in any cache */
 #pragma GCC unroll 1
 	for (unsigned int i = 0; i < n; i++) {

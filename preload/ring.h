@@ -56,15 +56,13 @@ struct fr_blob {
 	uint32_t size;
 };
 
-static FR_ALWAYS_INLINE uint8_t *fr_put_varint(uint8_t *p, uint64_t v)
+/* A varint of any length, without a branch that depends on it: for what is seldom below 128. */
+static FR_ALWAYS_INLINE uint8_t *fr_put_varint_wide(uint8_t *p, uint64_t v)
 {
-	if (likely(v < 128)) {
-		*p = (uint8_t)(v << 1 | 1);
-		return p + 1;
-	}
 	if (likely(v < 1ull << 56)) {
-		unsigned int n = (70u - (unsigned int)__builtin_clzll(v)) / 7;
-		uint64_t word = (v << n) | 1ull << (n - 1);
+		/* bits / 7, rounded up: x * 37 / 256 is x / 7 for x < 90 */
+		unsigned int n = (70u - (unsigned int)__builtin_clzll(v | 1)) * 37 >> 8;
+		uint64_t word = (v << 1 | 1) << (n - 1);
 
 		memcpy(p, &word, 8);
 		return p + n;
@@ -74,19 +72,34 @@ static FR_ALWAYS_INLINE uint8_t *fr_put_varint(uint8_t *p, uint64_t v)
 	return p + 9;
 }
 
+static FR_ALWAYS_INLINE uint8_t *fr_put_varint(uint8_t *p, uint64_t v)
+{
+	if (likely(v < 128)) {
+		*p = (uint8_t)(v << 1 | 1);
+		return p + 1;
+	}
+	return fr_put_varint_wide(p, v);
+}
+
 static FR_ALWAYS_INLINE uint64_t fr_zigzag(int64_t v)
 {
 	return (uint64_t)v << 1 ^ (uint64_t)(v >> 63);
 }
 
-static FR_ALWAYS_INLINE uint8_t *fr_put_stack(uint8_t *p, struct fr_writer *w, uint32_t id)
-{
-	uint32_t slot = FR_DICT_SLOT(id);
+/* What an entry of the stack dictionary holds. */
+#define FR_STACK_KEY(stack, via) ((uint64_t)(via) << 32 | (stack))
 
-	if (likely(w->stack[slot] == id))
+static FR_ALWAYS_INLINE uint8_t *fr_put_stack(uint8_t *p, struct fr_writer *w, uint64_t key)
+{
+	uint32_t slot = FR_DICT_SLOT((uint32_t)key);
+
+	if (likely(w->stack[slot] == key))
 		return fr_put_varint(p, slot << 1);
-	w->stack[slot] = id;
-	return fr_put_varint(p, (uint64_t)id << 1 | 1);
+	if (w->stack[slot ^ 1] == key)
+		return fr_put_varint(p, (slot ^ 1) << 1);
+	w->stack[slot ^ 1] = w->stack[slot];
+	w->stack[slot] = key;
+	return fr_put_varint(p, key << 1 | 1);
 }
 
 static FR_ALWAYS_INLINE uint8_t *fr_put_addr(uint8_t *p, uint64_t *dict, uint64_t *last, uint64_t v)
@@ -115,6 +128,8 @@ static FR_ALWAYS_INLINE uint8_t *fr_put_arg(uint8_t *p, struct fr_writer *w, uin
 					    uint64_t v)
 {
 	switch (type) {
+	case FR_ARG_VIA: /* stands by the stack */
+		return p;
 	case FR_ARG_OBJ:
 		return fr_put_addr(p, w->obj, &w->last_obj, v);
 	case FR_ARG_PTR:
@@ -141,9 +156,11 @@ static FR_ALWAYS_INLINE void fr_commit(struct fr_writer *w, uint8_t *p)
 			 __ATOMIC_RELEASE);
 }
 
-/* What stands before the arguments. The writer has room. */
+/* What stands before the arguments. KEY: FR_STACK_KEY(). FAR: seldom soon after the event before.
+ * The writer has room.
+ */
 static FR_ALWAYS_INLINE uint8_t *fr_put_head(struct fr_writer *w, enum fr_event ev, uint64_t ticks,
-					     uint32_t stack, bool is_short)
+					     uint64_t key, bool is_short, bool far)
 {
 	uint64_t dt = ticks - w->last;
 	uint8_t *p = w->p;
@@ -155,8 +172,8 @@ static FR_ALWAYS_INLINE uint8_t *fr_put_head(struct fr_writer *w, enum fr_event 
 	}
 	w->last = ticks;
 	*p++ = (uint8_t)((is_short ? 0x80u : 0u) | (unsigned int)ev);
-	p = fr_put_varint(p, dt);
-	return fr_put_stack(p, w, stack);
+	p = far ? fr_put_varint_wide(p, dt) : fr_put_varint(p, dt);
+	return fr_put_stack(p, w, key);
 }
 
 /*
@@ -173,25 +190,43 @@ static FR_ALWAYS_INLINE bool fr_guard_room(struct fr_thread *t, enum fr_tier tie
 }
 
 /*
- * In the long form, and blobs are empty: 0 instead of one. The writer has room. ROW, a constant, is
- * EV or an event with the same arguments: one copy of the code for both.
+ * With all arguments, but blobs are empty: 0 instead of one. The writer has room. ROW, a constant,
+ * is EV or an event with the same arguments: one copy of the code for both.
  */
 static FR_ALWAYS_INLINE void fr_put_whole(struct fr_thread *t, enum fr_event ev, enum fr_event row,
 					  enum fr_tier tier, uint64_t ticks, uint32_t stack,
 					  const uint64_t *args)
 {
+	const uint8_t *type = fr_event_types[row];
 	struct fr_writer *w = &t->w[tier];
-	uint8_t *p = fr_put_head(w, ev, ticks, stack, false);
+	uint64_t via = 0, rest = 0; /* of what the short form leaves out */
+	uint8_t *p;
 
 #pragma GCC unroll 8
-	for (unsigned int i = 0; i < fr_event_args[row]; i++)
-		p = fr_event_types[row][i] == FR_ARG_STR
-			    ? fr_put_varint(p, 0)
-			    : fr_put_arg(p, w, fr_event_types[row][i], args[i]);
+	for (unsigned int i = 0; i < fr_event_args[row]; i++) {
+		if (type[i] == FR_ARG_VIA)
+			via = args[i];
+		else if (i >= fr_event_short[row])
+			rest |= args[i];
+	}
+	p = fr_put_head(w, ev, ticks, FR_STACK_KEY(stack, via), !rest, true);
+#pragma GCC unroll 8
+	for (unsigned int i = 0; i < fr_event_short[row]; i++) {
+		if (type[i] == FR_ARG_NS || type[i] == FR_ARG_SIZE)
+			p = fr_put_varint_wide(p, args[i]);
+		else
+			p = fr_put_arg(p, w, type[i], args[i]);
+	}
+	if (unlikely(rest)) {
+#pragma GCC unroll 8
+		for (unsigned int i = fr_event_short[row]; i < fr_event_args[row]; i++)
+			p = type[i] == FR_ARG_STR ? fr_put_varint(p, 0)
+						  : fr_put_arg(p, w, type[i], args[i]);
+	}
 	fr_commit(w, p);
 }
 
-/* In the short form: ARGS are the row's first `short` ones, all others are 0. */
+/* In the short form: ARGS are the row's first `short` ones, all others are 0, `via` as well. */
 static FR_ALWAYS_INLINE void fr_put(struct fr_thread *t, enum fr_event ev, enum fr_tier tier,
 				    uint64_t ticks, uint32_t stack, const uint64_t *args)
 {
@@ -200,7 +235,7 @@ static FR_ALWAYS_INLINE void fr_put(struct fr_thread *t, enum fr_event ev, enum 
 
 	if (unlikely(w->p >= w->limit) && !fr_chunk_next(t, tier, ticks))
 		return;
-	p = fr_put_head(w, ev, ticks, stack, true);
+	p = fr_put_head(w, ev, ticks, stack, true, false);
 #pragma GCC unroll 8
 	for (unsigned int i = 0; i < fr_event_short[ev]; i++)
 		p = fr_put_arg(p, w, fr_event_types[ev][i], args[i]);

@@ -13,6 +13,7 @@
 #include <time.h>
 
 #include "wire.h"
+#include "wire_control.h"
 
 #define TRIGGER(number, name, unit, where, hooks, help) FR_RULE_##name = number,
 enum fr_rule {

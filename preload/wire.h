@@ -25,7 +25,8 @@
 #include <stdint.h>
 
 #define FR_MAGIC "FLTREC\r\n" /* 8 bytes; CR LF shows a file damaged by text conversion */
-#define FR_VERSION 1
+#define FR_VERSION 2
+#define FR_VERSION_OLDEST 1 /* still read; it differs in the stack dictionary and in `via` */
 #define FR_BYTE_ORDER 0x01020304u
 #define FR_HEADER_SIZE 4096u
 #define FR_SECTIONS_MAX 24u
@@ -80,7 +81,8 @@ enum fr_section_id {
 	FR_SEC_NOTES = 12, /* UTF-8 lines: settings in force, refused values, limits met */
 	FR_SEC_HOOKS = 13, /* struct fr_hook_rec[], indexed by hook id: the coverage */
 	FR_SEC_SCHEMA = 14, /* struct fr_event_rec[]: so that unknown events can be shown */
-	FR_SEC_CONTROL = 15, /* struct fr_control: settings in force, and asked for from outside */
+	FR_SEC_CONTROL =
+		15, /* struct fr_control (wire_control.h): settings, and what `fr ctl` asks */
 };
 
 struct fr_header {
@@ -278,7 +280,9 @@ struct fr_lock_rec {
  *           others are 0); bits 0-6: event id
  *     dt    varint: ticks since the chunk's previous event (first: since base)
  *     stack varint: index << 1 into the chunk's stack dictionary (64 entries), or
- *           id << 1 | 1, which also sets the dictionary entry FR_DICT_SLOT(id)
+ *           (via << 32 | id) << 1 | 1, which becomes the entry I = FR_DICT_SLOT(id); what was there
+ *           moves to I ^ 1 (version 1: is gone). `via` is the row's FR_ARG_VIA: a place of the host
+ *           calls one function only. 0 in version 1 and in rows without it
  *     arguments by the schema row, see enum fr_arg
  *
  * varint: the number of trailing zero bits of the first byte, plus one, is the length in bytes
@@ -327,13 +331,15 @@ enum fr_arg {
 	FR_ARG_FD = 8, /* descriptor, -1 = none: zigzag varint */
 	FR_ARG_ERR = 9, /* errno value or 0: varint */
 	FR_ARG_TID = 10, /* kernel thread id, 0 = unknown: varint */
-	FR_ARG_CALL = 11, /* hook id: which function exactly; varint */
+	FR_ARG_CALL = 11, /* version 1: hook id, which function exactly; varint */
 	FR_ARG_STR = 12, /* varint length, then bytes (not terminated, host's encoding) */
 	FR_ARG_SOCK = 13, /* varint length, then that many bytes of a struct sockaddr */
 	FR_ARG_SIG = 14, /* signal number: varint */
 	FR_ARG_STACK = 15, /* another stack id (creator's, ...): varint */
 	FR_ARG_PAIR = 16, /* varint length, then bytes: a key, NUL, a value (host's encoding) */
 	FR_ARG_KIND = 17, /* enum fr_fd_kind: varint */
+	FR_ARG_VIA = 18, /* hook id, which function exactly: no bytes of its own, stands by the
+			    stack; in the short form it is there too. At most one in a row */
 };
 
 /*
@@ -407,59 +413,6 @@ struct fr_hook_rec {
 };
 #define FR_HOOK_SHADOWED 1u /* the host's calls go to another function: provider is that one */
 
-/* ---- control ------------------------------------------------------------------------------ */
-
-enum fr_rule_unit {
-	FR_RULE_FLAG = 0, /* set (1) or not (0) */
-	FR_RULE_NS = 1,
-	FR_RULE_BYTES = 2,
-};
-#define FR_RULES_MAX 24u
-
-/* One condition of FR_TRIGGER; its place in the array is its number. */
-struct fr_rule_rec {
-	char name[16]; /* "lock_wait"; "" = no such rule */
-	uint32_t unit; /* enum fr_rule_unit */
-	uint32_t x_fired; /* snapshots it has asked for */
-};
-
-/* Settings that can be changed while the process runs. */
-struct fr_settings {
-	uint8_t levels[16]; /* enum fr_level by enum fr_class */
-	uint64_t slow_ns;
-	uint64_t cooldown_ns;
-	uint64_t trigger_max;
-	uint64_t limit[FR_RULES_MAX]; /* by rule, in its unit; 0 = not set */
-};
-
-/*
- * `fr ctl` writes wanted, its hash and then x_request, a number larger than x_answer. The recorder
- * looks when it next writes a clock pair or something slow, takes a copy, and believes it only if
- * the hash fits and every value is possible; either way x_answer becomes x_request.
- */
-struct fr_control {
-	uint64_t x_request;
-	uint64_t x_answer;
-	uint32_t x_refused; /* 1 = the last request made no sense and changed nothing */
-	uint32_t n_rules;
-	uint64_t x_suppressed; /* over a limit, no snapshot: FR_TRIGGER_MAX, FR_COOLDOWN */
-	uint8_t configured[16]; /* levels as they were at the start */
-	uint64_t hash; /* fr_settings_hash() of wanted */
-	struct fr_settings wanted;
-	struct fr_settings in_force;
-	struct fr_rule_rec rules[FR_RULES_MAX];
-};
-
-/* FNV-1a, 64 bits, over the bytes of S. */
-static inline uint64_t fr_settings_hash(const struct fr_settings *s)
-{
-	uint64_t h = 0xcbf29ce484222325ull;
-
-	for (size_t i = 0; i < sizeof(*s); i++)
-		h = (h ^ ((const uint8_t *)s)[i]) * 0x100000001b3ull;
-	return h;
-}
-
 /* ---- levels and classes ------------------------------------------------------------------- */
 
 enum fr_class {
@@ -494,7 +447,5 @@ _Static_assert(sizeof(struct fr_lock_rec) == 64, "wire");
 _Static_assert(sizeof(struct fr_chunk) == 64, "wire");
 _Static_assert(sizeof(struct fr_event_rec) == 160, "wire");
 _Static_assert(sizeof(struct fr_hook_rec) == 64, "wire");
-_Static_assert(sizeof(struct fr_rule_rec) == 24, "wire");
-_Static_assert(sizeof(struct fr_settings) == 232, "wire");
 
 #endif

@@ -199,6 +199,7 @@ static const struct {
 	[FR_ARG_ERR] = {put_errno, put_u64, "", ZERO_NOTHING},
 	[FR_ARG_TID] = {put_tid, put_u64, "", ZERO_NOTHING},
 	[FR_ARG_CALL] = {put_call, put_call_json, "", ZERO_ABSENT},
+	[FR_ARG_VIA] = {put_call, put_call_json, "", ZERO_ABSENT},
 	[FR_ARG_STR] = {put_str, put_str_json, "", ZERO_NOTHING},
 	[FR_ARG_SOCK] = {put_sock, put_sock_json, "", ZERO_NOTHING},
 	[FR_ARG_SIG] = {put_signal, put_u64, "", ZERO_VALUE},

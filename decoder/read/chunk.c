@@ -17,7 +17,7 @@ static const uint8_t *blob_skip(const struct event_row *row, const uint8_t *star
 				const uint8_t *end)
 {
 	for (unsigned int i = 0; i < row->n_there; i++) {
-		uint64_t v = fr_varint_get(&p);
+		uint64_t v = row->op[i] == OP_VIA ? 0 : fr_varint_get(&p);
 
 		if (row->op[i] != OP_BYTES)
 			continue;
@@ -43,7 +43,7 @@ event_skip(const struct schema *schema, const uint8_t *p, const uint8_t *end, ui
 {
 	const uint8_t *start = p;
 	const struct event_row *row = &schema->rows[*p++];
-	unsigned int n = row->n_there;
+	unsigned int n = row->n_varints;
 
 	if (!row->known || __builtin_add_overflow(*t, fr_varint_get(&p), t))
 		return NULL;

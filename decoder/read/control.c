@@ -62,7 +62,7 @@ static bool check(struct control *ctl, const struct source *src, const char *spe
 	struct fr_header *h = &ctl->hdr;
 
 	if (fr_source_read(src, 0, h, sizeof(*h)) < sizeof(*h) ||
-	    memcmp(h->magic, FR_MAGIC, sizeof(h->magic)) || h->version != FR_VERSION ||
+	    memcmp(h->magic, FR_MAGIC, sizeof(h->magic)) || !fr_version_readable(h->version) ||
 	    h->byte_order != FR_BYTE_ORDER || !find_section(ctl, src)) {
 		diag_add(d, DIAG_ERROR, "%s: no recording with settings that fr %s", spec,
 			 "could show or change");

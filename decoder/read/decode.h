@@ -36,7 +36,7 @@ struct lane_cursor {
 	uint8_t tier;
 	const struct chunk_ref *chunk; /* the next one to be opened */
 	const struct chunk_ref *last_chunk; /* one past the end */
-	uint32_t stacks[FR_DICT_SIZE];
+	uint64_t stacks[FR_DICT_SIZE]; /* via << 32 | id */
 	struct dict obj;
 	struct dict ptr;
 };
@@ -76,19 +76,23 @@ static inline bool is_index(uint8_t first)
 	return __builtin_expect((first & 3) == 1, 1);
 }
 
-static inline uint32_t decode_stack(struct lane_cursor *l, const uint8_t **at)
+/* Stack and function, as in the dictionary. */
+static inline uint64_t decode_stack(struct lane_cursor *l, const uint8_t **at, bool pairs)
 {
-	uint64_t v;
-	uint32_t id;
+	uint64_t v, key;
+	uint32_t slot;
 
 	if (is_index(**at))
 		return l->stacks[*(*at)++ >> 2];
 	v = fr_varint_get(at);
-	id = (uint32_t)(v >> 1);
+	key = v >> 1;
 	if (!(v & 1))
-		return l->stacks[id & (FR_DICT_SIZE - 1)];
-	l->stacks[FR_DICT_SLOT(id)] = id;
-	return id;
+		return l->stacks[key & (FR_DICT_SIZE - 1)];
+	slot = FR_DICT_SLOT((uint32_t)key);
+	if (pairs)
+		l->stacks[slot ^ 1] = l->stacks[slot];
+	l->stacks[slot] = key;
+	return key;
 }
 
 static inline uint64_t decode_addr(struct dict *d, const uint8_t **at)
@@ -135,14 +139,16 @@ static inline void lane_take(struct lane_cursor *l, struct lane_place *p,
 			     const struct schema *schema, uint64_t mean, struct event *e)
 {
 	const struct event_row *row = &schema->rows[p->head];
+	uint64_t key = decode_stack(l, &p->at, schema->stack_pairs);
 
 	e->thread = l->thread;
 	e->tier = l->tier;
 	e->kind = row->kind;
 	e->n_args = row->n_args;
-	e->stack = decode_stack(l, &p->at);
+	e->stack = (uint32_t)key;
 	e->blob = NULL;
 	memset(e->arg, 0, sizeof(e->arg));
+	e->arg[row->via] = key >> 32; /* a row without that argument has another one there */
 	switch (row->shape) {
 	case ARGS_PTR_VARINT:
 		e->arg[0] = decode_addr(&l->ptr, &p->at);
@@ -155,8 +161,10 @@ static inline void lane_take(struct lane_cursor *l, struct lane_place *p,
 		e->arg[0] = decode_addr(&l->obj, &p->at);
 		break;
 	default:
-		for (unsigned int i = 0; i < row->n_there; i++)
-			e->arg[i] = decode_arg(l, &p->at, row->op[i], mean, e);
+		for (unsigned int i = 0; i < row->n_there; i++) {
+			if (row->op[i] != OP_VIA)
+				e->arg[i] = decode_arg(l, &p->at, row->op[i], mean, e);
+		}
 	}
 }
 

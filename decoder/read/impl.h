@@ -86,6 +86,7 @@ enum arg_op {
 	OP_OBJ = 3,
 	OP_PTR = 4,
 	OP_BYTES = 5,
+	OP_VIA = 6, /* no bytes here: from the stack dictionary */
 };
 
 /* Arguments that nearly all events of a busy recording have, each with a decoder of its own. */
@@ -102,12 +103,16 @@ struct event_row {
 	uint8_t kind;
 	uint8_t n_args; /* by the schema */
 	uint8_t n_there; /* in this form */
+	uint8_t n_varints; /* of these, those with bytes of their own; blobs are a varint and more
+			    */
+	uint8_t via; /* place of OP_VIA, which both forms have; else that of the first */
 	uint8_t has_bytes;
 	uint8_t shape; /* enum args_shape */
 	uint8_t op[FR_ARGS_MAX];
 };
 
 struct schema {
+	bool stack_pairs; /* a new entry of the stack dictionary moves the old one (version 2) */
 	struct event_row rows[2 * EVENT_KINDS];
 	struct fr_event_rec recs[EVENT_KINDS]; /* id 0 = unknown */
 };

@@ -17,6 +17,12 @@
 #include "base/diag.h"
 #include "preload/wire.h"
 
+/* Does this decoder know the format? */
+static inline bool fr_version_readable(uint32_t version)
+{
+	return version >= FR_VERSION_OLDEST && version <= FR_VERSION;
+}
+
 enum recording_source {
 	RECORDING_FILE, /* a snapshot */
 	RECORDING_LEFT, /* the region of a process that is gone */

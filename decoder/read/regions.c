@@ -75,7 +75,7 @@ static const char *head_problem(const struct fr_header *hdr, ssize_t n)
 		return "too short";
 	if (memcmp(hdr->magic, FR_MAGIC, sizeof(hdr->magic)))
 		return "not a recording";
-	return hdr->version == FR_VERSION ? NULL : "another format version";
+	return fr_version_readable(hdr->version) ? NULL : "another format version";
 }
 
 static uint64_t time_ns(const struct timespec *t)

@@ -42,12 +42,12 @@ static const uint8_t ops[] = {
 	[FR_ARG_SIZE] = OP_VARINT, [FR_ARG_FD] = OP_ZIGZAG,   [FR_ARG_ERR] = OP_VARINT,
 	[FR_ARG_TID] = OP_VARINT,  [FR_ARG_CALL] = OP_VARINT, [FR_ARG_STR] = OP_BYTES,
 	[FR_ARG_SOCK] = OP_BYTES,  [FR_ARG_SIG] = OP_VARINT,  [FR_ARG_STACK] = OP_VARINT,
-	[FR_ARG_PAIR] = OP_BYTES,  [FR_ARG_KIND] = OP_VARINT,
+	[FR_ARG_PAIR] = OP_BYTES,  [FR_ARG_KIND] = OP_VARINT, [FR_ARG_VIA] = OP_VIA,
 };
 
 static bool row_good(const struct fr_event_rec *r)
 {
-	unsigned int n_bytes = 0;
+	unsigned int n_bytes = 0, n_via = 0;
 
 	if (!r->id || r->id >= FR_EV_MAX || r->n_args > FR_ARGS_MAX || r->n_short > r->n_args)
 		return false;
@@ -55,8 +55,9 @@ static bool row_good(const struct fr_event_rec *r)
 		if (r->type[i] == FR_ARG_NONE || r->type[i] >= sizeof(ops))
 			return false;
 		n_bytes += ops[r->type[i]] == OP_BYTES;
+		n_via += ops[r->type[i]] == OP_VIA;
 	}
-	return n_bytes <= 1; /* struct event has room for one */
+	return n_bytes <= 1 && n_via <= 1; /* struct event has room for one, the dictionary too */
 }
 
 static enum args_shape shape_of(const struct event_row *row)
@@ -70,24 +71,32 @@ static enum args_shape shape_of(const struct event_row *row)
 	return ARGS_ANY;
 }
 
+/* The form that has the first N arguments. */
+static void row_cut(struct event_row *row, unsigned int n)
+{
+	row->n_there = (uint8_t)n;
+	row->n_varints = 0;
+	for (unsigned int i = 0; i < n; i++)
+		row->n_varints += row->op[i] != OP_VIA;
+	row->shape = shape_of(row);
+}
+
 static void row_add(struct schema *schema, const struct fr_event_rec *r)
 {
 	struct event_row *row = &schema->rows[r->id], *short_row = row + EVENT_KINDS;
 
 	schema->recs[r->id] = *r;
 	schema->recs[r->id].name[sizeof(r->name) - 1] = 0;
-	*row = (struct event_row){.known = 1,
-				  .kind = (uint8_t)r->id,
-				  .n_args = (uint8_t)r->n_args,
-				  .n_there = (uint8_t)r->n_args};
+	*row = (struct event_row){.known = 1, .kind = (uint8_t)r->id, .n_args = (uint8_t)r->n_args};
 	for (uint32_t i = 0; i < r->n_args; i++) {
 		row->op[i] = ops[r->type[i]];
 		row->has_bytes |= row->op[i] == OP_BYTES;
+		if (row->op[i] == OP_VIA)
+			row->via = (uint8_t)i;
 	}
 	*short_row = *row;
-	short_row->n_there = (uint8_t)r->n_short;
-	row->shape = shape_of(row);
-	short_row->shape = shape_of(short_row);
+	row_cut(row, r->n_args);
+	row_cut(short_row, r->n_short);
 }
 
 static void load_builtin(struct schema *schema)
@@ -116,6 +125,7 @@ void fr_schema_load(struct recording *rec, struct diag *d)
 	struct fr_event_rec r;
 	size_t n_bad = 0;
 
+	schema->stack_pairs = rec->hdr.version > 1;
 	load_builtin(schema);
 	if (!v->data)
 		LOSS(rec, d, "no table of events in the recording: the built-in one is used");

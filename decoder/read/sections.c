@@ -63,11 +63,11 @@ static bool header_good(const struct recording *rec, size_t n, struct diag *d)
 	else if (h->byte_order != FR_BYTE_ORDER)
 		diag_add(d, DIAG_ERROR, "%s: written on a machine of another byte order",
 			 rec->path);
-	else if (h->version != FR_VERSION)
+	else if (!fr_version_readable(h->version))
 		diag_add(d, DIAG_ERROR,
-			 "%s: format version %u, this fr reads version %u: use the fr that came "
-			 "with the recorder",
-			 rec->path, h->version, FR_VERSION);
+			 "%s: format version %u, this fr reads versions %u to %u: use the fr that "
+			 "came with the recorder",
+			 rec->path, h->version, FR_VERSION_OLDEST, FR_VERSION);
 	else
 		return true;
 	return false;

@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "preload/wire_control.h"
 #include "read/regions.h"
 
 #define SECOND 1000000000ull

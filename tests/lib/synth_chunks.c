@@ -32,14 +32,17 @@ static uint64_t zigzag(int64_t v)
 	return ((uint64_t)v << 1) ^ (uint64_t)(v >> 63);
 }
 
-static uint8_t *put_stack(struct lane *l, uint8_t *p, uint32_t id)
+static uint8_t *put_stack(struct lane *l, uint8_t *p, uint32_t id, uint64_t via)
 {
+	uint64_t key = via << 32 | id;
 	uint32_t slot = FR_DICT_SLOT(id);
 
-	if (l->stacks[slot] == id)
-		return put_varint(p, (uint64_t)slot << 1);
-	l->stacks[slot] = id;
-	return put_varint(p, (uint64_t)id << 1 | 1);
+	for (uint32_t i = 0; i < 2; i++)
+		if (l->stacks[slot ^ i] == key)
+			return put_varint(p, (uint64_t)(slot ^ i) << 1);
+	l->stacks[slot ^ 1] = l->stacks[slot];
+	l->stacks[slot] = key;
+	return put_varint(p, key << 1 | 1);
 }
 
 static uint8_t *put_addr(uint8_t *p, uint64_t addr, uint64_t *last, uint64_t *dict)
@@ -166,10 +169,20 @@ void synth_tier(struct synth *s, int tier)
 static int is_short(const struct fr_event_rec *row, const uint64_t *args, size_t n)
 {
 	for (size_t i = row->n_short; i < row->n_args; i++)
-		if ((i < n && args[i]) || row->type[i] == FR_ARG_STR ||
-		    row->type[i] == FR_ARG_SOCK || row->type[i] == FR_ARG_PAIR)
+		if ((i < n && args[i] && row->type[i] != FR_ARG_VIA) ||
+		    row->type[i] == FR_ARG_STR || row->type[i] == FR_ARG_SOCK ||
+		    row->type[i] == FR_ARG_PAIR)
 			return 0;
 	return 1;
+}
+
+/* The function that was called, which stands by the stack. */
+static uint64_t via_of(const struct fr_event_rec *row, const uint64_t *args, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (row->type[i] == FR_ARG_VIA)
+			return args[i];
+	return 0;
 }
 
 void synth_event(struct synth *s, uint32_t serial, uint64_t ticks, uint32_t kind, uint32_t stack,
@@ -193,9 +206,10 @@ void synth_event(struct synth *s, uint32_t serial, uint64_t ticks, uint32_t kind
 	p = l->chunk + sizeof(*h) + h->x_committed;
 	*p++ = (uint8_t)(kind | (cut ? 0x80 : 0));
 	p = put_varint(p, ticks - l->last);
-	p = put_stack(l, p, stack);
+	p = put_stack(l, p, stack, via_of(row, args, n));
 	for (size_t i = 0; i < (cut ? row->n_short : row->n_args); i++)
-		p = put_arg(l, p, row->type[i], i < n ? args[i] : 0, blob, blob_len);
+		if (row->type[i] != FR_ARG_VIA)
+			p = put_arg(l, p, row->type[i], i < n ? args[i] : 0, blob, blob_len);
 	h->x_committed = (uint32_t)(p - l->chunk - sizeof(*h));
 	l->last = ticks;
 	l->events++;

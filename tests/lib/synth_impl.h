@@ -25,7 +25,7 @@ struct lane {
 	uint64_t last_ptr;
 	uint64_t obj[FR_DICT_SIZE];
 	uint64_t ptr[FR_DICT_SIZE];
-	uint32_t stacks[FR_DICT_SIZE];
+	uint64_t stacks[FR_DICT_SIZE];
 };
 
 struct synth {
