@@ -100,6 +100,7 @@ def test_hold_raises_lock(host):
 @pytest.mark.parametrize("bad", ["events=", "events=lock", "events=lock=much", "events=moon=full",
                                  "events=recorder=off", "slow=", "slow=quick", "trigger=moon>3s",
                                  "trigger=recv", "trigger=exit>3s", "trigger_max=-1", "cooldown=1",
+                                 "budget=", "budget=101", "budget=5%%", "budget=much",
                                  "off=1", "nothing=3", "on="])
 def test_refused_before_it_is_written(host, bad):
     p = busy(host)
@@ -157,6 +158,24 @@ def test_gone_process(host):
     region, = host.regions()
     assert "is gone" in fr.fr("ctl", region, "off", ok=(1,)).err
     assert fr.read("ctl", region)["levels"]["net"] == "full", "what was in force can still be read"
+
+
+def test_a_dead_namesake(host):
+    """A region that was left by an earlier process of the same number, where fr looks first."""
+    dead, p = busy(host), busy(host)
+    dead.kill()
+    place = host.path / "elsewhere"
+    place.mkdir(mode=0o700)
+    left, = [f for f in host.regions() if f"-{dead.pid}-" in f.name]
+    copy = bytearray(left.read_bytes())
+    assert struct.unpack_from("<I", copy, 32)[0] == dead.pid
+    struct.pack_into("<I", copy, 32, p.pid)
+    (place / left.name.replace(str(dead.pid), str(p.pid))).write_bytes(copy)
+    env = {**os.environ, "FR_DIR": str(place)}
+    fr.fr("ctl", p.pid, "slow=9ms", env=env)
+    assert fr.read("ctl", p.pid)["slow_ns"] == 9000000
+    p.kill()
+    assert "is gone" in fr.fr("ctl", p.pid, "slow=9ms", env=env, ok=(1,)).err
 
 
 def readable_by_all(path):

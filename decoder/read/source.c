@@ -79,21 +79,21 @@ static bool open_memory(struct source *src, uint32_t pid, uint64_t start, uint64
 	return true;
 }
 
-/* The region file of PID: that of the running process, else the youngest left one. */
-static char *region_of(uint32_t pid)
+/* The region file of PID: that of the running process (*LIVE), else the youngest left one. */
+static char *region_of(uint32_t pid, bool *live)
 {
 	struct region_info *regions;
 	char dir[PATH_MAX];
 	char *path = NULL;
-	bool live = false;
 	size_t n;
 
+	*live = false;
 	fr_regions_dir(dir, sizeof(dir));
 	n = fr_regions_scan(dir, ".frr", &regions);
 	for (size_t i = 0; i < n; i++) {
-		if (regions[i].problem || regions[i].pid != pid || live)
+		if (regions[i].problem || regions[i].pid != pid || *live)
 			continue;
-		live = regions[i].source == RECORDING_LIVE;
+		*live = regions[i].source == RECORDING_LIVE;
 		free(path);
 		path = fr_mem_strndup(regions[i].path, strlen(regions[i].path));
 	}
@@ -105,9 +105,12 @@ static char *open_pid(struct source *src, uint32_t pid, struct diag *d)
 {
 	char path[PATH_MAX], inside[PATH_MAX + 32];
 	uint64_t start, end;
-	char *found = region_of(pid);
+	bool live;
+	char *found = region_of(pid, &live);
 
-	if (!found && fr_process_region(pid, path, sizeof(path), &start, &end)) {
+	/* one that was left may be of another process, which had the same number before */
+	if (!live && fr_process_region(pid, path, sizeof(path), &start, &end)) {
+		free(found);
 		if (!*path)
 			return open_memory(src, pid, start, end, d) ? fr_mem_strndup("memfd", 5)
 								    : NULL;
