@@ -128,6 +128,22 @@ static bool parse_flag(const char *s, bool *v)
 	return true;
 }
 
+/* "5%" or "5"; "none" or "0": no limit. */
+static bool parse_budget(const char *s, uint64_t *v)
+{
+	const char *end;
+	uint64_t n;
+
+	if (strcmp(s, "none") == 0) {
+		*v = 0;
+		return true;
+	}
+	if (!number_at(s, &end, &n) || (*end && strcmp(end, "%") != 0) || n > 100)
+		return false;
+	*v = n;
+	return true;
+}
+
 #define parse_path(s, field) parse_text_into(s, field, sizeof(field), true)
 #define parse_text(s, field) parse_text_into(s, field, sizeof(field), false)
 static bool parse_text_into(const char *s, char *field, size_t size, bool absolute)
@@ -277,6 +293,7 @@ static void reconcile(void)
 #define FIELD_bytes(f) &f
 #define FIELD_duration(f) &f
 #define FIELD_number(f) &f
+#define FIELD_budget(f) &f
 #define FIELD_signal(f) &f
 #define FIELD_trigger(f) f
 #define FIELD_flag(f) &f

@@ -30,6 +30,7 @@ struct fr_config {
 	uint64_t trigger[FR_RULES_MAX]; /* limit of each rule in its unit, 0 = not set */
 	uint64_t trigger_max; /* snapshots that thresholds may ask for */
 	uint64_t cooldown_ns; /* between two of them */
+	uint64_t budget; /* percent of the CPU time that recording may take; 0 = no limit */
 	char only[128];
 	bool follow, keep, verbose, verify;
 	int unwind; /* enum fr_unwind_kind to begin with */

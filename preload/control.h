@@ -13,6 +13,7 @@
 #include "arch.h"
 #include "region.h"
 
+struct fr_budget_step;
 struct fr_thread;
 
 extern uint64_t fr_control_seen; /* the last request that was looked at */
@@ -27,8 +28,14 @@ static FR_ALWAYS_INLINE bool fr_control_asked(void)
 /* Fills in the section of a new region. At birth. */
 void fr_control_init(void);
 
-/* Puts LEVELS (by enum fr_class) into force: header and gate. */
-void fr_control_levels(const uint8_t *levels);
+/* Shows the levels in force: header and gate. At birth. */
+void fr_control_levels(void);
+
+/* What is in force, and what would be below that: the same where there is nothing. */
+void fr_control_view(uint8_t level[FR_CLASSES], uint8_t lower[FR_CLASSES]);
+
+/* Does what the budget decided. Under the gate's settings_lock. */
+void fr_control_step(struct fr_thread *t, uint64_t ticks, const struct fr_budget_step *step);
 
 /* A hook of a sleeping process came by: the class's level, after waking up if that is asked for. */
 enum fr_level fr_control_wake(enum fr_class klass);

@@ -12,6 +12,13 @@ enum fr_event {
 };
 #undef EVENT
 
+/* Argument `why` of the event LEVEL. */
+enum fr_level_why {
+	FR_WHY_ASKED = 0, /* from outside */
+	FR_WHY_BUDGET = 1, /* recording cost more than FR_BUDGET */
+	FR_WHY_AGAIN = 2, /* lowered before, and tried again */
+};
+
 #define DROP(id, NAME, ...) FR_DROP_##NAME = id,
 enum fr_drop {
 #include "drops.def"

@@ -25,8 +25,9 @@ struct fr_gate {
 	atomic_uint unwind_lock; /* holder derives unwind rules */
 	atomic_uint module_lock; /* holder appends to the module table */
 	atomic_uint snapshot_lock; /* a snapshot is being written */
+	atomic_uint settings_lock; /* holder changes levels or limits */
 	atomic_int crashing; /* tid of the thread that handles a fatal signal */
-	char pad[FR_PAGE - 16 - 5 * sizeof(int)];
+	char pad[FR_PAGE - 16 - 6 * sizeof(int)];
 };
 
 extern struct fr_gate fr_gate;
@@ -108,6 +109,16 @@ static inline bool fr_lock_patiently(atomic_uint *lock, uint64_t *before)
 {
 	*before = fr_signals_hold();
 	if (fr_lock_wait(lock))
+		return true;
+	fr_signals_release(*before);
+	return false;
+}
+
+/* The same without waiting. */
+static inline bool fr_try_lock_held(atomic_uint *lock, uint64_t *before)
+{
+	*before = fr_signals_hold();
+	if (fr_try_lock(lock))
 		return true;
 	fr_signals_release(*before);
 	return false;

@@ -55,7 +55,7 @@ static char start_dir[512];
 static void set_levels(bool on)
 {
 	if (on)
-		fr_control_levels(fr_config.levels);
+		fr_control_levels();
 	for (int k = 0; !on && k < FR_CLASSES; k++)
 		__atomic_store_n(&fr_gate.level[k], FR_LEVEL_OFF, __ATOMIC_RELEASE);
 	atomic_store(&fr_gate.birth, 2);

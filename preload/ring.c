@@ -18,6 +18,7 @@
  */
 #include "ring.h"
 
+#include "budget.h"
 #include "config.h"
 #include "sys.h"
 #include "tier_ring.h"
@@ -148,10 +149,26 @@ static struct fr_chunk *take(enum fr_tier tier, uint64_t ticks)
 	return NULL;
 }
 
-static void close_chunk(struct fr_writer *w)
+/* What the chunk has cost: to the class of the event that needed it. */
+static void charge(struct fr_thread *t, enum fr_tier tier)
 {
+	const struct fr_writer *w = &t->w[tier];
+	const uint8_t *event = (const uint8_t *)w->chunk + t->needed_by[tier];
+	uint32_t walks = (uint32_t)t->rec->stack_walks - t->walks;
+
+	t->walks += walks;
+	if (fr_config.budget && w->p > event)
+		fr_budget_charge((enum fr_event)(*event & 0x7f), w->events - w->chunk->first_event,
+				 walks);
+}
+
+static void close_chunk(struct fr_thread *t, enum fr_tier tier)
+{
+	struct fr_writer *w = &t->w[tier];
+
 	if (!w->chunk)
 		return;
+	charge(t, tier);
 	w->chunk->last = w->last;
 	__atomic_store_n(&w->chunk->x_state, FR_CHUNK_CLOSED, __ATOMIC_RELEASE);
 	w->chunk = NULL;
@@ -186,7 +203,7 @@ bool fr_chunk_next(struct fr_thread *t, enum fr_tier tier, uint64_t ticks)
 	struct fr_writer *w = &t->w[tier];
 	struct fr_chunk *c;
 
-	close_chunk(w);
+	close_chunk(t, tier);
 	t->rec->events = t->w[0].events + t->w[1].events;
 	c = take(tier, ticks);
 	if (!c) {
@@ -198,13 +215,14 @@ bool fr_chunk_next(struct fr_thread *t, enum fr_tier tier, uint64_t ticks)
 		fr_user_again(t, ticks);
 	if (fr_watch_due(ticks))
 		fr_watch(t, ticks);
+	t->needed_by[tier] = (uint16_t)(w->p - (uint8_t *)w->chunk);
 	return true;
 }
 
 void fr_chunk_close_all(struct fr_thread *t)
 {
 	for (int i = 0; i < FR_TIERS; i++)
-		close_chunk(&t->w[i]);
+		close_chunk(t, (enum fr_tier)i);
 	t->rec->events = t->w[0].events + t->w[1].events;
 }
 

@@ -117,7 +117,7 @@ static struct fr_thread *take_block(void)
 		t->quiet = t->watching = t->vforked = false;
 		t->altstack = NULL;
 		t->retook = 0;
-		t->end_rounds = t->our_signals = t->host_signals = 0;
+		t->walks = t->end_rounds = t->our_signals = t->host_signals = 0;
 		return t;
 	}
 	p = fr_sys_mmap(BLOCK_SIZE, PROT_READ | PROT_WRITE,

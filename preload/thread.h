@@ -62,8 +62,10 @@ struct fr_thread {
 	uintptr_t stack_lo, stack_hi; /* bounds of the thread's own stack */
 	uint64_t retook; /* st_since of the cancelled wait that fr_wait_retook() has told of */
 	uint32_t end_rounds; /* rounds of TSD destructors seen */
+	uint32_t walks; /* of rec->stack_walks, charged to the budget */
 	void *altstack; /* ours, or NULL */
 	bool disarms; /* the kernel takes it away while a handler runs on it */
+	uint16_t needed_by[FR_TIERS]; /* where in the chunk the event is that needed it */
 	struct fr_user user;
 	struct fr_walk walk; /* scratch of fr_stack_miss: too big for a host's small stack */
 };

@@ -5,6 +5,7 @@
  */
 #include "watch.h"
 
+#include "budget.h"
 #include "deepbind.h"
 #include "trigger.h"
 
@@ -19,6 +20,7 @@ void fr_watch(struct fr_thread *t, uint64_t ticks)
 		fr_clock_pair_write(fr_region.clocks);
 		fr_deepbind_look();
 		fr_trigger_look(t, ticks);
+		fr_budget_look(t, ticks);
 	}
 	t->watching = false;
 }

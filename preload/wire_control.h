@@ -25,7 +25,9 @@ struct fr_rule_rec {
 
 /* Settings that can be changed while the process runs. */
 struct fr_settings {
-	uint8_t levels[16]; /* enum fr_level by enum fr_class */
+	uint8_t levels[8]; /* enum fr_level by enum fr_class */
+	uint32_t budget; /* FR_BUDGET: percent of the CPU time; 0 = no limit */
+	uint32_t named; /* of a request: bit K: levels[K] is asked for; the others stay */
 	uint64_t slow_ns;
 	uint64_t cooldown_ns;
 	uint64_t trigger_max;
@@ -43,7 +45,8 @@ struct fr_control {
 	uint32_t x_refused; /* 1 = the last request made no sense and changed nothing */
 	uint32_t n_rules;
 	uint64_t x_suppressed; /* over a limit, no snapshot: FR_TRIGGER_MAX, FR_COOLDOWN */
-	uint8_t configured[16]; /* levels as they were at the start */
+	uint8_t configured[8]; /* levels as they were at the start */
+	uint8_t asked[8]; /* the same, or what fr ctl has asked for since; all 0 in old files */
 	uint64_t hash; /* fr_settings_hash() of wanted */
 	struct fr_settings wanted;
 	struct fr_settings in_force;

@@ -260,13 +260,16 @@ def test_nonsense_does_no_harm(host):
     fr.fr("report", p.pid, ok=(0, 3))
 
 
-def test_settings_with_a_good_hash_are_checked_too(host):
-    """A hash is no proof of sense: levels and limits that cannot be are refused by the recorder."""
+@pytest.mark.parametrize("field", [(0, bytes([9] * 6)), (8, struct.pack("<I", 101)),
+                                   (12, struct.pack("<I", 64))], ids=["levels", "budget", "named"])
+def test_settings_with_a_good_hash_are_checked_too(host, field):
+    """A hash is no proof of sense: what cannot be is refused by the recorder."""
     p = busy(host)
     region, = host.regions()
     at, _ = control_place(region)
-    wanted = bytearray(232)
-    wanted[:6] = bytes([9] * 6)
+    wanted = bytearray(region.read_bytes()[at + 288:at + 288 + 232])
+    assert wanted[:6] == bytes([4, 2, 4, 3, 2, 4]), "what is in force: the defaults"
+    wanted[field[0]:field[0] + len(field[1])] = field[1]
     h = 0xcbf29ce484222325
     for b in wanted:
         h = ((h ^ b) * 0x100000001b3) % (1 << 64)

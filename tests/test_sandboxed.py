@@ -69,6 +69,17 @@ def test_goes_on_recording(host):
     assert len([e for e in events if e["event"] == "thread.start"]) == 6
 
 
+@pytest.mark.parametrize("how", ["prctl", "refused"])
+def test_no_budget_there(host, how):
+    """The CPU time cannot be asked for under the filter: no level is changed any more."""
+    p = host.target("sandboxed", how, "long", FR_KEEP=1, FR_BUDGET="1%")
+    assert p.code() == 3, p.status
+    region, = host.regions()
+    header = fr.read("info", region, ok=(0, 3))["header"]
+    lowered = [k for k, level in header["asked"].items() if header["levels"][k] != level]
+    assert not lowered if how == "prctl" else lowered, header
+
+
 def test_snapshot_from_outside(host):
     """Nobody inside can write one; fr can."""
     p = host.target("sandboxed", "prctl", "stay")

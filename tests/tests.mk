@@ -25,8 +25,9 @@ $(TEST_LIB_OBJ) $(UNIT_OBJ): $O/%.o: %.c
 	$Q mkdir -p $(@D)
 	$Q$(CC) $(DECODER_CFLAGS) $(CFLAGS) -c -o $@ $<
 
-# The one part of the recorder that is tested outside of a host.
+# The parts of the recorder that are tested outside of a host.
 $O/tests/unit/test_ring: $O/preload/ring.o
+$O/tests/unit/test_budget: $O/preload/budget_rule.o
 
 $(UNIT_BIN): %: %.o $(TEST_LIB_OBJ) $(UNIT_DECODER_OBJ)
 	$(call say,LINK,$@)

@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "base/sbuf.h"
 #include "base/units.h"
+#include "read/levels.h"
 
 struct drop_row {
 	const char *name;
@@ -99,6 +100,60 @@ static void tell_header(struct tale *t)
 		say(t, SEVERITY_INFO,
 		    "no usable directory for the region: it was in anonymous memory and would "
 		    "not have survived a kill; set FR_DIR");
+}
+
+/* What FR_BUDGET has taken out of the recording: when, why, and what can be done. */
+static void tell_lowered(struct tale *t, uint32_t klass, const struct lowered *l)
+{
+	struct names *n = t->a->names;
+	const char *again = "", *times = "";
+
+	if (l->again)
+		again = fr_name_fmt(n, " until E%llu", (unsigned long long)l->again);
+	if (l->times > 1)
+		times = fr_name_fmt(n, ", the last of %u times", l->times);
+	say(t, SEVERITY_INFO,
+	    fr_name_fmt(n, "%s was lowered from %s to %s %s before the end (E%llu)%s%s",
+			fr_word_class(klass), fr_word_level(l->from), fr_word_level(l->to),
+			fr_name_ns(n, t->a->m->end_ns - l->ns), (unsigned long long)l->event, again,
+			times));
+	fr_finding_event(t->f, l->event);
+}
+
+/* The event that says so has been overwritten since. */
+static void tell_still_lowered(struct tale *t, uint32_t klass, const struct fr_control *c)
+{
+	say(t, SEVERITY_INFO,
+	    fr_name_fmt(t->a->names, "%s was lowered from %s to %s before the window, and still is",
+			fr_word_class(klass), fr_word_level(fr_levels_asked(c)[klass]),
+			fr_word_level(c->in_force.levels[klass])));
+}
+
+static void why_lowered(struct tale *t, uint32_t klass, uint32_t level, uint32_t percent)
+{
+	say(t, SEVERITY_INFO,
+	    fr_name_fmt(
+		    t->a->names,
+		    "... recording cost more than FR_BUDGET, %u %% of the CPU time: raise it, or "
+		    "choose yourself: FR_EVENTS=%s=%s",
+		    percent, fr_word_class(klass), fr_word_level(level)));
+}
+
+static void tell_budget(struct tale *t)
+{
+	const struct model *m = t->a->m;
+	const struct fr_control *c = fr_recording_control(m->rec);
+	uint32_t percent = c ? c->in_force.budget : 0;
+
+	for (uint32_t k = 0; k < FR_CLASS_RECORDER; k++) {
+		if (m->lowered[k].event) {
+			tell_lowered(t, k, &m->lowered[k]);
+			why_lowered(t, k, m->lowered[k].to, percent);
+		} else if (percent && fr_levels_asked(c)[k] > c->in_force.levels[k]) {
+			tell_still_lowered(t, k, c);
+			why_lowered(t, k, c->in_force.levels[k], percent);
+		}
+	}
 }
 
 /* Functions whose calls never come by: an allocator linked into the program, say. */
@@ -251,6 +306,7 @@ enum rule_result fr_rule_recorder(struct analysis *a)
 	tell_header(&t);
 	tell_drops(&t);
 	tell_notes(&t);
+	tell_budget(&t);
 	tell_shadowed(&t);
 	tell_deepbound(&t);
 	tell_window(&t);

@@ -19,6 +19,7 @@
 #include "base/units.h"
 #include "commands.h"
 #include "exporters/json.h"
+#include "exporters/levels.h"
 #include "exporters/words.h"
 #include "read/control.h"
 
@@ -87,8 +88,10 @@ static bool set_level(struct fr_settings *want, const char *s, size_t n)
 	if (level < 0 || klass < 0)
 		return false;
 	for (int k = 0; k < FR_CLASS_RECORDER; k++)
-		if (klass == FR_CLASS_RECORDER || klass == k)
+		if (klass == FR_CLASS_RECORDER || klass == k) {
 			want->levels[k] = (uint8_t)level;
+			want->named |= 1u << k;
+		}
 	return true;
 }
 
@@ -170,15 +173,31 @@ static bool set_cooldown(struct change *ch, const char *v)
 	return fr_options_duration(v, &ch->want.cooldown_ns);
 }
 
+/* "5%" or "5"; "none" or "0": no limit. */
+static bool set_budget(struct change *ch, const char *v)
+{
+	const char *end = "";
+	uint64_t n = 0;
+
+	if (strcmp(v, "none") != 0 && (!number(v, &n, &end) || n > 100))
+		return false;
+	ch->want.budget = (uint32_t)n;
+	return !*end || !strcmp(end, "%");
+}
+
+#define ALL_CLASSES ((1u << FR_CLASS_RECORDER) - 1)
+
 static bool set_off(struct change *ch, const char *v)
 {
 	memset(ch->want.levels, FR_LEVEL_OFF, FR_CLASS_RECORDER);
+	ch->want.named = ALL_CLASSES;
 	return true;
 }
 
 static bool set_on(struct change *ch, const char *v)
 {
 	memcpy(ch->want.levels, ch->c->configured, FR_CLASS_RECORDER);
+	ch->want.named = ALL_CLASSES;
 	return true;
 }
 
@@ -265,21 +284,15 @@ static void print_text(struct call *c, const struct control *ctl)
 	fprintf(c->out, "%s (pid %u)\nevents      ", fr_sbuf_cstr(&b), ctl->hdr.pid);
 	for (uint32_t i = 0; i < FR_CLASS_RECORDER; i++)
 		fprintf(c->out, " %s=%s", fr_word_class(i), fr_word_level(k->in_force.levels[i]));
-	fprintf(c->out, "\nslow         %s\n", fr_units_ns(slow, k->in_force.slow_ns));
+	fr_sbuf_reset(&b);
+	fr_budget_text(&b, k);
+	fprintf(c->out, "\nbudget       %s\n", fr_sbuf_cstr(&b));
+	fprintf(c->out, "slow         %s\n", fr_units_ns(slow, k->in_force.slow_ns));
 	print_rules(c, k);
 	fprintf(c->out, "trigger_max  %" PRIu64 ", %s apart; %" PRIu64 " held back so far\n",
 		k->in_force.trigger_max, fr_units_ns(cooldown, k->in_force.cooldown_ns),
 		k->x_suppressed);
 	fr_sbuf_free(&b);
-}
-
-static json_t *levels_json(const uint8_t *levels)
-{
-	json_t *o = json_object();
-
-	for (uint32_t i = 0; i < FR_CLASS_RECORDER; i++)
-		json_object_set_new(o, fr_word_class(i), fr_json_text(fr_word_level(levels[i])));
-	return o;
 }
 
 static json_t *rules_json(const struct fr_control *k)
@@ -313,8 +326,10 @@ static void print_json(struct call *c, const struct control *ctl, bool pending)
 	json_object_set_new(o, "fr", json_integer(1));
 	json_object_set_new(o, "pid", fr_json_u64(ctl->hdr.pid));
 	json_object_set_new(o, "comm", fr_json_text(ctl->hdr.comm));
-	json_object_set_new(o, "levels", levels_json(k->in_force.levels));
-	json_object_set_new(o, "configured", levels_json(k->configured));
+	json_object_set_new(o, "levels", fr_levels_json(k->in_force.levels, FR_CLASS_RECORDER));
+	json_object_set_new(o, "asked", fr_levels_json(fr_levels_asked(k), FR_CLASS_RECORDER));
+	json_object_set_new(o, "configured", fr_levels_json(k->configured, FR_CLASS_RECORDER));
+	json_object_set_new(o, "budget", fr_json_u64(k->in_force.budget));
 	json_object_set_new(o, "slow_ns", fr_json_u64(k->in_force.slow_ns));
 	json_object_set_new(o, "cooldown_ns", fr_json_u64(k->in_force.cooldown_ns));
 	json_object_set_new(o, "trigger_max", fr_json_u64(k->in_force.trigger_max));

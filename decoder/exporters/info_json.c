@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "exporters/json.h"
+#include "exporters/levels.h"
 #include "exporters/parts.h"
 #include "exporters/words.h"
 
@@ -37,17 +38,10 @@ static json_t *arguments(const struct fr_header *h)
 	return a;
 }
 
-static json_t *class_levels(const struct fr_header *h)
+static json_t *header(const struct recording *rec)
 {
-	json_t *o = json_object();
-
-	for (uint32_t i = 0; i < FR_CLASSES; i++)
-		set_text(o, fr_word_class(i), fr_word_level(h->levels[i]));
-	return o;
-}
-
-static json_t *header(const struct fr_header *h)
-{
+	const struct fr_header *h = &rec->hdr;
+	const struct fr_control *control = fr_recording_control(rec);
 	json_t *o = json_object();
 
 	set_u64(o, "version", h->version);
@@ -73,7 +67,12 @@ static json_t *header(const struct fr_header *h)
 	set_u64(o, "slow_ns", h->slow_ns);
 	set_u64(o, "min_age_ns", h->min_age_ns);
 	set_u64(o, "max_bytes", h->max_bytes);
-	json_object_set_new(o, "levels", class_levels(h));
+	json_object_set_new(o, "levels", fr_levels_json(h->levels, FR_CLASSES));
+	if (control) {
+		set_u64(o, "budget", control->in_force.budget);
+		json_object_set_new(o, "asked",
+				    fr_levels_json(fr_levels_asked(control), FR_CLASS_RECORDER));
+	}
 	set_u64(o, "stack_depth", h->stack_depth);
 	json_object_set_new(o, "recorder_version",
 			    json_sprintf("%u.%u.%u", h->recorder_version >> 16,
@@ -309,7 +308,7 @@ void fr_info_json(struct call *c, struct symbols *sy)
 	set_u64(o, "fr", 1);
 	set_text(o, "path", rec->path);
 	set_text(o, "source", fr_word_source(rec->source));
-	json_object_set_new(o, "header", header(&rec->hdr));
+	json_object_set_new(o, "header", header(rec));
 	json_object_set_new(o, "trigger", trigger(rec));
 	json_object_set_new(o, "crash", crash(rec));
 	json_object_set_new(o, "window", window(rec));

@@ -12,6 +12,7 @@
 #include "base/sbuf.h"
 #include "base/table.h"
 #include "base/units.h"
+#include "exporters/levels.h"
 #include "exporters/words.h"
 #include "preload/events.h"
 
@@ -108,12 +109,18 @@ static void settings(struct call *c)
 {
 	const struct fr_header *h = &c->rec->hdr;
 	char slow[FR_UNITS_LEN], age[FR_UNITS_LEN], max[FR_UNITS_LEN], sig[FR_UNITS_LEN];
+	const struct fr_control *control = fr_recording_control(c->rec);
 	struct sbuf b = {0};
 
 	for (uint32_t i = 0; i < FR_CLASSES; i++)
 		fr_sbuf_fmt(&b, "%s%s=%s", i ? " " : "", fr_word_class(i),
 			    fr_word_level(h->levels[i]));
 	line(c, "levels", "%s", fr_sbuf_cstr(&b));
+	if (control && control->in_force.budget) {
+		fr_sbuf_reset(&b);
+		fr_budget_text(&b, control);
+		line(c, "budget", "%s", fr_sbuf_cstr(&b));
+	}
 	fr_sbuf_free(&b);
 	line(c, "settings", "slow %s, window at least %s, at most %s, stacks of %u frames",
 	     fr_units_ns(slow, h->slow_ns), fr_units_ns(age, h->min_age_ns),

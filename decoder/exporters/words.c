@@ -32,15 +32,6 @@ static const char *const unwinds[] = {
 	[FR_UNWIND_CALLER] = "caller only",
 };
 static const char *const arches[] = {[62] = "x86-64", [183] = "aarch64"};
-static const char *const classes[] = {
-	[FR_CLASS_THREAD] = "thread",     [FR_CLASS_LOCK] = "lock", [FR_CLASS_NET] = "net",
-	[FR_CLASS_MEM] = "mem",           [FR_CLASS_IO] = "io",     [FR_CLASS_USER] = "user",
-	[FR_CLASS_RECORDER] = "recorder",
-};
-static const char *const levels[] = {
-	[FR_LEVEL_UNBORN] = "unset",    [FR_LEVEL_OFF] = "off",   [FR_LEVEL_SLOW] = "slow",
-	[FR_LEVEL_SAMPLED] = "sampled", [FR_LEVEL_FULL] = "full",
-};
 static const char *const tiers[] = {[FR_TIER_RARE] = "rare", [FR_TIER_DENSE] = "dense"};
 static const char *const fds[] = {
 	[FR_FD_CLOSED] = "closed",     [FR_FD_UNKNOWN] = "unknown", [FR_FD_SOCKET] = "socket",
@@ -91,16 +82,6 @@ const char *fr_word_unwind(uint32_t unwind_kind)
 const char *fr_word_arch(uint32_t arch)
 {
 	return LOOKUP(arches, arch);
-}
-
-const char *fr_word_class(uint32_t klass)
-{
-	return LOOKUP(classes, klass);
-}
-
-const char *fr_word_level(uint32_t level)
-{
-	return LOOKUP(levels, level);
 }
 
 const char *fr_word_fd(uint32_t fd_kind)

@@ -8,6 +8,7 @@
 #include <jansson.h>
 #include <stdint.h>
 
+#include "read/levels.h"
 #include "read/recording.h"
 
 const char *fr_word_source(enum recording_source source); /* "snapshot" "left" "live" */
@@ -16,8 +17,6 @@ const char *fr_word_clock(uint32_t clock_kind);
 const char *fr_word_region(uint32_t region_kind);
 const char *fr_word_unwind(uint32_t unwind_kind);
 const char *fr_word_arch(uint32_t arch);
-const char *fr_word_class(uint32_t klass);
-const char *fr_word_level(uint32_t level);
 const char *fr_word_fd(uint32_t fd_kind);
 const char *fr_word_tier(uint32_t tier);
 

@@ -207,6 +207,15 @@ struct thread {
 	uint8_t state; /* enum thread_state */
 };
 
+/* What FR_BUDGET has done to a class, in the events that are kept. */
+struct lowered {
+	uint64_t event; /* the last time that it was lowered; 0 = it was not */
+	uint64_t ns;
+	uint64_t again; /* the event that tried it again after that; 0 = none has */
+	uint32_t times;
+	uint8_t from, to; /* enum fr_level */
+};
+
 struct model {
 	const struct recording *rec;
 	struct thread *threads; /* the same indices as rec->threads */
@@ -222,6 +231,7 @@ struct model {
 	uint32_t *lock_waits;
 	uint32_t *thread_spans;
 	uint64_t kinds[128]; /* events kept by kind */
+	struct lowered lowered[FR_CLASSES];
 	uint64_t start_ns;
 	uint64_t end_ns;
 	uint64_t common_ns; /* start of the common window */

@@ -160,6 +160,30 @@ static void lock_level(struct build *b, const struct event *e)
 	b->full_ns = e->t_ns + e->arg[4] + CLOCK_SLACK_NS;
 }
 
+static void lowered(struct build *b, const struct event *e)
+{
+	struct lowered *l = &b->m->lowered[e->arg[0]];
+
+	if (e->arg[3] == FR_WHY_BUDGET) {
+		*l = (struct lowered){.event = e->id,
+				      .ns = e->t_ns,
+				      .times = l->times + 1,
+				      .from = (uint8_t)e->arg[2],
+				      .to = (uint8_t)e->arg[1]};
+	} else if (l->event && !l->again) {
+		l->again = e->id;
+	}
+}
+
+static void level_changed(struct build *b, const struct event *e)
+{
+	if (e->arg[0] >= FR_CLASSES)
+		return;
+	lowered(b, e);
+	lock_level(b, e);
+	fr_flow_level(b, e);
+}
+
 static void lock_taken(struct build *b, const struct event *e, uint32_t lock)
 {
 	struct thread_pass *tp = &b->tp[e->thread];
@@ -390,8 +414,7 @@ static void see_descriptor(struct build *b, const struct event *e)
 		fr_build_fd(b, e);
 		break;
 	case FR_EV_LEVEL:
-		lock_level(b, e);
-		fr_flow_level(b, e);
+		level_changed(b, e);
 		break;
 	case FR_EV_NET_WATCH:
 		fr_ready_watch(b, e);

@@ -77,6 +77,16 @@ static bool check(struct control *ctl, const struct source *src, const char *spe
 	return !to_write || open_again(ctl, spec, d);
 }
 
+const struct fr_control *fr_recording_control(const struct recording *rec)
+{
+	const struct section_view *v = &rec->sec[FR_SEC_CONTROL];
+
+	if (!v->data || v->record_size != sizeof(struct fr_control) ||
+	    v->size < sizeof(struct fr_control))
+		return NULL;
+	return (const struct fr_control *)v->data;
+}
+
 bool fr_control_open(struct control *ctl, const char *spec, bool to_write, struct diag *d)
 {
 	struct source src;

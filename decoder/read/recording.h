@@ -117,6 +117,9 @@ uint64_t fr_tier_window_ns(const struct recording *rec, const struct rec_window 
 /* "threads", "depot", ...; "unknown" for an id this decoder does not know. */
 const char *fr_section_name(uint32_t id);
 
+/* The control section, NULL = missing. */
+const struct fr_control *fr_recording_control(const struct recording *rec);
+
 /* Name of a hook id from the recording's coverage section; "?" if unknown. */
 const char *fr_recording_call(const struct recording *rec, uint32_t hook_id);
 

@@ -33,6 +33,7 @@ static const struct {
 	{FR_SEC_NOTES, 1},
 	{FR_SEC_HOOKS, sizeof(struct fr_hook_rec)},
 	{FR_SEC_SCHEMA, sizeof(struct fr_event_rec)},
+	{FR_SEC_CONTROL, sizeof(struct fr_control)},
 	{FR_SEC_CHUNKS_RARE, FR_CHUNK_RARE},
 	{FR_SEC_CHUNKS_DENSE, FR_CHUNK_DENSE},
 	{FR_SEC_TRIGGER, sizeof(struct fr_trigger)},
@@ -313,6 +314,13 @@ void synth_drop(struct synth *s, uint32_t drop, uint64_t n)
 {
 	SYNTH_NEED(drop < FR_DROP_MAX);
 	((uint64_t *)s->sections[FR_SEC_DROPS].p)[drop] = n;
+}
+
+struct fr_control *synth_control(struct synth *s)
+{
+	struct bytes *b = &s->sections[FR_SEC_CONTROL];
+
+	return b->n ? (struct fr_control *)b->p : synth_grow(b, sizeof(struct fr_control));
 }
 
 struct fr_trigger *synth_trigger(struct synth *s, uint32_t kind, uint64_t ticks)

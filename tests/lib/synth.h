@@ -21,6 +21,7 @@
 
 #include "preload/events.h"
 #include "preload/wire.h"
+#include "preload/wire_control.h"
 
 #define SYNTH_START_NS 1000000000ull
 #define SYNTH_REAL_NS 1800000000000000000ull /* CLOCK_REALTIME at SYNTH_START_NS */
@@ -56,6 +57,7 @@ struct fr_lock_rec *synth_lock(struct synth *s, uint64_t addr);
 uint32_t synth_call(struct synth *s, const char *name);
 void synth_note(struct synth *s, const char *line);
 void synth_drop(struct synth *s, uint32_t drop, uint64_t n);
+struct fr_control *synth_control(struct synth *s); /* zeroed; without it there is none */
 struct fr_trigger *synth_trigger(struct synth *s, uint32_t kind, uint64_t ticks);
 struct fr_crash *synth_crash(struct synth *s, uint32_t signo, uint32_t tid, uint64_t ticks);
 /* A row for a kind of event that the built-in schema does not know. */

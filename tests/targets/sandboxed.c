@@ -3,11 +3,11 @@
  * sandboxed.c - puts itself under a system call filter that kills for every call it does not make
  * itself, as sandboxed programs do, and then works: threads, a mutex, memory, a TCP connection.
  *
- *   sandboxed prctl|syscall|refused|strict|clockless [crash|stay]
+ *   sandboxed prctl|syscall|refused|strict|clockless [crash|stay|long]
  *
  * prctl, syscall: how the filter is installed. refused: the kernel does not take it, so that all
  * goes on as before. clockless: no filter, but reading the clock kills. strict:
- * SECCOMP_MODE_STRICT, after which only read, write and _exit are left.
+ * SECCOMP_MODE_STRICT, after which only read, write and _exit are left. long: works on for 1.5 s.
  */
 #include <arpa/inet.h>
 #include <linux/filter.h>
@@ -106,6 +106,13 @@ NOINLINE static void *work(void *arg)
 	return arg;
 }
 
+/* The clock is read in the vDSO. */
+static void work_on(long ms)
+{
+	for (long end = now_ms() + ms; now_ms() < end;)
+		work(NULL);
+}
+
 NOINLINE static void *client(void *arg)
 {
 	const struct sockaddr_in *to = arg;
@@ -160,7 +167,9 @@ int main(int argc, char **argv)
 		pthread_mutex_lock(&mutex);
 		pthread_mutex_lock(&mutex);
 	}
-	if (argc > 2)
+	if (argc > 2 && !strcmp(argv[2], "long"))
+		work_on(1500);
+	else if (argc > 2)
 		*(volatile int *)16 = 1;
 	return 3;
 }

@@ -226,6 +226,73 @@ static void small_losses_are_no_warning(void **state)
 	scene_close(&sc);
 }
 
+static void level(struct synth *s, uint32_t t, double at, uint32_t now, uint32_t before,
+		  enum fr_level_why why)
+{
+	SYNTH_EVENT(s, t, MS(at), FR_EV_LEVEL, 0, FR_CLASS_MEM, now, before, why);
+}
+
+/* What was lowered, when, why, and what to do; not what somebody has asked for. */
+static void lowered_by_the_budget(void **state)
+{
+	struct synth *s = scene_synth(10000);
+	uint32_t t = synth_thread(s, 100, "t");
+	const struct finding *f;
+	struct scene sc;
+
+	synth_control(s)->in_force.budget = 7;
+	level(s, t, 1000, FR_LEVEL_SAMPLED, FR_LEVEL_FULL, FR_WHY_BUDGET);
+	level(s, t, 2000, FR_LEVEL_FULL, FR_LEVEL_SAMPLED, FR_WHY_AGAIN);
+	level(s, t, 4000, FR_LEVEL_SAMPLED, FR_LEVEL_FULL, FR_WHY_BUDGET);
+	SYNTH_EVENT(s, t, MS(5000), FR_EV_LEVEL, 0, FR_CLASS_NET, FR_LEVEL_SLOW, FR_LEVEL_FULL);
+	scene_open(&sc, s);
+	f = scene_find(&sc, "recorder");
+	assert_true(has_line(f, "mem was lowered from full to sampled 6 s before the end (E3), "
+				"the last of 2 times"));
+	assert_true(has_line(f, "FR_BUDGET, 7 % of the CPU time"));
+	assert_true(has_line(f, "FR_EVENTS=mem=sampled"));
+	assert_int_equal(f->n_lines, 2);
+	assert_int_equal(f->events[0], 3);
+	assert_int_equal(f->severity, SEVERITY_INFO);
+	scene_close(&sc);
+}
+
+static void lowered_and_tried_again(void **state)
+{
+	struct synth *s = scene_synth(10000);
+	uint32_t t = synth_thread(s, 100, "t");
+	struct scene sc;
+
+	level(s, t, 1000, FR_LEVEL_SAMPLED, FR_LEVEL_FULL, FR_WHY_BUDGET);
+	level(s, t, 2000, FR_LEVEL_FULL, FR_LEVEL_SAMPLED, FR_WHY_AGAIN);
+	level(s, t, 3000, FR_LEVEL_OFF, FR_LEVEL_FULL, FR_WHY_ASKED);
+	scene_open(&sc, s);
+	assert_true(has_line(scene_find(&sc, "recorder"), "(E1) until E2"));
+	scene_close(&sc);
+}
+
+/* The event is no longer there. A file from before there was a budget has no `asked`. */
+static void lowered_before_the_window(void **state)
+{
+	for (int old = 0; old < 2; old++) {
+		struct synth *s = scene_synth(10000);
+		struct fr_control *c = synth_control(s);
+		struct scene sc;
+
+		memset(c->in_force.levels, FR_LEVEL_SLOW, FR_CLASSES);
+		memset(c->asked, old ? 0 : FR_LEVEL_SLOW, FR_CLASSES);
+		c->in_force.budget = 7;
+		if (!old)
+			c->asked[FR_CLASS_NET] = FR_LEVEL_FULL;
+		scene_open(&sc, s);
+		assert_int_equal(has_line(scene_find(&sc, "recorder"),
+					  "net was lowered from full to slow before the window"),
+				 !old);
+		assert_false(has_line(scene_find(&sc, "recorder"), "lock"));
+		scene_close(&sc);
+	}
+}
+
 /* Names from a recording reach nobody's terminal unescaped. */
 static void names_are_escaped(void **state)
 {
@@ -251,6 +318,9 @@ int main(void)
 		cmocka_unit_test(complete_recording),
 		cmocka_unit_test(losses_are_told),
 		cmocka_unit_test(small_losses_are_no_warning),
+		cmocka_unit_test(lowered_by_the_budget),
+		cmocka_unit_test(lowered_and_tried_again),
+		cmocka_unit_test(lowered_before_the_window),
 		cmocka_unit_test(names_are_escaped),
 	};
 

@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "preload/budget.h"
 #include "preload/config.h"
 #include "preload/ring.h"
 #include "preload/sys.h"
@@ -59,6 +60,17 @@ void fr_watch(struct fr_thread *t, uint64_t ticks)
 {
 	(void)t;
 	(void)ticks;
+}
+
+static struct charged {
+	enum fr_event ev;
+	uint64_t events, walks;
+	int times;
+} charged;
+
+void fr_budget_charge(enum fr_event ev, uint64_t events, uint64_t walks)
+{
+	charged = (struct charged){ev, events, walks, charged.times + 1};
 }
 
 void fr_user_again(struct fr_thread *t, uint64_t ticks)
@@ -290,6 +302,56 @@ static void test_no_memory_at_all(void **state)
 	end();
 }
 
+/* Frees until T's chunk is full; returns how many events it had. */
+static uint64_t fill(struct fr_thread *t)
+{
+	const struct fr_writer *w = &t->w[FR_TIER_DENSE];
+	const struct fr_chunk *c = w->chunk;
+	uint64_t first = c->first_event;
+
+	while (w->chunk == c)
+		fr_put(t, FR_EV_MEM_FREE, FR_TIER_DENSE, HOUR, 1, FR_ARGS(w->events << 6));
+	return w->chunk->first_event - first;
+}
+
+static void expect_charged(int times, enum fr_event ev, uint64_t events, uint64_t walks)
+{
+	assert_int_equal(charged.times, times);
+	assert_int_equal(charged.ev, ev);
+	assert_int_equal(charged.events, events);
+	assert_int_equal(charged.walks, walks);
+}
+
+/* A chunk is charged to the class of the event that needed it; without a budget none is. */
+static void test_charges(void **state)
+{
+	struct fr_thread *t = thread(1);
+	uint64_t n;
+
+	(void)state;
+	begin(64);
+	fr_put(t, FR_EV_MUTEX_UNLOCK, FR_TIER_DENSE, HOUR, 1, FR_ARGS(1));
+	t->rec->stack_walks = 1000;
+	fill(t);
+	assert_int_equal(charged.times, 0);
+	fr_config.budget = 5;
+	fr_chunk_close_all(t);
+	expect_charged(1, FR_EV_MEM_FREE, 1, 0);
+	fr_put(t, FR_EV_MUTEX_UNLOCK, FR_TIER_DENSE, HOUR, 1, FR_ARGS(1));
+	t->rec->stack_walks += 7;
+	n = fill(t);
+	assert_in_range(n, 1000, 8192);
+	expect_charged(2, FR_EV_MUTEX_UNLOCK, n, 7);
+	n = fill(t);
+	expect_charged(3, FR_EV_MEM_FREE, n, 0);
+	fr_chunk_close_all(t);
+	fr_chunk_close_all(t);
+	expect_charged(4, FR_EV_MEM_FREE, 1, 0);
+	fr_config.budget = 0;
+	thread_free(t);
+	end();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -300,6 +362,7 @@ int main(void)
 		cmocka_unit_test(test_open_chunks_stay),
 		cmocka_unit_test(test_more_threads_than_chunks),
 		cmocka_unit_test(test_no_memory_at_all),
+		cmocka_unit_test(test_charges),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
