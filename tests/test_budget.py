@@ -106,7 +106,7 @@ def test_many_threads_decide_once(host):
 
 
 @pytest.mark.parametrize("kind, settings", [
-    ("mem", {"FR_BUDGET": "95%"}), ("mem", {"FR_BUDGET": "none"}), ("mem", {"FR_BUDGET": "0"}),
+    ("net", {"FR_BUDGET": "95%"}), ("mem", {"FR_BUDGET": "none"}), ("mem", {"FR_BUDGET": "0"}),
     ("mem", {}), ("mem", {"FR_BUDGET": "half"}), ("mem", {"FR_BUDGET": "101"}),
     ("lock", {"FR_BUDGET": "3", "FR_TRIGGER": "hold>1000s"})],
     ids=["kept", "none", "zero", "unset", "bad", "too much", "a trigger needs it"])
