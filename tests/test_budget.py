@@ -173,7 +173,7 @@ def test_is_tried_again_after_a_minute(host, long):
     assert steps(p.pid) == [("mem", "full", "sampled", BUDGET)]
     tell(p, "c")
     fr.wait_for(lambda: ctl(p)["levels"]["mem"] == "full", "a minute", 70)
-    assert steps(host.ask(p))[-1:] == [("mem", "sampled", "full", AGAIN)], "naps overwrote the first"
+    assert steps(host.ask(p))[-1:] == [("mem", "sampled", "full", AGAIN)], "naps hid the first"
 
 
 def test_changed_from_outside(host):
