@@ -340,6 +340,9 @@ enum fr_arg {
 	FR_ARG_KIND = 17, /* enum fr_fd_kind: varint */
 	FR_ARG_VIA = 18, /* hook id, which function exactly: no bytes of its own, stands by the
 			    stack; in the short form it is there too. At most one in a row */
+	FR_ARG_CLASS = 19, /* enum fr_class: varint */
+	FR_ARG_LEVEL = 20, /* enum fr_level: varint */
+	FR_ARG_WHY = 21, /* enum fr_level_why (events.h): varint */
 };
 
 /*

@@ -86,6 +86,8 @@ def test_lowers_what_costs_too_much(host, kind):
     assert recorded(p) - seen < (after["calls"] - before["calls"]) / 20, "hardly any is recorded"
     recording = host.ask(p)
     assert steps(recording) == [(kind, "full", LOWER[kind], BUDGET)]
+    text = fr.fr("events", "-e", "level", recording).out
+    assert f"class={kind} level={LOWER[kind]} before=full why=budget" in text
     header = fr.read("info", recording)["header"]
     assert header["levels"][kind] == LOWER[kind] and header["asked"][kind] == "full"
     assert re.search(rf"^budget +3 % .*{kind} from full to {LOWER[kind]}$",

@@ -162,9 +162,15 @@ static void put_stack_json(struct sbuf *b, const struct arg *a)
 	fr_stacks_put(a->p->stacks, b, FR_STACK_JSON, (uint32_t)a->v);
 }
 
+/* Of a table: what is no number of it has no word either. */
+static uint32_t number(const struct arg *a)
+{
+	return a->v <= UINT32_MAX ? (uint32_t)a->v : UINT32_MAX;
+}
+
 static void put_kind(struct sbuf *b, const struct arg *a)
 {
-	fr_sbuf_str(b, fr_word_fd(a->v <= UINT32_MAX ? (uint32_t)a->v : UINT32_MAX));
+	fr_sbuf_str(b, fr_word_fd(number(a)));
 }
 
 static void put_kind_json(struct sbuf *b, const struct arg *a)
@@ -172,6 +178,21 @@ static void put_kind_json(struct sbuf *b, const struct arg *a)
 	fr_sbuf_char(b, '"');
 	put_kind(b, a);
 	fr_sbuf_char(b, '"');
+}
+
+static void put_class(struct sbuf *b, const struct arg *a)
+{
+	fr_sbuf_str(b, fr_word_class(number(a)));
+}
+
+static void put_level(struct sbuf *b, const struct arg *a)
+{
+	fr_sbuf_str(b, fr_word_level(number(a)));
+}
+
+static void put_why(struct sbuf *b, const struct arg *a)
+{
+	fr_sbuf_str(b, fr_word_why(number(a)));
 }
 
 /* zero: what 0 means. NOTHING is not worth a word in text; ABSENT is left out of JSON as well. */
@@ -206,6 +227,9 @@ static const struct {
 	[FR_ARG_STACK] = {put_stack, put_stack_json, "", ZERO_NOTHING},
 	[FR_ARG_PAIR] = {put_pair, put_pair_json, "", ZERO_VALUE},
 	[FR_ARG_KIND] = {put_kind, put_kind_json, "", ZERO_VALUE},
+	[FR_ARG_CLASS] = {put_class, put_u64, "", ZERO_VALUE},
+	[FR_ARG_LEVEL] = {put_level, put_u64, "", ZERO_VALUE},
+	[FR_ARG_WHY] = {put_why, put_u64, "", ZERO_VALUE},
 };
 
 static void pad_to(struct sbuf *b, size_t start, size_t width)

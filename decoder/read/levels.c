@@ -4,6 +4,8 @@
  */
 #include "read/levels.h"
 
+#include "preload/events.h"
+
 static const char *const classes[] = {
 	[FR_CLASS_THREAD] = "thread",     [FR_CLASS_LOCK] = "lock", [FR_CLASS_NET] = "net",
 	[FR_CLASS_MEM] = "mem",           [FR_CLASS_IO] = "io",     [FR_CLASS_USER] = "user",
@@ -12,6 +14,11 @@ static const char *const classes[] = {
 static const char *const levels[] = {
 	[FR_LEVEL_UNBORN] = "unset",    [FR_LEVEL_OFF] = "off",   [FR_LEVEL_SLOW] = "slow",
 	[FR_LEVEL_SAMPLED] = "sampled", [FR_LEVEL_FULL] = "full",
+};
+static const char *const reasons[] = {
+	[FR_WHY_ASKED] = "asked",
+	[FR_WHY_BUDGET] = "budget",
+	[FR_WHY_AGAIN] = "again",
 };
 
 #define LOOKUP(table, i)                                                                           \
@@ -25,6 +32,11 @@ const char *fr_word_class(uint32_t klass)
 const char *fr_word_level(uint32_t level)
 {
 	return LOOKUP(levels, level);
+}
+
+const char *fr_word_why(uint32_t why)
+{
+	return LOOKUP(reasons, why);
 }
 
 const uint8_t *fr_levels_asked(const struct fr_control *c)
