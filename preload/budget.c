@@ -59,8 +59,7 @@ void fr_budget_forget(enum fr_class klass)
 	budget.pause[klass] = (struct fr_budget_pause){0};
 }
 
-/* CPU time of all threads; 0 = not to be asked for. Always a system call: the vDSO makes one too.
- */
+/* CPU time of all threads; 0 = not to be asked for. A system call, as the vDSO would make one. */
 static uint64_t cpu_time(void)
 {
 	struct timespec ts;

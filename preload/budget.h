@@ -30,8 +30,7 @@ struct fr_thread;
 
 struct fr_budget_pause {
 	uint64_t until; /* is tried again then; 0 = not lowered */
-	uint64_t
-		length; /* of this one, or of the last one until the class has held as long; or 0 */
+	uint64_t length; /* of this one, or of the last until the class has held as long; or 0 */
 	uint64_t raised; /* when it was tried again; 0 = not lately */
 };
 

@@ -156,7 +156,8 @@ static FR_ALWAYS_INLINE void fr_commit(struct fr_writer *w, uint8_t *p)
 			 __ATOMIC_RELEASE);
 }
 
-/* What stands before the arguments. KEY: FR_STACK_KEY(). FAR: seldom soon after the event before.
+/*
+ * What stands before the arguments. KEY: FR_STACK_KEY(). FAR: seldom soon after the event before.
  * The writer has room.
  */
 static FR_ALWAYS_INLINE uint8_t *fr_put_head(struct fr_writer *w, enum fr_event ev, uint64_t ticks,

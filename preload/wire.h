@@ -81,8 +81,7 @@ enum fr_section_id {
 	FR_SEC_NOTES = 12, /* UTF-8 lines: settings in force, refused values, limits met */
 	FR_SEC_HOOKS = 13, /* struct fr_hook_rec[], indexed by hook id: the coverage */
 	FR_SEC_SCHEMA = 14, /* struct fr_event_rec[]: so that unknown events can be shown */
-	FR_SEC_CONTROL =
-		15, /* struct fr_control (wire_control.h): settings, and what `fr ctl` asks */
+	FR_SEC_CONTROL = 15, /* struct fr_control, see wire_control.h */
 };
 
 struct fr_header {

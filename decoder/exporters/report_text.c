@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "base/sbuf.h"
 #include "base/units.h"
+#include "base/words.h"
 #include "preload/events.h"
 
 #define MODULES_SHOWN 6
@@ -22,7 +23,7 @@ const char *fr_report_drop_name(size_t drop)
 #include "preload/drops.def"
 	};
 #undef DROP
-	return drop < sizeof(names) / sizeof(names[0]) && names[drop] ? names[drop] : "unknown";
+	return FR_WORDS_AT(names, drop);
 }
 
 static void cause(const struct recording *rec, struct sbuf *b)

@@ -8,14 +8,8 @@
 #include <string.h>
 
 #include "base/sbuf.h"
+#include "base/words.h"
 #include "preload/events.h"
-
-#define LOOKUP(table, i) lookup(table, sizeof(table) / sizeof((table)[0]), i)
-
-static const char *lookup(const char *const *table, size_t n, uint32_t i)
-{
-	return i < n && table[i] ? table[i] : "unknown";
-}
 
 static const char *const sources[] = {
 	[RECORDING_FILE] = "snapshot", [RECORDING_LEFT] = "left", [RECORDING_LIVE] = "live"};
@@ -56,47 +50,47 @@ static const struct {
 
 const char *fr_word_source(enum recording_source source)
 {
-	return LOOKUP(sources, (uint32_t)source);
+	return FR_WORDS_AT(sources, (size_t)source);
 }
 
 const char *fr_word_state(uint32_t state)
 {
-	return LOOKUP(states, state);
+	return FR_WORDS_AT(states, state);
 }
 
 const char *fr_word_clock(uint32_t clock_kind)
 {
-	return LOOKUP(clocks, clock_kind);
+	return FR_WORDS_AT(clocks, clock_kind);
 }
 
 const char *fr_word_region(uint32_t region_kind)
 {
-	return LOOKUP(regions, region_kind);
+	return FR_WORDS_AT(regions, region_kind);
 }
 
 const char *fr_word_unwind(uint32_t unwind_kind)
 {
-	return LOOKUP(unwinds, unwind_kind);
+	return FR_WORDS_AT(unwinds, unwind_kind);
 }
 
 const char *fr_word_arch(uint32_t arch)
 {
-	return LOOKUP(arches, arch);
+	return FR_WORDS_AT(arches, arch);
 }
 
 const char *fr_word_fd(uint32_t fd_kind)
 {
-	return LOOKUP(fds, fd_kind);
+	return FR_WORDS_AT(fds, fd_kind);
 }
 
 const char *fr_word_tier(uint32_t tier)
 {
-	return LOOKUP(tiers, tier);
+	return FR_WORDS_AT(tiers, tier);
 }
 
 const char *fr_word_trigger_kind(uint32_t kind)
 {
-	return LOOKUP(triggers, kind);
+	return FR_WORDS_AT(triggers, kind);
 }
 
 const char *fr_word_trigger(const struct recording *rec)

@@ -103,8 +103,7 @@ struct event_row {
 	uint8_t kind;
 	uint8_t n_args; /* by the schema */
 	uint8_t n_there; /* in this form */
-	uint8_t n_varints; /* of these, those with bytes of their own; blobs are a varint and more
-			    */
+	uint8_t n_varints; /* of these, those with bytes of their own: at least a varint */
 	uint8_t via; /* place of OP_VIA, which both forms have; else that of the first */
 	uint8_t has_bytes;
 	uint8_t shape; /* enum args_shape */

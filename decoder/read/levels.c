@@ -4,6 +4,7 @@
  */
 #include "read/levels.h"
 
+#include "base/words.h"
 #include "preload/events.h"
 
 static const char *const classes[] = {
@@ -21,22 +22,19 @@ static const char *const reasons[] = {
 	[FR_WHY_AGAIN] = "again",
 };
 
-#define LOOKUP(table, i)                                                                           \
-	((i) < sizeof(table) / sizeof((table)[0]) && (table)[i] ? (table)[i] : "unknown")
-
 const char *fr_word_class(uint32_t klass)
 {
-	return LOOKUP(classes, klass);
+	return FR_WORDS_AT(classes, klass);
 }
 
 const char *fr_word_level(uint32_t level)
 {
-	return LOOKUP(levels, level);
+	return FR_WORDS_AT(levels, level);
 }
 
 const char *fr_word_why(uint32_t why)
 {
-	return LOOKUP(reasons, why);
+	return FR_WORDS_AT(reasons, why);
 }
 
 const uint8_t *fr_levels_asked(const struct fr_control *c)
