@@ -27,7 +27,8 @@ struct fr_gate {
 	atomic_uint snapshot_lock; /* a snapshot is being written */
 	atomic_uint settings_lock; /* holder changes levels or limits */
 	atomic_int crashing; /* tid of the thread that handles a fatal signal */
-	char pad[FR_PAGE - 16 - 6 * sizeof(int)];
+	int lender; /* pid that has called vfork before its birth; 0 = none */
+	char pad[FR_PAGE - 16 - 7 * sizeof(int)];
 };
 
 extern struct fr_gate fr_gate;

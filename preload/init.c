@@ -28,6 +28,7 @@
 #include "describe.h"
 #include "process.h"
 #include "real.h"
+#include "rescue.h"
 #include "ring.h"
 #include "sample.h"
 #include "sanitizer.h"
@@ -106,6 +107,7 @@ static void go_live(enum fr_unwind_kind unwind)
 	set_levels(true);
 	fr_thread_birth(&main_thread);
 	fr_describe();
+	fr_rescue_init();
 }
 
 /* ---- birth
@@ -159,7 +161,7 @@ static bool child_birth(void)
 {
 	enum fr_unwind_kind unwind = (enum fr_unwind_kind)fr_region.hdr->unwind_kind;
 	/* a handler that forked in the middle of our code goes on with the old memory */
-	bool busy = fr_self->busy && fr_self->busy != UINTPTR_MAX;
+	bool busy = fr_self->busy && fr_self->busy != FR_BUSY_FOR_EVER;
 
 	if (!fr_config.follow)
 		return false;
@@ -183,6 +185,8 @@ static FR_COLD enum fr_level birth(enum fr_class klass)
 		return FR_LEVEL_OFF; /* another object's constructor was faster */
 	if (atomic_load_explicit(&fr_gate.birth, memory_order_acquire) == 2)
 		return fr_control_wake(klass); /* asleep: no shared write on each call */
+	if (fr_gate.lender && fr_gate.lender != fr_sys_getpid())
+		return FR_LEVEL_OFF; /* the birth is its parent's */
 	if (!atomic_compare_exchange_strong(&fr_gate.birth, &unborn, 1))
 		return unborn == 2 ? fr_control_wake(klass) : FR_LEVEL_OFF;
 	if (off || !fr_region.hdr || !child_birth())
