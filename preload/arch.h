@@ -57,8 +57,9 @@ static inline void fr_arch_pause(void)
 }
 
 /*
- * A host may have asked for SIGBUS at accesses that are not aligned (EFLAGS.AC), and its signal
- * handlers inherit that. Ours make such accesses; the kernel restores the flag behind them.
+ * A host may have asked for SIGBUS at accesses that are not aligned (EFLAGS.AC), and signal
+ * handlers inherit that. Ours make such accesses, as do libc and the hooks that a handler of the
+ * host's calls; the kernel restores the flag behind them.
  */
 static inline void fr_arch_allow_unaligned(void)
 {

@@ -61,6 +61,22 @@ uintptr_t fr_onstack_place(const struct fr_thread *t, uintptr_t handler, const u
 	return (sp - RED_ZONE) & ~(uintptr_t)15;
 }
 
+void fr_onstack_lower(const struct fr_thread *t)
+{
+	const stack_t st = {.ss_sp = t->altstack,
+			    .ss_size = FR_ALTSTACK_SIZE / 2,
+			    .ss_flags = (int)SS_AUTODISARM};
+
+	if ((uintptr_t)&st > (uintptr_t)t->altstack + FR_ALTSTACK_SIZE / 2)
+		fr_sys2(SYS_sigaltstack, &st, 0);
+}
+
+/* The kernel writes the mask there, as the handler's frame would be written. */
+bool fr_onstack_has_room(uintptr_t place)
+{
+	return fr_sys4(SYS_rt_sigprocmask, SIG_BLOCK, 0, place - 8, 8) != -14 /* EFAULT */;
+}
+
 #if defined(__x86_64__)
 __asm__(".text\n"
 	".globl fr_onstack_call\n"

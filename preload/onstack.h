@@ -31,6 +31,16 @@ bool fr_onstack_leave(const struct fr_thread *t);
  */
 uintptr_t fr_onstack_place(const struct fr_thread *t, uintptr_t handler, const ucontext_t *uc);
 
+/*
+ * Before the host's handler is called elsewhere: signals that come meanwhile, and all that come
+ * after a jump out of it, find the lower half of our stack. The kernel has taken the whole away,
+ * and gives it back only when the handler returns.
+ */
+void fr_onstack_lower(const struct fr_thread *t);
+
+/* Is there stack below PLACE? Not so where it has overflowed. */
+bool fr_onstack_has_room(uintptr_t place);
+
 /* FN(SIG, SI, UC) with the stack pointer at PLACE, a multiple of 16. It may never come back. */
 void fr_onstack_call(uintptr_t place, void (*fn)(int, siginfo_t *, void *), int sig, siginfo_t *si,
 		     void *uc);

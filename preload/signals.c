@@ -205,10 +205,16 @@ static void call_host(const struct fr_sigentry *e, int sig, siginfo_t *si, void 
 
 	if (!is_function(e->handler))
 		return;
+	if (place && is_fatal(sig) && si->si_code > 0 && !fr_onstack_has_room(place)) {
+		fr_crash_handler(sig, si, uc); /* the kernel could not have called it either */
+		return;
+	}
 	if (e->flags & SA_RESETHAND)
 		reset_hand(sig, e);
 	if (known)
 		t->host_signals++;
+	if (place)
+		fr_onstack_lower(t);
 	if (known && t->busy)
 		t->handler = place ? place : (uintptr_t)__builtin_frame_address(0);
 	if (place)
@@ -238,11 +244,11 @@ static void ask_for_snapshot(int sig, const siginfo_t *si)
 
 void fr_signals_arrived(int sig, siginfo_t *si, void *uc, const struct fr_sigentry *e)
 {
+	fr_arch_allow_unaligned();
 	if (fr_rescue_fault(sig, si, uc))
 		return;
 	switch (e->role) {
 	case FR_SIGENTRY_CRASH:
-		fr_arch_allow_unaligned();
 		fr_crash_handler(sig, si, uc);
 		return;
 	case FR_SIGENTRY_TRIGGER:

@@ -22,6 +22,7 @@ SHAPE_stripped := -O2 -s
 SHAPE_hole := -O2 -no-pie -fno-pie -Wl,--section-start=.text=0x8000000
 EVERY_SHAPE := O2 nopie fortified stripped
 SHAPED := $(addprefix truth-,O2 nopie nofp stripped hole) sync-O2 c11-O2 threads-O2 old_names-O2
+SHAPED += oddcrash-O2 oddcrash-nofp sigframes-O2 sigframes-nofp
 SHAPED += $(foreach t,net_calls files descriptors process_calls,$(addprefix $t-,$(EVERY_SHAPE)))
 CXX_PLAIN := $(patsubst tests/targets/%.cc,$(TESTS)/targets/%,$(wildcard tests/targets/*.cc))
 
