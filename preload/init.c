@@ -248,6 +248,7 @@ void fr_process_started(void)
 	fr_real_look();
 	note_unseen_memory();
 	fr_describe();
+	fr_rescue_init();
 	at_quick_exit(fr_process_end);
 	errno = saved;
 }
@@ -273,6 +274,7 @@ void fr_process_end(void)
 		fr_snapshot_now(FR_TRIGGER_EXIT, 0, 0, NULL);
 	fr_snapshot_wait();
 	fr_region_done();
+	fr_rescue_end();
 	if (!fr_config.keep)
 		fr_region_unlink();
 	errno = saved;

@@ -16,6 +16,7 @@
 #include <sys/stat.h>
 #include <ucontext.h>
 
+#include "clock.h"
 #include "config.h"
 #include "describe.h"
 #include "gate.h"
@@ -25,12 +26,13 @@
 #include "text.h"
 
 static struct fr_header kept;
-static atomic_bool told;
+static atomic_bool told, detached; /* the header is no longer the file's */
 
 void fr_rescue_init(void)
 {
 	kept = *fr_region.hdr;
 	atomic_store(&told, false);
+	atomic_store(&detached, false);
 }
 
 /* Header and small sections: everything before the table of threads. */
@@ -45,6 +47,16 @@ static bool put_anonymous(uintptr_t at, size_t size)
 		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == (long)at;
 }
 
+/* What the file will have: its head, and of what lies behind nothing. */
+static void fill_header(struct fr_header *h)
+{
+	*h = kept;
+	for (uint32_t i = 0; i < h->section_count; i++) {
+		if (h->sections[i].offset >= head_size())
+			h->sections[i].x_used = 0;
+	}
+}
+
 /*
  * As they were at birth; what they counted is lost. Where a system call filter may refuse mremap, a
  * thread can see the header empty for a moment.
@@ -54,35 +66,41 @@ static bool replace_head(void)
 	size_t n = head_size();
 	struct fr_header *h;
 
+	atomic_store(&detached, true);
 	if (fr_sys_filter != FR_SYS_FREE) {
 		if (!put_anonymous((uintptr_t)fr_region.hdr, n))
 			return false;
-		*fr_region.hdr = kept;
+		fill_header(fr_region.hdr);
 		return true;
 	}
 	h = fr_sys_mmap(n, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1);
 	if (!h)
 		return false;
-	*h = kept;
+	fill_header(h);
 	return fr_sys6(SYS_mremap, (long)h, (long)n, (long)n, MREMAP_MAYMOVE | MREMAP_FIXED,
 		       (long)fr_region.hdr, 0) == (long)fr_region.hdr;
 }
 
-/* The file itself says why nothing more comes; one that was emptied becomes readable again. */
-static void mark_file(void)
+/* The file, which was emptied or worse, becomes readable again, and says why nothing more comes. */
+static void write_head(void)
 {
 	struct stat st = {0};
 	int fd;
 
-	if (!fr_region.path[0] || !fr_file_size_allowed(head_size()))
+	if (!fr_region.path[0] || !atomic_load(&detached) || !fr_file_size_allowed(head_size()))
 		return;
 	fd = fr_sys_openat(AT_FDCWD, fr_region.path, O_WRONLY | O_NOFOLLOW | O_CLOEXEC, 0);
 	if (fd < 0)
 		return;
-	if (fr_sys2(SYS_fstat, fd, &st) == 0 && S_ISREG(st.st_mode) &&
-	    (size_t)st.st_size < head_size())
+	if (fr_sys2(SYS_fstat, fd, &st) == 0 && S_ISREG(st.st_mode))
 		fr_sys_write_all(fd, fr_region.hdr, head_size());
 	fr_sys_close(fd);
+}
+
+void fr_rescue_end(void)
+{
+	if (atomic_load(&told))
+		write_head();
 }
 
 static void say(void)
@@ -112,7 +130,8 @@ static void switch_off(void)
 	fr_note("the region's file was shortened, or its disk is full: ",
 		"nothing is recorded from then on", "");
 	fr_describe_notes();
-	mark_file();
+	fr_clock_pair_write(fr_region.clocks);
+	write_head();
 	say();
 }
 

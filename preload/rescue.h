@@ -14,8 +14,11 @@
 #include <signal.h>
 #include <stdbool.h>
 
-/* The region is complete: keeps what its header says. At each birth. */
+/* The region is complete: keeps what its header says. At each birth, and when that has changed. */
 void fr_rescue_init(void);
+
+/* The process ends, which the header in memory says already: so shall that of the file. */
+void fr_rescue_end(void);
 
 /*
  * First thing in a handler. True: the fault was in our mapping, and the interrupted code can go on;
