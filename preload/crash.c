@@ -14,6 +14,7 @@
 #include "signals.h"
 #include "snapshot.h"
 #include "sys.h"
+#include "unwind_guard.h"
 
 /* Locals only, on purpose: the record is complete before anything that could fail is tried. */
 static void fill_crash(const siginfo_t *si, const ucontext_t *uc)
@@ -118,6 +119,7 @@ void fr_crash_handler(int sig, siginfo_t *si, void *ucv)
 	int me = (int)fr_thread_tid();
 	int first = 0;
 
+	fr_unwind_fault(sig, si); /* does not return if it was libunwind's */
 	if (!ours_to_tell()) {
 		die(sig, si);
 		return;
