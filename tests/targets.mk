@@ -12,6 +12,10 @@ PLAIN := $(patsubst tests/targets/%.c,$(TESTS)/targets/%,$(wildcard tests/target
 # inner.so lies in sub/ only, where outer.so's RUNPATH leads.
 PLUGINS := $(addprefix $(TESTS)/targets/plugins/,cxx.so outer.so deep.so ctor.so ctor_blocks.so \
 	sub/inner.so)
+# Libraries in libunwind's place, each in a directory of its own: found by LD_LIBRARY_PATH.
+STANDINS := $(patsubst %,$(TESTS)/targets/plugins/%/libunwind.so.8,standin lacks stranger)
+STANDIN_FLAGS_lacks := -DLACKS
+STANDIN_FLAGS_stranger := -DSTRANGER
 # The targets that say every call, in the other shapes programs come in: NAME-SHAPE.
 SHAPE_O2 := -O2
 SHAPE_nopie := -O2 -no-pie -fno-pie
@@ -34,6 +38,7 @@ AS_CXX := $(filter-out -std=% -Wmissing-prototypes -Wstrict-prototypes,$(TARGET_
 .PHONY: targets examples
 targets: $(LAW_CALLS)
 examples: $(EXAMPLES)
+targets: $(STANDINS)
 targets: $(PLAIN) $(PLUGINS) $(addprefix $(TESTS)/targets/,$(SHAPED)) $(CXX_PLAIN)
 
 # Frames of interest stay visible: no sibling calls. The rest is what a release build does.
@@ -69,6 +74,14 @@ $(LAW_CALLS): tests/targets/law_calls.c tests/targets/law_calls.h $(wildcard tes
 	$Q mkdir -p $(@D)
 	$Q$(if $(findstring cxx,$@),$(CXX) $(AS_CXX) -x c++,$(CC) $(TARGET_FLAGS)) $(LAW_FLAGS) \
 		$(if $(findstring .so,$@),-fPIC -shared -DPLUGIN) -o $@ $< -x none $(LAW_LIBS)
+
+$(TESTS)/targets/unwinds: LDFLAGS += -lunwind
+$(STANDINS): tests/targets/plugins/standin.c $(TESTS)/targets/plugins/standin_real.so
+	$(call say,PLUGIN,$@)
+	$Q mkdir -p $(@D)
+	$Q$(CC) $(TARGET_FLAGS) $(STANDIN_FLAGS_$(notdir $(@D))) -O0 -fPIC -shared -o $@ $^ \
+		-Wl,-soname,libunwind.so.8 '-Wl,-rpath,$$ORIGIN/..'
+$(TESTS)/targets/plugins/standin_real.so: LDFLAGS += -Wl,-soname,standin_real.so -ldl
 
 $(TESTS)/targets/alone: LDFLAGS += -static
 $(addprefix $(TESTS)/targets/,dl args crashes throws): LDFLAGS += '-Wl,-rpath,$$ORIGIN/plugins'
