@@ -119,7 +119,7 @@ void fr_crash_handler(int sig, siginfo_t *si, void *ucv)
 	int me = (int)fr_thread_tid();
 	int first = 0;
 
-	fr_unwind_fault(sig, si); /* does not return if it was libunwind's */
+	fr_unwind_fault(sig, si, ucv); /* does not return if it was libunwind's */
 	if (!ours_to_tell()) {
 		die(sig, si);
 		return;

@@ -3,8 +3,8 @@
  * unwind_guard.c - one way out of libunwind, for faults and for what it must not do.
  *
  * libunwind trusts what objects say about their frames; a future one may do what no earlier did.
- * Neither may cost the host its life. The way out is a jump back into the guard: it changes no
- * signal mask, and libunwind holds nothing that anybody else waits for (unwind_calls.c).
+ * Neither may cost the host its life. The way out is a jump back into the guard, with the mask of
+ * the place that faulted; libunwind holds nothing that anybody else waits for (unwind_calls.c).
  *
  * Context: under fr_gate.unwind_lock, so that there is one at a time; fr_unwind_inside and
  * fr_unwind_fault on any thread, in signal handlers. Must not: take another thread's fault, or one
@@ -12,35 +12,41 @@
  */
 #include "unwind_guard.h"
 
-#include <stdint.h>
+#include <stdatomic.h>
+#include <ucontext.h>
 
+#include "gate.h"
 #include "sys.h"
 #include "thread.h"
 
-#define DEEP (256u << 10) /* more stack than libunwind takes */
-
 static void *escape[5];
 static const char *volatile reason;
-static volatile uintptr_t inside; /* the guard's frame; 0 = nobody is in libunwind */
-static void *volatile owner; /* address of its thread's fr_self, while inside */
+
+/*
+ * Which thread is in libunwind is told by the address of its fr_self. It stands in the gate: in a
+ * child of fork nobody is, whoever was at the fork.
+ */
+static void enter(void *who)
+{
+	atomic_store_explicit(&fr_gate.unwind_owner, who, memory_order_relaxed);
+	atomic_signal_fence(memory_order_seq_cst);
+}
+
+bool fr_unwind_inside(void)
+{
+	return atomic_load_explicit(&fr_gate.unwind_owner, memory_order_relaxed) == &fr_self;
+}
 
 /* A copy of this function would be another place to jump to. */
 __attribute__((noinline, noclone)) const char *fr_unwind_guard(void (*fn)(void *), void *arg)
 {
 	reason = NULL;
 	if (__builtin_setjmp(escape) == 0) {
-		owner = &fr_self;
-		inside = (uintptr_t)__builtin_frame_address(0);
+		enter(&fr_self);
 		fn(arg);
 	}
-	inside = 0;
+	enter(NULL);
 	return reason;
-}
-
-/* By the stack and not by a word of the thread: libunwind's callers may be anybody. */
-__attribute__((noinline)) bool fr_unwind_inside(void)
-{
-	return inside - (uintptr_t)__builtin_frame_address(0) < DEEP;
 }
 
 void fr_unwind_leave(const char *why)
@@ -74,8 +80,12 @@ static bool of_its_own(int sig, const siginfo_t *si)
 	       (sig == SIGABRT && si->si_code == SI_TKILL && si->si_pid == fr_sys_getpid());
 }
 
-void fr_unwind_fault(int sig, const siginfo_t *si)
+void fr_unwind_fault(int sig, const siginfo_t *si, const void *ucv)
 {
-	if (inside && owner == &fr_self && of_its_own(sig, si))
-		fr_unwind_leave(name_of(sig));
+	const ucontext_t *uc = ucv;
+
+	if (!fr_unwind_inside() || !of_its_own(sig, si))
+		return;
+	fr_sys4(SYS_rt_sigprocmask, SIG_SETMASK, &uc->uc_sigmask, 0, 8);
+	fr_unwind_leave(name_of(sig));
 }

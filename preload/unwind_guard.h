@@ -14,7 +14,7 @@
  */
 const char *fr_unwind_guard(void (*fn)(void *), void *arg);
 
-/* Is our caller called from FN of a guard? Else libunwind works for the host, which has it too. */
+/* Is this thread in FN of a guard? Else libunwind works for the host, which has it too. */
 bool fr_unwind_inside(void);
 
 /* Leaves FN for the reason WHY, which must be static. Only inside. */
@@ -22,8 +22,8 @@ __attribute__((noreturn)) void fr_unwind_leave(const char *why);
 
 /*
  * For a handler of fatal signals, first of all: does not return if it was libunwind that faulted,
- * on this thread, under guard. The handler must block nothing.
+ * on this thread, under guard. UC: the handler's third argument.
  */
-void fr_unwind_fault(int sig, const siginfo_t *si);
+void fr_unwind_fault(int sig, const siginfo_t *si, const void *uc);
 
 #endif

@@ -149,7 +149,7 @@ static void on_fault(int sig, siginfo_t *si, void *uc)
 {
 	struct timespec ms = {0, 1000000};
 
-	fr_unwind_fault(sig, si);
+	fr_unwind_fault(sig, si, uc);
 	for (int i = 0; i < 3000 && atomic_load(&on_trial); i++)
 		fr_sys2(SYS_nanosleep, &ms, 0);
 	if (si->si_code <= 0) /* sent, and not to come again by itself */

@@ -76,6 +76,10 @@ $(LAW_CALLS): tests/targets/law_calls.c tests/targets/law_calls.h $(wildcard tes
 		$(if $(findstring .so,$@),-fPIC -shared -DPLUGIN) -o $@ $< -x none $(LAW_LIBS)
 
 $(TESTS)/targets/unwinds: LDFLAGS += -lunwind
+$(TESTS)/targets/unwound: $(TESTS)/targets/plugins/faulter.so
+$(TESTS)/targets/unwound: private LDFLAGS += $(TESTS)/targets/plugins/faulter.so \
+	'-Wl,-rpath,$$ORIGIN/plugins'
+$(TESTS)/targets/plugins/faulter.so: LDFLAGS += -Wl,-soname,faulter.so
 $(STANDINS): tests/targets/plugins/standin.c $(TESTS)/targets/plugins/standin_real.so
 	$(call say,PLUGIN,$@)
 	$Q mkdir -p $(@D)
