@@ -24,6 +24,7 @@
 #include "snapshot.h"
 #include "sys.h"
 #include "thread.h"
+#include "unwind_guard.h"
 #include "wait.h"
 
 enum arrangement { NATIVE = 0, OURS, WRAPPED };
@@ -107,6 +108,12 @@ static void call_host(int sig, siginfo_t *si, void *uc)
 		act.sa_handler(sig);
 	if (known && fr_self == t)
 		t->handler = outer;
+}
+
+static void on_host_signal(int sig, siginfo_t *si, void *uc)
+{
+	fr_unwind_fault(sig, si, uc); /* does not return if it was libunwind's */
+	call_host(sig, si, uc);
 }
 
 static void on_trigger(int sig, siginfo_t *si, void *uc)
@@ -300,7 +307,7 @@ static int install_wrapper(int sig, const struct sigaction *act)
 
 	if (!atomic_load(&host_has_altstack))
 		flags &= ~SA_ONSTACK;
-	return install(sig, call_host, flags, &act->sa_mask);
+	return install(sig, on_host_signal, flags, &act->sa_mask);
 }
 
 void fr_signals_host_altstack(void)

@@ -85,8 +85,10 @@ def test_never_called(full, where, what):
 
 @pytest.mark.parametrize("habit, why", [("crash", "SIGSEGV"), ("illegal", "SIGILL"),
                                         ("abort", "abort()"), ("endless", "without end")])
-def test_fails_later(full, habit, why):
-    info, _ = lived(full, f"later-{habit}")
+@pytest.mark.parametrize("host", ["plain", "own", "busy"])
+def test_fails_later(full, habit, why, host):
+    """In a host without a handler, with one that must not see this, and with faults of its own."""
+    info, _ = lived(full, f"later-{habit}", host)
     assert info["header"]["unwind"] == "frame pointers"
     said(info, "standin/libunwind.so.8", "failed later", why, "frame pointers")
 
