@@ -41,7 +41,7 @@ static const struct link_map *map; /* the library, or the host's own */
 /* The file's full name tells the version: libunwind.so.8.1.0. */
 static void put_path(struct fr_text *t)
 {
-	char to[128];
+	char to[128] = "";
 	const char *name = map && map->l_name[0] ? map->l_name : NAME;
 	const char *base = strrchr(name, '/');
 	long n = fr_sys4(SYS_readlinkat, AT_FDCWD, name, to, sizeof(to));
