@@ -11,7 +11,7 @@ EXAMPLES := $(patsubst tests/examples/%.c,$(TESTS)/examples/%,$(wildcard tests/e
 PLAIN := $(patsubst tests/targets/%.c,$(TESTS)/targets/%,$(wildcard tests/targets/*.c))
 # inner.so lies in sub/ only, where outer.so's RUNPATH leads.
 PLUGINS := $(addprefix $(TESTS)/targets/plugins/,cxx.so outer.so deep.so ctor.so ctor_blocks.so \
-	sub/inner.so)
+	unwinder.so sub/inner.so)
 # Libraries in libunwind's place, each in a directory of its own: found by LD_LIBRARY_PATH.
 STANDINS := $(patsubst %,$(TESTS)/targets/plugins/%/libunwind.so.8,standin lacks stranger)
 STANDIN_FLAGS_lacks := -DLACKS
@@ -75,7 +75,7 @@ $(LAW_CALLS): tests/targets/law_calls.c tests/targets/law_calls.h $(wildcard tes
 	$Q$(if $(findstring cxx,$@),$(CXX) $(AS_CXX) -x c++,$(CC) $(TARGET_FLAGS)) $(LAW_FLAGS) \
 		$(if $(findstring .so,$@),-fPIC -shared -DPLUGIN) -o $@ $< -x none $(LAW_LIBS)
 
-$(TESTS)/targets/unwinds: LDFLAGS += -lunwind
+$(addprefix $(TESTS)/targets/,unwinds plugins/unwinder.so): LDFLAGS += -lunwind
 $(TESTS)/targets/unwound: $(TESTS)/targets/plugins/faulter.so
 $(TESTS)/targets/unwound: private LDFLAGS += $(TESTS)/targets/plugins/faulter.so \
 	'-Wl,-rpath,$$ORIGIN/plugins'
