@@ -28,7 +28,8 @@ struct fr_gate {
 	atomic_uint settings_lock; /* holder changes levels or limits */
 	atomic_int crashing; /* tid of the thread that handles a fatal signal */
 	int lender; /* pid that has called vfork before its birth; 0 = none */
-	char pad[FR_PAGE - 16 - 7 * sizeof(int)];
+	void *_Atomic unwind_owner; /* the thread in libunwind, see unwind_guard.c */
+	char pad[FR_PAGE - 16 - 8 * sizeof(int) - sizeof(void *)];
 };
 
 extern struct fr_gate fr_gate;

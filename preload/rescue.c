@@ -14,6 +14,7 @@
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <ucontext.h>
 
 #include "clock.h"
@@ -26,13 +27,17 @@
 #include "text.h"
 
 static struct fr_header kept;
-static atomic_bool told, detached; /* the header is no longer the file's */
+static atomic_bool told;
+
+/* The header in memory is the file's; is being exchanged, by one thread; is ours alone. */
+static atomic_int head;
+enum { HEAD_SHARED = 0, HEAD_IN_WORK, HEAD_OWN };
 
 void fr_rescue_init(void)
 {
 	kept = *fr_region.hdr;
 	atomic_store(&told, false);
-	atomic_store(&detached, false);
+	atomic_store(&head, HEAD_SHARED);
 }
 
 /* Header and small sections: everything before the table of threads. */
@@ -61,12 +66,11 @@ static void fill_header(struct fr_header *h)
  * As they were at birth; what they counted is lost. Where a system call filter may refuse mremap, a
  * thread can see the header empty for a moment.
  */
-static bool replace_head(void)
+static bool exchange_head(void)
 {
 	size_t n = head_size();
 	struct fr_header *h;
 
-	atomic_store(&detached, true);
 	if (fr_sys_filter != FR_SYS_FREE) {
 		if (!put_anonymous((uintptr_t)fr_region.hdr, n))
 			return false;
@@ -81,13 +85,31 @@ static bool replace_head(void)
 		       (long)fr_region.hdr, 0) == (long)fr_region.hdr;
 }
 
+/* Once: a thread that comes second tries its access again. */
+static bool replace_head(void)
+{
+	struct timespec ms = {0, 1000000};
+	int shared = HEAD_SHARED;
+	bool done;
+
+	if (atomic_compare_exchange_strong(&head, &shared, HEAD_IN_WORK)) {
+		done = exchange_head();
+		atomic_store(&head, done ? HEAD_OWN : HEAD_SHARED);
+		return done;
+	}
+	for (int i = 0; i < 1000 && atomic_load(&head) == HEAD_IN_WORK; i++)
+		fr_sys2(SYS_nanosleep, &ms, 0);
+	return atomic_load(&head) == HEAD_OWN;
+}
+
 /* The file, which was emptied or worse, becomes readable again, and says why nothing more comes. */
 static void write_head(void)
 {
 	struct stat st = {0};
 	int fd;
 
-	if (!fr_region.path[0] || !atomic_load(&detached) || !fr_file_size_allowed(head_size()))
+	if (!fr_region.path[0] || atomic_load(&head) != HEAD_OWN ||
+	    !fr_file_size_allowed(head_size()))
 		return;
 	fd = fr_sys_openat(AT_FDCWD, fr_region.path, O_WRONLY | O_NOFOLLOW | O_CLOEXEC, 0);
 	if (fd < 0)

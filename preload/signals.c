@@ -32,6 +32,7 @@
 #include "snapshot.h"
 #include "sys.h"
 #include "thread.h"
+#include "unwind_guard.h"
 #include "wait.h"
 
 static int trigger; /* 0 = none */
@@ -247,6 +248,7 @@ void fr_signals_arrived(int sig, siginfo_t *si, void *uc, const struct fr_sigent
 	fr_arch_allow_unaligned();
 	if (fr_rescue_fault(sig, si, uc))
 		return;
+	fr_unwind_fault(sig, si, uc); /* does not return if it was libunwind's */
 	switch (e->role) {
 	case FR_SIGENTRY_CRASH:
 		fr_crash_handler(sig, si, uc);

@@ -284,7 +284,7 @@ static bool step(struct walker *k, struct fr_walk *w)
 	case FR_RULE_SIGNAL:
 		return step_signal(k, w);
 	case FR_RULE_HARD:
-		return step_hard(k, w);
+		return fr_unwind_broken() ? step_fp_chain(k, w) : step_hard(k, w);
 	case FR_RULE_END:
 		w->flags |= FR_STACK_COMPLETE;
 		return false;
@@ -396,6 +396,8 @@ static void verify(struct fr_thread *t, struct fr_site s, uint32_t id)
 	if (same && (r->flags & FR_STACK_COMPLETE))
 		same = !fr_unwind_step(&k.f, ok);
 	fr_unlock_held(&fr_gate.unwind_lock, signals);
+	if (fr_unwind_broken())
+		return;
 	__atomic_fetch_add(&fr_region.hdr->stack_tests, 1, __ATOMIC_RELAXED);
 	if (!same)
 		__atomic_fetch_add(&fr_region.hdr->stack_differ, 1, __ATOMIC_RELAXED);

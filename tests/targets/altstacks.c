@@ -29,9 +29,9 @@ static void handler(int sig, siginfo_t *si, void *uc)
 #pragma GCC diagnostic ignored "-Winfinite-recursion"
 NOINLINE static int deep(int n)
 {
-	volatile char room[4096];
+	volatile char room[512]; /* less than a guard page: nothing is jumped over */
 
-	room[n % 4096] = (char)n;
+	room[n % 512] = (char)n;
 	return deep(n + 1) + room[0];
 }
 
