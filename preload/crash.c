@@ -84,18 +84,30 @@ static void write_snapshot(const siginfo_t *si, const ucontext_t *uc)
 }
 
 /*
- * The signal is queued again with its own siginfo and delivered on the handler's return, before
- * another instruction of the host's: a fault repeated may be told by another signal (a stack
- * pointer that is no address), and a trap would not come again at all.
+ * Does it happen again, by the same signal, when the handler returns? A trap stands behind its
+ * instruction, and to a stack pointer that is no address the kernel cannot return: it would send
+ * another signal.
  */
-static void die(int sig, const siginfo_t *si)
+static bool repeats(int sig, const siginfo_t *si, const ucontext_t *uc)
+{
+	return si->si_code > 0 && sig != SIGTRAP && sig != SIGSYS && sig != SIGABRT &&
+	       fr_arch_is_address(fr_arch_ucontext_site(uc).sp);
+}
+
+/*
+ * Hardware faults come again by themselves, with the same registers: no system call is made for
+ * them, which a filter might answer with another death. Others are queued again with their own
+ * siginfo, and delivered on return.
+ */
+static void die(int sig, const siginfo_t *si, const ucontext_t *uc)
 {
 	uint64_t mask = 1ull << (sig - 1);
 
 	fr_signals_default(sig);
 	/* until the return, which restores the mask of the place where it happened */
 	fr_sys4(SYS_rt_sigprocmask, SIG_BLOCK, &mask, 0, 8);
-	if (fr_sys4(SYS_rt_tgsigqueueinfo, fr_sys_getpid(), fr_thread_tid(), sig, si) != 0)
+	if (!repeats(sig, si, uc) &&
+	    fr_sys4(SYS_rt_tgsigqueueinfo, fr_sys_getpid(), fr_thread_tid(), sig, si) != 0)
 		fr_sys3(SYS_tgkill, fr_sys_getpid(), fr_thread_tid(), sig);
 }
 
@@ -148,7 +160,7 @@ void fr_crash_handler(int sig, siginfo_t *si, void *ucv)
 	int first = 0;
 
 	if (!ours_to_tell()) {
-		die(sig, si);
+		die(sig, si, ucv);
 		return;
 	}
 	if (!atomic_compare_exchange_strong(&fr_gate.crashing, &first, me)) {
@@ -159,9 +171,9 @@ void fr_crash_handler(int sig, siginfo_t *si, void *ucv)
 		/* another thread is dying: its death ends us too */
 		for (int i = 0; i < 3000 && first != me; i++)
 			fr_sys2(SYS_nanosleep, &ms, 0);
-		die(sig, si);
+		die(sig, si, ucv);
 		return;
 	}
 	dump(si, ucv);
-	die(sig, si);
+	die(sig, si, ucv);
 }

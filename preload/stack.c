@@ -169,8 +169,10 @@ static struct fr_rule rule_for(struct walker *k)
 		r.kind = FR_RULE_UNKNOWN;
 		return r;
 	}
-	r = is_signal_frame(&k->f) ? (struct fr_rule){.kind = FR_RULE_SIGNAL}
-				   : fr_unwind_rule(&k->f);
+	if (is_signal_frame(&k->f))
+		r.kind = FR_RULE_SIGNAL;
+	else
+		r = fr_unwind_rule(&k->f);
 	rule_store(key, r);
 	fr_unlock_held(&fr_gate.unwind_lock, signals);
 	return r;

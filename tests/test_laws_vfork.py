@@ -32,7 +32,7 @@ def test_signals_stay_the_parents(host, how, events):
 
 @pytest.mark.parametrize("how", HOWS)
 def test_the_trigger_stays_the_parents(host, how):
-    """The child ignores SIGUSR1, handles it, waits for it: the parent is asked by it all the same."""
+    """It ignores SIGUSR1, handles it, waits for it: the parent is asked by it all the same."""
     p = host.start(fr.TARGETS / "vforks", how, "rest", stdin=subprocess.PIPE)
     p.truth()
     assert fr.signal_of(p.pid) == signal.SIGUSR1
