@@ -8,15 +8,20 @@
 #include "read/regions.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <pwd.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "base/regular.h"
 
 void fr_regions_dir(char *buf, size_t size)
 {
@@ -27,6 +32,84 @@ void fr_regions_dir(char *buf, size_t size)
 	else
 		snprintf(buf, size, "/dev/shm/fr-%u", (unsigned int)getuid());
 }
+
+/* ---- whose directory ------------------------------------------------------------------------ */
+
+static const char *user_name(uid_t uid, char buf[80])
+{
+	const struct passwd *p = getpwuid(uid);
+
+	if (p)
+		snprintf(buf, 80, "%.40s (uid %u)", p->pw_name, (unsigned int)uid);
+	else
+		snprintf(buf, 80, "uid %u", (unsigned int)uid);
+	return buf;
+}
+
+static bool everybody_writes(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) || (st.st_mode & S_IWOTH);
+}
+
+/* /dev/shm/fr-1000 of user 1000 needs no word. */
+static bool is_named_after(const char *dir, const struct stat *st)
+{
+	const char *base = strrchr(dir, '/');
+	char own[32];
+
+	snprintf(own, sizeof(own), "fr-%u", (unsigned int)st->st_uid);
+	return !strcmp(base ? base + 1 : dir, own) && !(st->st_mode & 077);
+}
+
+static bool refuse(const char *dir, const char *why, enum diag_severity s, struct diag *d)
+{
+	diag_add(d, s, "%s is neither read nor written: %s", dir, why);
+	return false;
+}
+
+bool fr_regions_trust(const char *dir, enum diag_severity s, struct diag *d)
+{
+	uid_t me = geteuid();
+	char who[80], why[160];
+	bool shared;
+	struct stat st;
+
+	if (!lstat(dir, &st) && S_ISLNK(st.st_mode) && st.st_uid != me && st.st_uid) {
+		snprintf(why, sizeof(why), "it is a symbolic link of %s",
+			 user_name(st.st_uid, who));
+		return refuse(dir, why, s, d);
+	}
+	if (stat(dir, &st) || !S_ISDIR(st.st_mode))
+		return true;
+	shared = st.st_mode & S_IWOTH;
+	if (shared && !(st.st_mode & S_ISVTX))
+		return refuse(dir, "everybody may write to it (mode 0700 is what it needs)", s, d);
+	if (st.st_uid == me || (shared && !st.st_uid))
+		return true;
+	user_name(st.st_uid, who);
+	if (!me) {
+		if (!is_named_after(dir, &st))
+			diag_add(d, DIAG_NOTE, "%s belongs to %s", dir, who);
+		return true;
+	}
+	snprintf(why, sizeof(why), "it belongs to %s, not to you", who);
+	return refuse(dir, why, s, d);
+}
+
+bool fr_regions_trust_around(const char *path, enum diag_severity s, struct diag *d)
+{
+	const char *slash = strrchr(path, '/');
+	char dir[PATH_MAX];
+
+	if (!slash)
+		return fr_regions_trust(".", s, d);
+	snprintf(dir, sizeof(dir), "%.*s", slash == path ? 1 : (int)(slash - path), path);
+	return fr_regions_trust(dir, s, d);
+}
+
+/* ---- one file ------------------------------------------------------------------------------- */
 
 static bool same_boot(const struct fr_header *hdr)
 {
@@ -69,13 +152,27 @@ static bool section_peek(int fd, const struct fr_header *hdr, uint32_t id, void 
 	return false;
 }
 
+/* A pair of clocks is written each second that something is recorded; files in memory keep no time.
+ */
+static uint64_t last_recorded(int fd, const struct fr_header *hdr, uint64_t dflt)
+{
+	struct fr_clock_pair pairs[FR_CLOCK_PAIRS];
+	uint64_t last = 0;
+
+	memset(pairs, 0, sizeof(pairs));
+	section_peek(fd, hdr, FR_SEC_CLOCKS, pairs, sizeof(pairs));
+	for (size_t i = 0; i < FR_CLOCK_PAIRS; i++)
+		last = pairs[i].real_ns > last ? pairs[i].real_ns : last;
+	return last ? last : dflt;
+}
+
 static const char *head_problem(const struct fr_header *hdr, ssize_t n)
 {
 	if (n < (ssize_t)sizeof(*hdr))
 		return "too short";
 	if (memcmp(hdr->magic, FR_MAGIC, sizeof(hdr->magic)))
 		return "not a recording";
-	return fr_version_readable(hdr->version) ? NULL : "another format version";
+	return fr_version_readable(hdr->version) ? NULL : FR_REGION_OTHER_VERSION;
 }
 
 static uint64_t time_ns(const struct timespec *t)
@@ -85,7 +182,8 @@ static uint64_t time_ns(const struct timespec *t)
 
 static void info_live(struct region_info *info, int fd, uint64_t base, const struct fr_header *hdr)
 {
-	info->signal = hdr->signal;
+	if (hdr->x_state == FR_STATE_ALIVE)
+		info->signal = hdr->signal;
 	fr_region_stuck(fd, base, hdr, &info->stuck);
 }
 
@@ -107,6 +205,7 @@ static void info_fill(struct region_info *info, int fd, const struct stat *st)
 	memcpy(info->comm, hdr.comm, sizeof(hdr.comm));
 	section_peek(fd, &hdr, FR_SEC_CRASH, &info->crash, sizeof(info->crash));
 	section_peek(fd, &hdr, FR_SEC_TRIGGER, &info->trigger, sizeof(info->trigger));
+	info->end_real_ns = last_recorded(fd, &hdr, info->end_real_ns);
 	if (info->trigger.real_ns)
 		info->end_real_ns = info->trigger.real_ns;
 	info->trigger.reason[sizeof(info->trigger.reason) - 1] = 0;
@@ -123,24 +222,38 @@ static char *path_join(const char *dir, const char *name)
 	return asprintf(&path, "%s/%s", dir, name) < 0 ? NULL : path;
 }
 
-static bool info_open(struct region_info *info, const char *dir, const char *name)
+static bool info_open(struct region_info *info, char *path, bool only_ours)
 {
 	struct stat st;
-	int fd;
+	int fd = path ? fr_regular_open_at(AT_FDCWD, path, &st) : -1;
 
-	info->path = path_join(dir, name);
-	if (!info->path)
-		return false;
-	fd = open(info->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW);
-	if (fd < 0 || fstat(fd, &st) || !S_ISREG(st.st_mode)) {
-		if (fd >= 0)
-			close(fd);
-		free(info->path);
-		return false;
+	info->path = path;
+	if (fd >= 0 && !(only_ours && st.st_uid != geteuid())) {
+		info_fill(info, fd, &st);
+		close(fd);
+		return true;
 	}
-	info_fill(info, fd, &st);
-	close(fd);
-	return true;
+	if (fd >= 0)
+		close(fd);
+	free(path);
+	return false;
+}
+
+bool fr_region_info(const char *path, struct region_info *info)
+{
+	*info = (struct region_info){0};
+	return info_open(info, fr_mem_strndup(path, strlen(path)), false);
+}
+
+bool fr_region_in_use(int fd)
+{
+	bool used;
+
+	/* whoever opens it for writing meanwhile breaks the lease: of that a signal would tell */
+	fcntl(fd, F_SETSIG, SIGURG);
+	used = fcntl(fd, F_SETLEASE, F_RDLCK) < 0 && errno == EAGAIN;
+	fcntl(fd, F_SETLEASE, F_UNLCK);
+	return used;
 }
 
 static int by_end(const void *a, const void *b)
@@ -157,6 +270,7 @@ size_t fr_regions_scan(const char *dir, const char *suffix, struct region_info *
 	struct region_info *regions = NULL;
 	size_t n = 0, cap = 0;
 	DIR *d = opendir(dir);
+	bool shared = d && everybody_writes(dirfd(d)) && geteuid() != 0;
 	struct dirent *entry;
 
 	*out = NULL;
@@ -164,7 +278,8 @@ size_t fr_regions_scan(const char *dir, const char *suffix, struct region_info *
 		const char *dot = strrchr(entry->d_name, '.');
 		struct region_info info = {0};
 
-		if (!dot || strcmp(dot, suffix) || !info_open(&info, dir, entry->d_name))
+		if (!dot || strcmp(dot, suffix) ||
+		    !info_open(&info, path_join(dir, entry->d_name), shared))
 			continue;
 		regions = fr_mem_grow(regions, &cap, n + 1, sizeof(*regions));
 		regions[n++] = info;
@@ -230,6 +345,17 @@ size_t fr_regions_anonymous(struct region_info **out)
 		closedir(d);
 	*out = regions;
 	return n;
+}
+
+bool fr_region_is_older(const struct region_info *r, uint64_t ns)
+{
+	struct timespec t;
+
+	if (!ns)
+		return true;
+	clock_gettime(CLOCK_REALTIME, &t);
+	return r->source != RECORDING_LIVE && time_ns(&t) >= ns &&
+	       r->end_real_ns <= time_ns(&t) - ns;
 }
 
 void fr_regions_free(struct region_info *regions, size_t n)
