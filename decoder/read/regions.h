@@ -86,4 +86,10 @@ enum process_maps fr_process_maps(uint32_t pid, uint64_t dev, uint64_t ino);
  */
 bool fr_process_region(uint32_t pid, char *path, size_t size, uint64_t *start, uint64_t *end);
 
+/*
+ * The process of PID has the recorder loaded and yet no region: WHY in words. False = it has not,
+ * or is gone, or another user's.
+ */
+bool fr_process_records_nothing(uint32_t pid, char *why, size_t size);
+
 #endif

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * output.c - see output.h.
+ */
+#include "base/output.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define FOREIGN "another user has put something there that is no plain file"
+
+const char *fr_output_why(int err)
+{
+	return err == EFBIG ? "over the file size limit (ulimit -f) of this shell" : strerror(err);
+}
+
+/* Root's doings can be trusted: /dev, and links that a distribution makes. */
+static bool is_trusted(const struct stat *st)
+{
+	return st->st_uid == geteuid() || !st->st_uid;
+}
+
+/* Links of the kernel to what is open already, perhaps for appending. */
+static bool is_open_already(const char *path)
+{
+	return !strcmp(path, "/dev/stdout") || !strcmp(path, "/dev/stderr") ||
+	       !strncmp(path, "/dev/fd/", 8) || !strncmp(path, "/proc/self/fd/", 14);
+}
+
+static bool in_place(struct output *o, const char *path, int flags, const char **why)
+{
+	o->fd = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY | flags, 0666);
+	if (o->fd < 0)
+		*why = strerror(errno);
+	return o->fd >= 0;
+}
+
+/* OLD: what is there now, to be replaced; NULL = nothing. */
+static bool beside(struct output *o, const char *path, mode_t mode, const struct stat *old,
+		   const char **why)
+{
+	if (asprintf(&o->part, "%s.%d.part", path, (int)getpid()) < 0) {
+		o->part = NULL;
+		*why = strerror(ENOMEM);
+		return false;
+	}
+	o->fd = open(o->part, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
+	if (o->fd >= 0) {
+		o->path = strdup(path);
+		if (old && old->st_uid == geteuid())
+			fchmod(o->fd, old->st_mode & mode);
+		return true;
+	}
+	*why = strerror(errno);
+	free(o->part);
+	o->part = NULL;
+	/* a file of ours in a directory that is not */
+	return old && old->st_uid == geteuid() && old->st_nlink == 1 &&
+	       in_place(o, path, O_TRUNC | O_NOFOLLOW, why);
+}
+
+static bool open_at(struct output *o, const char *path, mode_t mode, bool followed,
+		    const char **why)
+{
+	char real[PATH_MAX];
+	struct stat st;
+
+	if (lstat(path, &st))
+		return beside(o, path, mode, NULL, why);
+	if (S_ISREG(st.st_mode))
+		return beside(o, path, mode, &st, why);
+	*why = FOREIGN;
+	if (!is_trusted(&st))
+		return false;
+	if (!S_ISLNK(st.st_mode) || followed)
+		return in_place(o, path, O_NOFOLLOW, why);
+	*why = "a symbolic link that leads nowhere";
+	return realpath(path, real) && open_at(o, real, mode, true, why);
+}
+
+bool fr_output_open(struct output *o, const char *path, mode_t mode, const char **why)
+{
+	*o = (struct output){.fd = -1};
+	if (is_open_already(path))
+		return in_place(o, path, O_CREAT, why);
+	return open_at(o, path, mode, false, why);
+}
+
+bool fr_output_end(struct output *o, bool well)
+{
+	int err;
+
+	if (o->part) {
+		well = well && o->path && !rename(o->part, o->path);
+		err = errno;
+		if (!well)
+			unlink(o->part);
+		errno = err;
+	}
+	free(o->part);
+	free(o->path);
+	*o = (struct output){.fd = -1};
+	return well;
+}
