@@ -6,14 +6,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#define FOREIGN "another user has put something there that is no plain file"
 
 const char *fr_output_why(int err)
 {
@@ -65,31 +62,31 @@ static bool beside(struct output *o, const char *path, mode_t mode, const struct
 	       in_place(o, path, O_TRUNC | O_NOFOLLOW, why);
 }
 
-static bool open_at(struct output *o, const char *path, mode_t mode, bool followed,
-		    const char **why)
+/* Is PATH, perhaps by a link, a terminal, a device or a pipe that nobody can have put there? */
+static bool is_no_file(const char *path, const struct stat *self)
 {
-	char real[PATH_MAX];
 	struct stat st;
 
-	if (lstat(path, &st))
-		return beside(o, path, mode, NULL, why);
-	if (S_ISREG(st.st_mode))
-		return beside(o, path, mode, &st, why);
-	*why = FOREIGN;
-	if (!is_trusted(&st))
-		return false;
-	if (!S_ISLNK(st.st_mode) || followed)
-		return in_place(o, path, O_NOFOLLOW, why);
-	*why = "a symbolic link that leads nowhere";
-	return realpath(path, real) && open_at(o, real, mode, true, why);
+	return is_trusted(self) && !stat(path, &st) && !S_ISREG(st.st_mode) && is_trusted(&st);
 }
 
 bool fr_output_open(struct output *o, const char *path, mode_t mode, const char **why)
 {
+	struct stat st;
+
 	*o = (struct output){.fd = -1};
 	if (is_open_already(path))
 		return in_place(o, path, O_CREAT, why);
-	return open_at(o, path, mode, false, why);
+	if (lstat(path, &st))
+		return beside(o, path, mode, NULL, why);
+	if (S_ISREG(st.st_mode))
+		return beside(o, path, mode, &st, why);
+	if (is_no_file(path, &st))
+		return in_place(o, path, 0, why);
+	if (S_ISLNK(st.st_mode))
+		return beside(o, path, mode, NULL, why); /* in place of the link */
+	*why = "another user has put something there that is no plain file";
+	return false;
 }
 
 bool fr_output_end(struct output *o, bool well)

@@ -3,9 +3,9 @@
  * output.h - the file that a command writes to.
  *
  * It is written under another name and gets its own when it is complete, so a file that was there
- * stays till then. Nothing is written through a symbolic link, into a FIFO or over the bytes of a
- * file that another user has put there. What is no file (a terminal, a pipe, /dev/null) is written
- * to as it is.
+ * stays till then, and a symbolic link is replaced and not followed. Nothing is written into a FIFO
+ * or over the bytes of a file that another user has put there. What is no file (a terminal, a pipe,
+ * /dev/null) is written to as it is.
  */
 #ifndef FR_BASE_OUTPUT_H
 #define FR_BASE_OUTPUT_H
