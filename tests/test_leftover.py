@@ -17,18 +17,7 @@ SLEEP = ("/bin/sleep", 1000)
 def started(host, *argv, **settings):
     """A recorded process that waits, and its region."""
     p = host.start(*(argv or SLEEP), **settings)
-    region = fr.wait_for(lambda: [f for f in host.dir.glob(f"*-{p.pid}-*.frr")
-                                  if state(f) == ALIVE], "its region")[0]
-    return p, region
-
-
-ALIVE, CRASHED, STATE_AT = 1, 3, 24  # of preload/wire.h
-
-
-def state(region):
-    with open(region, "rb") as f:
-        f.seek(STATE_AT)
-        return struct.unpack("<I", f.read(4).ljust(4, b"\0"))[0]
+    return p, host.region(p)
 
 
 def left(host, **settings):
@@ -41,8 +30,8 @@ def left(host, **settings):
 def make_crashed(region):
     """As it would be had the process died of a fault and found no place for a snapshot."""
     with open(region, "r+b") as f:
-        f.seek(STATE_AT)
-        f.write(struct.pack("<I", CRASHED))
+        f.seek(fr.REGION_STATE_AT)
+        f.write(struct.pack("<I", fr.REGION_CRASHED))
     return region
 
 
@@ -221,7 +210,7 @@ def test_a_number_that_was_given_again(host):
 
 
 def test_one_in_use_stays_whatever_its_number(host):
-    """It is mapped by somebody: a process of another pid namespace, whose number is nobody's here."""
+    """It is mapped by somebody: a process of another pid namespace, its number is nobody's."""
     p, region = started(host)
     gone = subprocess.run(["/bin/sh", "-c", "echo $$"], capture_output=True, check=True)
     other = host.dir / region.name.replace(f"-{p.pid}-", f"-{int(gone.stdout)}-")

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,11 +24,27 @@ static bool is_trusted(const struct stat *st)
 	return st->st_uid == geteuid() || !st->st_uid;
 }
 
-/* Links of the kernel to what is open already, perhaps for appending. */
-static bool is_open_already(const char *path)
+/* Links of the kernel to what is open already, perhaps in the middle: not to be opened again. Else
+ * -1. */
+static int open_already(const char *path)
 {
-	return !strcmp(path, "/dev/stdout") || !strcmp(path, "/dev/stderr") ||
-	       !strncmp(path, "/dev/fd/", 8) || !strncmp(path, "/proc/self/fd/", 14);
+	static const char *const places[] = {"/dev/fd/", "/proc/self/fd/"};
+	char *end;
+
+	if (!strcmp(path, "/dev/stdout"))
+		return STDOUT_FILENO;
+	if (!strcmp(path, "/dev/stderr"))
+		return STDERR_FILENO;
+	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+		size_t n = strlen(places[i]);
+		unsigned long fd;
+
+		if (strncmp(path, places[i], n) != 0 || path[n] < '0' || path[n] > '9')
+			continue;
+		fd = strtoul(path + n, &end, 10);
+		return *end || fd > INT_MAX ? -1 : (int)fd;
+	}
+	return -1;
 }
 
 static bool in_place(struct output *o, const char *path, int flags, const char **why)
@@ -75,8 +92,11 @@ bool fr_output_open(struct output *o, const char *path, mode_t mode, const char 
 	struct stat st;
 
 	*o = (struct output){.fd = -1};
-	if (is_open_already(path))
-		return in_place(o, path, O_CREAT, why);
+	if (open_already(path) >= 0) {
+		o->fd = fcntl(open_already(path), F_DUPFD_CLOEXEC, 3);
+		*why = strerror(errno);
+		return o->fd >= 0;
+	}
 	if (lstat(path, &st))
 		return beside(o, path, mode, NULL, why);
 	if (S_ISREG(st.st_mode))
