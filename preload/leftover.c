@@ -95,15 +95,16 @@ struct machine {
 	bool boot, host; /* the same as here */
 };
 
-static struct machine machine_of(const struct fr_header *h)
+static struct machine machine_of(struct fr_leftover_desk *d)
 {
-	static struct fr_header here; /* only two texts of it */
+	const struct fr_header *h = &d->h, *here = &d->here;
 
-	if (!here.host[0])
-		fr_process_describe_host(&here);
+	if (!d->host_known)
+		fr_process_describe_host(&d->here);
+	d->host_known = true;
 	return (struct machine){
-		.boot = !h->boot_id[0] || !strncmp(h->boot_id, here.boot_id, sizeof(h->boot_id)),
-		.host = !strncmp(h->host, here.host, sizeof(h->host)),
+		.boot = !h->boot_id[0] || !strncmp(h->boot_id, here->boot_id, sizeof(h->boot_id)),
+		.host = !strncmp(h->host, here->host, sizeof(h->host)),
 	};
 }
 
@@ -163,9 +164,9 @@ static bool is_half_born(const struct fr_header *h, long n, const struct fr_left
 }
 
 /* The last time that a recording knows of: its pair of clocks is renewed each second. */
-static uint64_t last_recorded_s(int fd, const struct fr_header *h)
+static uint64_t last_recorded_s(int fd, struct fr_leftover_desk *d)
 {
-	struct fr_clock_pair pairs[FR_CLOCK_PAIRS];
+	const struct fr_header *h = &d->h;
 	uint64_t last = h->start_real_ns;
 
 	for (uint32_t i = 0; i < h->section_count && i < FR_SECTIONS_MAX; i++) {
@@ -173,18 +174,20 @@ static uint64_t last_recorded_s(int fd, const struct fr_header *h)
 
 		if (h->sections[i].id != FR_SEC_CLOCKS)
 			continue;
-		n = fr_sys4(SYS_pread64, fd, pairs, sizeof(pairs), (long)h->sections[i].offset);
-		for (long k = 0; k < n / (long)sizeof(*pairs); k++) {
-			if (pairs[k].real_ns > last)
-				last = pairs[k].real_ns;
+		n = fr_sys4(SYS_pread64, fd, d->pairs, sizeof(d->pairs),
+			    (long)h->sections[i].offset);
+		for (long k = 0; k < n / (long)sizeof(*d->pairs); k++) {
+			if (d->pairs[k].real_ns > last)
+				last = d->pairs[k].real_ns;
 		}
 	}
 	return last / SECOND;
 }
 
-static enum fr_leftover judge(const struct fr_header *h, enum held held)
+static enum fr_leftover judge(struct fr_leftover_desk *d, enum held held)
 {
-	struct machine m = machine_of(h);
+	const struct fr_header *h = &d->h;
+	struct machine m = machine_of(d);
 
 	if (is_earlier_image(h, m, held))
 		return FR_LEFTOVER_RUBBISH;
@@ -200,26 +203,27 @@ static bool is_our_file(const struct stat *st)
 	return S_ISREG(st->st_mode) && st->st_uid == fr_process.uid;
 }
 
-struct fr_leftover_look fr_leftover_look(int dirfd, const struct fr_leftover_entry *e)
+struct fr_leftover_look fr_leftover_look(struct fr_leftover_desk *d,
+					 const struct fr_leftover_entry *e)
 {
 	struct fr_leftover_look look = {FR_LEFTOVER_OTHER, false, 0};
-	struct fr_header h = {0};
+	struct fr_header *h = &d->h;
 	enum held held;
 	struct stat st;
 	long n;
-	int fd = fr_sys_openat(dirfd, e->name,
+	int fd = fr_sys_openat(d->dirfd, e->name,
 			       O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0);
 
 	if (fd < 0)
 		return look;
-	n = fr_sys2(SYS_fstat, fd, &st) == 0 && is_our_file(&st) ? fr_sys_read(fd, &h, sizeof(h))
+	n = fr_sys2(SYS_fstat, fd, &st) == 0 && is_our_file(&st) ? fr_sys_read(fd, h, sizeof(*h))
 								 : -1;
 	held = n >= 0 ? held_by_somebody(fd) : HELD_YES;
-	if (n == (long)sizeof(h) && memcmp(h.magic, FR_MAGIC, 8) == 0) {
-		look.verdict = judge(&h, held);
-		look.crashed = h.x_state == FR_STATE_CRASHED;
-		look.died_s = last_recorded_s(fd, &h);
-	} else if (is_half_born(&h, n, e, held)) {
+	if (n == (long)sizeof(*h) && memcmp(h->magic, FR_MAGIC, 8) == 0) {
+		look.verdict = judge(d, held);
+		look.crashed = h->x_state == FR_STATE_CRASHED;
+		look.died_s = last_recorded_s(fd, d);
+	} else if (is_half_born(h, n, e, held)) {
 		look.verdict = FR_LEFTOVER_RUBBISH;
 	}
 	if (look.verdict == FR_LEFTOVER_LEFT && (st.st_mode & S_IWUSR))
@@ -264,26 +268,26 @@ static bool fill_entry(int dirfd, struct fr_leftover_entry *e)
 	return true;
 }
 
-void fr_leftover_walk(int dirfd, unsigned int alive_max,
+void fr_leftover_walk(struct fr_leftover_desk *d, unsigned int alive_max,
 		      void (*fn)(void *arg, const struct fr_leftover_entry *e), void *arg)
 {
-	_Alignas(8) char buf[4096];
 	unsigned int alive = 0;
 	long n;
 
-	fr_sys3(SYS_lseek, dirfd, 0, 0);
-	while ((n = fr_sys3(SYS_getdents64, dirfd, buf, sizeof(buf))) > 0) {
+	fr_sys3(SYS_lseek, d->dirfd, 0, 0);
+	while ((n = fr_sys3(SYS_getdents64, d->dirfd, d->entries, sizeof(d->entries))) > 0) {
 		for (long at = 0; at < n;) {
-			const struct dirent64_head *d = (const void *)(buf + at);
-			struct fr_leftover_entry e = {.name = d->name, .pid = pid_of(d->name)};
+			const struct dirent64_head *head = (const void *)(d->entries + at);
+			struct fr_leftover_entry e = {.name = head->name,
+						      .pid = pid_of(head->name)};
 
-			at += d->reclen;
+			at += head->reclen;
 			if (e.pid <= 0)
 				continue;
 			e.alive = e.pid != (long)fr_process.pid && !is_gone(e.pid);
 			if (e.alive && alive++ >= alive_max)
 				continue;
-			if (fill_entry(dirfd, &e))
+			if (fill_entry(d->dirfd, &e))
 				fn(arg, &e);
 		}
 	}
@@ -293,7 +297,7 @@ void fr_leftover_walk(int dirfd, unsigned int alive_max,
 #define UNSURE_MAX 8u /* and so many opened, where there seems to be too much */
 
 struct tidy {
-	int dirfd;
+	struct fr_leftover_desk *desk;
 	uint64_t n, bytes; /* left */
 	uint64_t unsure, unsure_bytes; /* of a process that lives, or has the same number */
 	uint64_t first; /* of these, which are looked into now */
@@ -316,11 +320,11 @@ static void tidy_one(void *arg, const struct fr_leftover_entry *e)
 		return;
 	}
 	if (!e->seen)
-		look = fr_leftover_look(t->dirfd, e);
+		look = fr_leftover_look(t->desk, e);
 	if (look.verdict == FR_LEFTOVER_LEFT)
 		count(t, e);
 	if (look.verdict == FR_LEFTOVER_RUBBISH)
-		fr_sys3(SYS_unlinkat, t->dirfd, e->name, 0);
+		fr_sys3(SYS_unlinkat, t->desk->dirfd, e->name, 0);
 }
 
 /* Has the process's number been given to another one since? */
@@ -332,7 +336,7 @@ static void resolve_one(void *arg, const struct fr_leftover_entry *e)
 	if (!e->alive)
 		return;
 	i = t->unsure++ - t->first;
-	if (i < UNSURE_MAX && fr_leftover_look(t->dirfd, e).verdict == FR_LEFTOVER_LEFT)
+	if (i < UNSURE_MAX && fr_leftover_look(t->desk, e).verdict == FR_LEFTOVER_LEFT)
 		count(t, e);
 }
 
@@ -341,18 +345,33 @@ static bool too_much(uint64_t n, uint64_t bytes)
 	return n > fr_config.keep_max.files || bytes > fr_config.keep_max.bytes;
 }
 
-void fr_leftover_tidy(int dirfd)
+static void tidy(struct fr_leftover_desk *d)
 {
-	struct tidy t = {.dirfd = dirfd};
+	struct tidy t = {.desk = d};
 
-	fr_leftover_walk(dirfd, ALIVE_MAX, tidy_one, &t);
+	fr_leftover_walk(d, ALIVE_MAX, tidy_one, &t);
 	if (t.unsure && too_much(t.n + t.unsure, t.bytes + t.unsure_bytes)) {
 		/* others at each start: many that live are no reason to open them all */
 		if (t.unsure > UNSURE_MAX)
 			t.first = fr_clock_ns(CLOCK_MONOTONIC) / 1000 % t.unsure;
 		t.unsure = 0;
-		fr_leftover_walk(dirfd, ALIVE_MAX, resolve_one, &t);
+		fr_leftover_walk(d, ALIVE_MAX, resolve_one, &t);
 	}
 	if (too_much(t.n, t.bytes))
-		fr_leftover_trim(dirfd, t.n, t.bytes);
+		fr_leftover_trim(d, t.n, t.bytes);
+}
+
+void fr_leftover_tidy(int dirfd, bool forked)
+{
+	struct fr_leftover_desk *d;
+
+	/* by the clock: pids may come in step with what a server forks */
+	if (forked && fr_clock_ns(CLOCK_MONOTONIC) / 1000 % 8)
+		return;
+	d = fr_sys_mmap(sizeof(*d), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1);
+	if (!d)
+		return; /* the next start will have some */
+	d->dirfd = dirfd;
+	tidy(d);
+	fr_sys_munmap(d, sizeof(*d));
 }

@@ -16,9 +16,10 @@
  * Tidies the directory DIRFD of regions, before the own one is made. Gone are then: regions of this
  * process's earlier images (exec replaces the program but not the file), those which ended
  * processes could not remove, what was never finished, and what is more than FR_KEEP_MAX. System
- * calls only; holds no descriptor.
+ * calls only, little stack; holds no descriptor. FORKED: one child of eight does it, for a server
+ * whose workers die one after the other never starts a program.
  */
-void fr_leftover_tidy(int dirfd);
+void fr_leftover_tidy(int dirfd, bool forked);
 
 /* ---- for leftover*.c ------------------------------------------------------------------------ */
 
@@ -29,6 +30,16 @@ enum fr_leftover {
 	FR_LEFTOVER_OTHER, /* not a region, not ours, in use, or not to be judged from here */
 	FR_LEFTOVER_LEFT, /* of a process that is gone: what somebody may look for */
 	FR_LEFTOVER_RUBBISH, /* nobody wants it */
+};
+
+/* Too big for the stacks that a forked child may be on. */
+struct fr_leftover_desk {
+	int dirfd;
+	bool host_known;
+	_Alignas(8) char entries[4096];
+	struct fr_header here; /* boot and host of it */
+	struct fr_header h;
+	struct fr_clock_pair pairs[FR_CLOCK_PAIRS];
 };
 
 struct fr_leftover_look {
@@ -46,17 +57,18 @@ struct fr_leftover_entry {
 	uint64_t mtime_s;
 };
 
-/* Opens the file of DIRFD, and marks it as seen if it is left. */
-struct fr_leftover_look fr_leftover_look(int dirfd, const struct fr_leftover_entry *e);
+/* Opens the file, and marks it as seen if it is left. */
+struct fr_leftover_look fr_leftover_look(struct fr_leftover_desk *d,
+					 const struct fr_leftover_entry *e);
 
-/* Left regions of DIRFD beyond FR_KEEP_MAX go; N and BYTES are what there is. */
-void fr_leftover_trim(int dirfd, uint64_t n, uint64_t bytes);
+/* Left regions beyond FR_KEEP_MAX go; N and BYTES are what there is. */
+void fr_leftover_trim(struct fr_leftover_desk *d, uint64_t n, uint64_t bytes);
 
 /*
- * Calls FN for each file of DIRFD that may be a region of this user, by name, kind and owner. Those
+ * Calls FN for each file that may be a region of this user, by name, kind and owner. Those
  * of living processes beyond ALIVE_MAX are left out: they cost a system call each.
  */
-void fr_leftover_walk(int dirfd, unsigned int alive_max,
+void fr_leftover_walk(struct fr_leftover_desk *d, unsigned int alive_max,
 		      void (*fn)(void *arg, const struct fr_leftover_entry *e), void *arg);
 
 #endif

@@ -31,7 +31,7 @@ struct left {
 };
 
 struct trim {
-	int dirfd;
+	struct fr_leftover_desk *desk;
 	struct left *all;
 	uint32_t n;
 	uint64_t n_left, bytes_left; /* in the directory, now */
@@ -47,7 +47,7 @@ static void collect(void *arg, const struct fr_leftover_entry *e)
 
 	if (e->alive || t->n == LEFT_MAX)
 		return;
-	look = fr_leftover_look(t->dirfd, e);
+	look = fr_leftover_look(t->desk, e);
 	if (look.verdict != FR_LEFTOVER_LEFT)
 		return;
 	l = &t->all[t->n++];
@@ -121,7 +121,7 @@ static bool over(const struct trim *t, struct fr_keep_max max)
 
 static void remove_one(struct trim *t, const struct left *l)
 {
-	long rc = fr_sys3(SYS_unlinkat, t->dirfd, l->name, 0);
+	long rc = fr_sys3(SYS_unlinkat, t->desk->dirfd, l->name, 0);
 
 	if (rc < 0 && rc != -2 /* ENOENT: another process starts, too, and was faster */)
 		return;
@@ -182,20 +182,20 @@ static void tell(const struct trim *t)
 	fr_note("FR_KEEP_MAX: removed ", text, "");
 }
 
-void fr_leftover_trim(int dirfd, uint64_t n, uint64_t bytes)
+void fr_leftover_trim(struct fr_leftover_desk *d, uint64_t n, uint64_t bytes)
 {
 	const size_t size = LEFT_MAX * sizeof(struct left);
 	struct fr_keep_max max = fr_config.keep_max;
-	struct trim t = {.dirfd = dirfd, .n_left = n, .bytes_left = bytes, .max = max, .aim = max};
+	struct trim t = {.desk = d, .n_left = n, .bytes_left = bytes, .max = max, .aim = max};
 
 	t.all = fr_sys_mmap(size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1);
 	if (!t.all)
-		return; /* the next start will have some */
+		return;
 	if (n > MANY) {
 		t.aim.files -= max.files / 8;
 		t.aim.bytes -= max.bytes / 8;
 	}
-	fr_leftover_walk(dirfd, UINT32_MAX, collect, &t);
+	fr_leftover_walk(d, UINT32_MAX, collect, &t);
 	if (t.n < LEFT_MAX) {
 		t.n_left = t.n; /* what another process has removed meanwhile is no more */
 		t.bytes_left = 0;

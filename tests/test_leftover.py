@@ -253,6 +253,32 @@ def test_no_limit_and_nonsense(host):
         assert kept(host) == regions, bad
 
 
+def test_workers_that_die_one_after_the_other(host):
+    """No program starts there, only children are forked: one of eight tidies."""
+    script = ("import os, signal, threading\n"
+              "for _ in range(120):\n"
+              "    pid = os.fork()\n"
+              "    if pid == 0:\n"
+              "        threading.Lock()\n"
+              "        open('/dev/null').close()\n"
+              "        os.kill(os.getpid(), signal.SIGKILL)\n"
+              "    os.waitpid(pid, 0)\n"
+              "print('done', flush=True)\n"
+              "signal.pause()\n")
+    p = host.start("/usr/bin/python3", "-c", script, FR_KEEP_MAX="5", FR_EVENTS="full")
+    p.line("done")
+    assert len(kept(host)) < 70, "the worst luck of one in eight"
+    assert p.alive() and host.region(p)
+
+
+def test_those_being_born_stay(host):
+    """Thirty that start at the same time, and each would keep nothing of the dead."""
+    all_of_them = [host.start(*SLEEP, FR_KEEP_MAX="0") for _ in range(30)]
+    for p in all_of_them:
+        assert host.region(p)
+    assert len(kept(host)) == 30
+
+
 def opens(host, tmp_path):
     """How many regions a start opens."""
     log = tmp_path / "strace"
