@@ -241,6 +241,8 @@ void fr_process_started(void)
 	if (watched) {
 		fr_config_read(environ); /* not earlier: strcmp() may be the sanitizer's */
 		say("a sanitizer watches this program: not recording", "");
+		fr_process_read(false);
+		fr_tell(environ, FR_TELL_SANITIZER, "");
 		errno = saved;
 	}
 	if (off || !fr_region.hdr)

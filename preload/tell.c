@@ -79,6 +79,8 @@ void fr_tell(char *const *envp, enum fr_tell what, const char *out_dir)
 		recording(&t, out_dir);
 	else if (what == FR_TELL_NO_REGION)
 		no_region(&t);
+	else if (what == FR_TELL_SANITIZER)
+		fr_text_str(&t, "not recording: a sanitizer watches this program");
 	else
 		fr_text_str(&t, "not recording this program itself: FR_ONLY names others; fr list "
 				"shows them");

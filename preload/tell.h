@@ -9,6 +9,7 @@ enum fr_tell {
 	FR_TELL_RECORDING,
 	FR_TELL_NO_REGION,
 	FR_TELL_NOT_WANTED, /* FR_ONLY */
+	FR_TELL_SANITIZER,
 };
 
 /*

@@ -65,6 +65,12 @@ def test_without_a_region_nothing_is_recommended(tmp_path, script, words):
     assert words in r.stderr and "snapshot" not in r.stderr
 
 
+def test_a_program_that_a_sanitizer_watches(tmp_path):
+    program = compile_c(tmp_path / "tsan", "int main(void){return 0;}", "-fsanitize=thread")
+    code, _, err = call("run", "--", program, cwd=tmp_path)
+    assert code == 0 and "not recording: a sanitizer" in err and len(err.splitlines()) == 1
+
+
 @pytest.mark.parametrize("stderr", ["2>&-", "2> >(exec true)"])
 def test_nobody_reads_what_it_says(tmp_path, stderr):
     """A pipe without a reader, no stderr at all: the program runs, and is not killed for it."""
