@@ -22,6 +22,8 @@ enum command_needs {
 #define O_EVENT 32u
 #define O_TIME 64u
 #define O_LIMIT 128u
+#define O_OLDER 256u
+#define O_EVERY 512u
 #define O_FILE 0x1000u
 #define O_ALWAYS 0x80000000u
 

@@ -4,7 +4,8 @@
  *
  * The only file of the decoder that writes to stderr and decides exit codes. Data goes to stdout
  * (or -o), talk to stderr. What the diag list holds is foreign text and is escaped here. A reader
- * that goes away ends fr quietly by SIGPIPE; only fr run leaves that signal as it found it.
+ * that goes away ends fr quietly by SIGPIPE, and the shell's limit on the size of files is an error
+ * and no death by SIGXFSZ; only fr run leaves these signals as it found them.
  */
 #include <errno.h>
 #include <signal.h>
@@ -16,6 +17,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "base/output.h"
 #include "base/sbuf.h"
 #include "commands.h"
 
@@ -74,31 +76,38 @@ static bool wants_color(const struct time_text *times, FILE *out)
 	       strcmp(term, "dumb");
 }
 
-static bool open_output(struct call *c, struct options *opt)
+static bool open_output(struct call *c, struct options *opt, struct output *file)
 {
 	struct winsize w;
+	const char *why;
 
-	c->out = opt->output ? fopen(opt->output, "we") : stdout;
-	if (!c->out) {
-		diag_add(c->diag, DIAG_ERROR, "%s: cannot be written: %s", opt->output,
-			 strerror(errno));
+	if (opt->output && !fr_output_open(file, opt->output, 0666, &why)) {
+		diag_add(c->diag, DIAG_ERROR, "%s: cannot be written: %s", opt->output, why);
 		return false;
 	}
+	c->out = opt->output ? fdopen(file->fd, "w") : stdout;
+	if (!c->out)
+		no_memory(sizeof(*c->out));
 	if (isatty(fileno(c->out)) && !ioctl(fileno(c->out), TIOCGWINSZ, &w))
 		opt->width = w.ws_col;
 	return true;
 }
 
-/* A full disk is an error. */
-static bool close_output(struct call *c)
+/* A full disk is an error. WELL: what was written is worth its name. */
+static bool close_output(struct call *c, struct output *file, bool well)
 {
 	bool failed = fflush(c->out) || ferror(c->out);
 	int err = errno;
 
-	if (c->out != stdout)
+	if (c->out != stdout) {
 		failed |= fclose(c->out) != 0;
+		if (!fr_output_end(file, well && !failed) && well && !failed) {
+			failed = true;
+			err = errno;
+		}
+	}
 	if (failed)
-		diag_add(c->diag, DIAG_ERROR, "writing the output failed: %s", strerror(err));
+		diag_add(c->diag, DIAG_ERROR, "writing the output failed: %s", fr_output_why(err));
 	return !failed;
 }
 
@@ -121,6 +130,7 @@ static bool check_color(const struct time_text *times, struct diag *d)
 static int with_recording(const struct command *cmd, struct call *c, struct options *opt,
 			  const struct time_text *times)
 {
+	struct output file;
 	int code;
 
 	if (cmd->needs == RECORDING) {
@@ -137,11 +147,11 @@ static int with_recording(const struct command *cmd, struct call *c, struct opti
 	}
 	if (!fr_options_times(times, c->rec, opt, c->diag))
 		return FR_EXIT_USAGE;
-	if (!open_output(c, opt))
+	if (!open_output(c, opt, &file))
 		return FR_EXIT_ERROR;
 	opt->color = wants_color(times, c->out);
 	code = cmd->run(c);
-	if (!close_output(c))
+	if (!close_output(c, &file, code != FR_EXIT_ERROR && code != FR_EXIT_USAGE))
 		code = FR_EXIT_ERROR;
 	if (code == FR_EXIT_OK && ((c->rec && c->rec->losses) || diag_has(c->diag, DIAG_LOSS)))
 		code = FR_EXIT_LOSSES;
@@ -161,7 +171,7 @@ static int run(const struct command *cmd, int argc, char **argv)
 		c.argv = argv;
 		code = cmd->run(&c);
 		fflush(stdout);
-	} else if (signal(SIGPIPE, SIG_DFL) != SIG_ERR &&
+	} else if (signal(SIGPIPE, SIG_DFL) != SIG_ERR && signal(SIGXFSZ, SIG_IGN) != SIG_ERR &&
 		   fr_options_parse(cmd, &argc, argv, &opt, &times, &diag) &&
 		   check_color(&times, &diag)) {
 		c.argc = argc;

@@ -128,6 +128,42 @@ static bool parse_flag(const char *s, bool *v)
 	return true;
 }
 
+/* "64M" is a size, "200" a number of files. */
+static bool keep_part(const char *s, struct fr_keep_max *v)
+{
+	const char *end;
+	uint64_t n;
+
+	if (number_at(s, &end, &n) && !*end) {
+		v->files = n;
+		return true;
+	}
+	return with_unit(s, byte_units, sizeof(byte_units) / sizeof(*byte_units), &v->bytes);
+}
+
+/* "64M,200"; either alone, and the other stays as it is; "none": no limit. */
+static bool parse_keep_max(const char *s, struct fr_keep_max *v)
+{
+	struct fr_keep_max out = *v;
+	const char *comma = strchr(s, ',');
+	char first[32];
+
+	if (strcmp(s, "none") == 0) {
+		*v = (struct fr_keep_max){UINT64_MAX, UINT64_MAX};
+		return true;
+	}
+	if (comma && (size_t)(comma - s) >= sizeof(first))
+		return false;
+	fr_text_copy(first, sizeof(first), s);
+	if (comma)
+		first[comma - s] = '\0';
+	if (strlen(s) >= sizeof(first) || !keep_part(first, &out) ||
+	    (comma && !keep_part(comma + 1, &out)))
+		return false;
+	*v = out;
+	return true;
+}
+
 /* "5%" or "5"; "none" or "0": no limit. */
 static bool parse_budget(const char *s, uint64_t *v)
 {
@@ -297,6 +333,7 @@ static void reconcile(void)
 #define FIELD_signal(f) &f
 #define FIELD_trigger(f) f
 #define FIELD_flag(f) &f
+#define FIELD_keep_max(f) &f
 #define FIELD_unwind(f) &f
 #define FIELD_clock(f) &f
 #include "config.def"

@@ -18,6 +18,12 @@ enum fr_signal_mode {
 	/* > 0: that signal, chained */
 };
 
+/* FR_KEEP_MAX: what of dead processes is kept. UINT64_MAX = no limit. */
+struct fr_keep_max {
+	uint64_t bytes;
+	uint64_t files;
+};
+
 struct fr_config {
 	char dir[256];
 	char out[512];
@@ -33,6 +39,7 @@ struct fr_config {
 	uint64_t budget; /* percent of the CPU time that recording may take; 0 = no limit */
 	char only[128];
 	bool follow, keep, verbose, verify;
+	struct fr_keep_max keep_max;
 	int unwind; /* enum fr_unwind_kind to begin with */
 	int clock; /* enum fr_clock_kind to begin with */
 };

@@ -35,6 +35,7 @@
 #include "signals.h"
 #include "snapshot.h"
 #include "sys.h"
+#include "tell.h"
 #include "text.h"
 #include "trigger.h"
 #include "wait.h"
@@ -136,8 +137,10 @@ static bool first_birth(int argc, char *const *argv, char *const *envp)
 {
 	fr_config_read(envp);
 	fr_process_read(false);
-	if (!wanted())
+	if (!wanted()) {
+		fr_tell(envp, FR_TELL_NOT_WANTED, "");
 		return false;
+	}
 	fr_sys2(SYS_getcwd, start_dir, sizeof(start_dir));
 	fr_clock_choose(fr_config.clock);
 	fr_stack_init();
@@ -145,6 +148,7 @@ static bool first_birth(int argc, char *const *argv, char *const *envp)
 	fr_snapshot_init();
 	if (!make_world(false, argc, argv)) {
 		say("no memory for a region: not recording", "");
+		fr_tell(envp, FR_TELL_NO_REGION, "");
 		return false;
 	}
 	fr_modules_init();
@@ -153,6 +157,7 @@ static bool first_birth(int argc, char *const *argv, char *const *envp)
 		fr_note("built with AddressSanitizer: neither memory nor crashes are recorded", "",
 			"");
 	go_live(FR_UNWIND_CALLER);
+	fr_tell(envp, FR_TELL_RECORDING, fr_region.hdr->out_dir);
 	say("recording into ", fr_region.path[0] ? fr_region.path : "anonymous memory");
 	return true;
 }
@@ -240,6 +245,8 @@ void fr_process_started(void)
 	if (watched) {
 		fr_config_read(environ); /* not earlier: strcmp() may be the sanitizer's */
 		say("a sanitizer watches this program: not recording", "");
+		fr_process_read(false);
+		fr_tell(environ, FR_TELL_SANITIZER, "");
 		errno = saved;
 	}
 	if (off || !fr_region.hdr)

@@ -234,8 +234,7 @@ static int open_file_in(const char *dir, bool make, bool first)
 
 	if (dirfd < 0)
 		return -1;
-	if (first)
-		fr_leftover_remove(dirfd);
+	fr_leftover_tidy(dirfd, !first);
 	fr_text_str(&t, dir);
 	fr_text_str(&t, "/");
 	name = t.n;

@@ -78,6 +78,6 @@ def test_demo_script(tmp_path):
     assert f"server.c:{RECV}" in r.stdout
     recording = re.search(r"The recording: +(\S+\.frd)", r.stdout)[1]
     assert os.path.exists(recording)
-    pid = int(re.search(r"kill -USR1 (\d+)", r.stdout)[1])
+    pid = int(re.search(r"fr snapshot (\d+)", r.stdout)[1])
     assert not os.path.exists(f"/proc/{pid}")
     assert fr.read("report", recording)["findings"][0]["rule"] == "lock-held-across-blocking-call"

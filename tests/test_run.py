@@ -33,9 +33,86 @@ def test_pid_stays_and_one_line_says_where(tmp_path):
                          cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     out, err = p.communicate(timeout=60)
     assert out.splitlines() == [str(p.pid), str(tmp_path / "snaps")]
-    assert len(err.splitlines()) == 1
-    assert f"fr snapshot {p.pid} saves" in err and "see fr list" in err
-    assert f"kill -USR1 {p.pid}" in err and f"{tmp_path}/snaps/fr-sh-{p.pid}-1.frd" in err
+    assert len(err.splitlines()) == 1 and "kill" not in err and "USR1" not in err
+    assert f"fr: recording; fr snapshot {p.pid} saves" in err and f"{tmp_path}/snaps" in err
+
+
+def test_what_it_says_is_true(tmp_path):
+    """The process it names has a region, and is saved as it says."""
+    p = subprocess.Popen([fr.FR, "run", "-d", tmp_path, "--", "sh", "-c", "echo $$; exec sleep 99"],
+                         cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        said = p.stderr.readline()
+        pid = said.split("fr snapshot ")[1].split()[0]
+        assert pid == p.stdout.readline().strip()
+        env = {**os.environ, "FR_DIR": str(tmp_path)}
+        saved = fr.wait_for(lambda: call("snapshot", pid, cwd=tmp_path, env=env)[1].strip(),
+                            "a snapshot; between two programs there is no region")
+        assert (tmp_path / saved).exists()
+    finally:
+        p.kill()
+        p.wait()
+    assert p.stderr.read() == "", "once, though it executed another program"
+
+
+@pytest.mark.parametrize("script,words", [
+    ("ulimit -f 100; exec {fr} run -- true", "file size limit (ulimit -f)"),
+    ("exec {fr} run --only server -- true", "not recording this program itself: FR_ONLY")])
+def test_without_a_region_nothing_is_recommended(tmp_path, script, words):
+    r = subprocess.run(["sh", "-c", script.format(fr=fr.FR)], cwd=tmp_path, capture_output=True,
+                       text=True, timeout=60, check=False)
+    assert r.returncode == 0 and len(r.stderr.splitlines()) == 1
+    assert words in r.stderr and "snapshot" not in r.stderr
+
+
+def test_a_program_that_a_sanitizer_watches(tmp_path):
+    program = compile_c(tmp_path / "tsan", "int main(void){return 0;}", "-fsanitize=thread")
+    code, _, err = call("run", "--", program, cwd=tmp_path)
+    assert code == 0 and "not recording: a sanitizer" in err and len(err.splitlines()) == 1
+
+
+@pytest.mark.parametrize("stderr", ["2>&-", "2> >(exec true)"])
+def test_nobody_reads_what_it_says(tmp_path, stderr):
+    """A pipe without a reader, no stderr at all: the program runs, and is not killed for it."""
+    script = f"{fr.FR} run -- sh -c 'exec 2>/dev/null; echo ran' {stderr}; echo $?"
+    for _ in range(5):
+        r = subprocess.run(["bash", "-c", script], cwd=tmp_path, capture_output=True, text=True,
+                           timeout=60, check=False)
+        assert r.stdout == "ran\n0\n", r
+
+
+def test_a_program_started_by_it_is_silent(tmp_path):
+    """Only the process that fr run became speaks: not what it starts, not with -q."""
+    inner = f"{fr.FR} run -q -- true; true; /bin/true"
+    code, out, err = call("run", "--", "sh", "-c", inner, cwd=tmp_path)
+    assert code == 0 and out == "" and len(err.splitlines()) == 1
+
+
+def test_nothing_says_kill():
+    """No text of ours tells to send a signal to a process that may not take it: it would die."""
+    texts = [fr.TOP / "README.md", fr.TOP / "scripts/demo", *fr.TOP.glob("decoder/**/*.[ch]"),
+             *fr.TOP.glob("decoder/**/*.def"), *fr.TOP.glob("preload/*.[ch]"),
+             *fr.TOP.glob("preload/*.def"), *fr.TOP.glob("tests/examples/**/*.[ch]")]
+    assert len(texts) > 100
+    for text in texts:
+        assert "kill -USR1" not in text.read_text(), text
+    for command in ("run", "list", "snapshot", "report"):
+        assert "kill" not in call("help", command)[1]
+
+
+def test_list_recommends_what_needs_no_signal(tmp_path):
+    env = {**os.environ, "FR_DIR": str(tmp_path)}
+    p = subprocess.Popen([fr.FR, "run", "--", "sh", "-c", "kill -STOP $$"], cwd=tmp_path, env=env,
+                         stderr=subprocess.PIPE, text=True)
+    try:
+        p.stderr.readline()
+        code, out, err = call("list", cwd=tmp_path, env=env)
+        assert code == 0 and "SIGUSR1" in out and f"fr snapshot {p.pid} keeps" in err
+    finally:
+        p.kill()
+        p.wait()
+    code, out, err = call("list", cwd=tmp_path, env=env)
+    assert "left" in out and "SIGUSR1" not in out and "fr snapshot" not in err
 
 
 def test_options_become_settings(tmp_path):

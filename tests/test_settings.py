@@ -15,6 +15,7 @@ BAD = {
     "FR_SLOW": "quick", "FR_STACK_DEPTH": "100000", "FR_SIGNAL": "SIGNONE",
     "FR_TRIGGER": "moon=full", "FR_KEEP": "maybe", "FR_UNWIND": "magic", "FR_CLOCK": "sundial",
     "FR_VERIFY_STACKS": "perhaps", "FR_FOLLOW": "who", "FR_BUDGET": "half",
+    "FR_KEEP_MAX": "heaps",
 }
 
 

@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "base/regular.h"
 
 #if defined(__x86_64__)
 #define OUR_MACHINE EM_X86_64
@@ -141,14 +142,15 @@ static bool shebang(const char *head, size_t n, char *interp, size_t size)
 static bool check_file(const char *path, unsigned int depth, struct diag *d)
 {
 	char head[256], interp[256];
+	struct stat st;
 	ssize_t n;
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	int fd = fr_regular_open(path, &st);
 	bool ok;
 
 	if (fd < 0 && errno == EACCES)
 		return true; /* executable but not readable: the loader will see */
 	if (fd < 0) {
-		diag_add(d, DIAG_ERROR, "%s: %s", path, strerror(errno));
+		diag_add(d, DIAG_ERROR, "%s: %s", path, fr_regular_why());
 		return false;
 	}
 	n = pread(fd, head, sizeof(head), 0);

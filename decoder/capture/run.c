@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * run.c - fr run: sets LD_PRELOAD and FR_ variables, says where snapshots go, becomes the program.
+ * run.c - fr run: sets LD_PRELOAD and FR_ variables, becomes the program.
  *
  * It execs: the PID stays, the exit status is the program's own. What cannot be recorded is
  * refused before it starts, with what to do instead (program.c). Must not: fork, touch signals or
@@ -46,7 +46,7 @@ void fr_run_help(FILE *out)
 			 rows[i].name, rows[i].argument ? rows[i].argument : "");
 		fprintf(out, "  %-24s %s\n", left, rows[i].help);
 	}
-	fprintf(out, "  %-24s %s\n", "-q, --quiet", "say nothing before the program starts");
+	fprintf(out, "  %-24s %s\n", "-q, --quiet", "say nothing when the program starts");
 	fprintf(out, "\nThe library is found beside fr, in ../lib, or where $FR_LIB says.\n");
 }
 
@@ -185,24 +185,19 @@ static bool set_output(char out[PATH_MAX], struct diag *d)
 
 /* ---- the start ---------------------------------------------------------------------------- */
 
-/* Which signal it will be the program decides: that of its own choice it keeps (nginx, node). */
-static void tell(const struct call *c, const char *program, const char *out)
+/*
+ * Whether there will be a region, only the recorder can tell: it says so when there is one, in the
+ * process that has this PID (preload/tell.h).
+ */
+static void have_it_told(bool quiet)
 {
-	const char *signal = getenv("FR_SIGNAL"), *base = strrchr(program, '/');
-	bool automatic = !signal || !*signal || !strcmp(signal, "auto");
+	char pid[16];
 
-	base = base ? base + 1 : program;
-	if (!automatic && !strcmp(signal, "none")) {
-		c->say("recording; fr snapshot %d saves the last seconds; others go to %s",
-		       getpid(), out);
-		return;
-	}
-	if (automatic)
-		signal = "USR1";
-	c->say("recording; fr snapshot %d saves the last seconds, kill -%s %d does so to "
-	       "%s/fr-%.15s-%d-1.frd%s",
-	       getpid(), signal + (strncmp(signal, "SIG", 3) ? 0 : 3), getpid(), out, base,
-	       getpid(), automatic ? " unless the program takes that signal: see fr list" : "");
+	snprintf(pid, sizeof(pid), "%d", getpid());
+	if (quiet)
+		unsetenv("FR_TELL");
+	else
+		setenv("FR_TELL", pid, 1);
 }
 
 int fr_cmd_run(struct call *c)
@@ -227,8 +222,7 @@ int fr_cmd_run(struct call *c)
 
 		for (i = 0; i < c->diag->n; i++)
 			c->say("%s", c->diag->entries[i].text);
-		if (!quiet)
-			tell(c, program, out);
+		have_it_told(quiet);
 		execv(program, c->argv + at);
 		diag_add(c->diag, DIAG_ERROR, "%s: %s", program, strerror(errno));
 	}

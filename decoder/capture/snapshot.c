@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "base/output.h"
 #include "exporters/exporters.h"
 
 struct part {
@@ -164,6 +165,7 @@ static bool put_image(int fd, const struct image *im)
 static char *free_name(const struct fr_header *h)
 {
 	char comm[sizeof(h->comm)], *name = NULL;
+	struct stat st;
 
 	memcpy(comm, h->comm, sizeof(comm));
 	for (char *c = comm; *c; c++) {
@@ -175,33 +177,33 @@ static char *free_name(const struct fr_header *h)
 		free(name);
 		if (asprintf(&name, "fr-%s-%u-%u.frd", comm, h->pid, n) < 0)
 			return NULL;
-		if (access(name, F_OK) != 0)
+		if (lstat(name, &st)) /* a link that leads nowhere is there, too */
 			break;
 	}
 	return name;
 }
 
-/* Under another name first: nobody sees half a file, and a file that was there stays till then. */
 static bool write_file(const char *path, const struct image *im, struct diag *d)
 {
-	char *part = NULL;
+	struct output file;
+	const char *why;
 	bool ok;
-	int fd;
 
-	if (asprintf(&part, "%s.part", path) < 0)
+	if (!fr_output_open(&file, path, 0600, &why)) {
+		diag_add(d, DIAG_ERROR, "%s: cannot be written: %s", path, why);
 		return false;
-	unlink(part);
-	fd = open(part, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-	ok = fd >= 0 && put_image(fd, im);
-	if (fd >= 0)
-		ok = close(fd) == 0 && ok;
-	ok = ok && rename(part, path) == 0;
-	if (!ok) {
-		diag_add(d, DIAG_ERROR, "%s: cannot be written: %s", path, strerror(errno));
-		if (fd >= 0)
-			unlink(part);
 	}
-	free(part);
+	ok = put_image(file.fd, im);
+	if (!ok)
+		diag_add(d, DIAG_ERROR, "%s: cannot be written: %s", path, fr_output_why(errno));
+	if (close(file.fd) && ok) {
+		ok = false;
+		diag_add(d, DIAG_ERROR, "%s: cannot be written: %s", path, strerror(errno));
+	}
+	if (!fr_output_end(&file, ok) && ok) {
+		ok = false;
+		diag_add(d, DIAG_ERROR, "%s: cannot be written: %s", path, strerror(errno));
+	}
 	return ok;
 }
 

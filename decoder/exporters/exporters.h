@@ -38,6 +38,7 @@ struct options {
 	uint64_t min_dur_ns; /* --min-dur */
 	uint64_t since_ns; /* --since, --until: CLOCK_MONOTONIC, resolved against the recording */
 	uint64_t until_ns; /* UINT64_MAX = not given */
+	uint64_t older_ns; /* --older: only what ended at least so long ago, 0 = not given */
 	uint64_t limit; /* -n: at most so many rows, 0 = no limit */
 	int width; /* columns of the terminal, 0 = not a terminal: do not cut */
 };

@@ -22,14 +22,20 @@ struct found {
 	struct region_info *all;
 	size_t n;
 	size_t cap;
+	uint64_t older_ns;
+	bool refused; /* a directory */
 };
 
 static void keep(struct found *f, struct region_info *some, size_t n)
 {
 	if (n)
 		f->all = fr_mem_grow(f->all, &f->cap, f->n + n, sizeof(*f->all));
-	for (size_t i = 0; i < n; i++)
-		f->all[f->n++] = some[i];
+	for (size_t i = 0; i < n; i++) {
+		if (fr_region_is_older(&some[i], f->older_ns))
+			f->all[f->n++] = some[i];
+		else
+			free(some[i].path);
+	}
 	free(some); /* the paths now belong to f */
 }
 
@@ -41,6 +47,16 @@ static void add(struct found *f, const char *dir, const char *suffix)
 	keep(f, some, n);
 }
 
+static void add_dir(struct call *c, struct found *f, const char *dir)
+{
+	if (!fr_regions_trust(dir, DIAG_ERROR, c->diag)) {
+		f->refused = true;
+		return;
+	}
+	add(f, dir, ".frr");
+	add(f, dir, ".frd");
+}
+
 static void add_anonymous(struct found *f)
 {
 	struct region_info *some;
@@ -49,21 +65,19 @@ static void add_anonymous(struct found *f)
 	keep(f, some, n);
 }
 
+/* Where the user stands he may look at anybody's snapshots: nobody takes them for regions. */
 static void search(struct call *c, struct found *f)
 {
 	char dir[PATH_MAX];
 
-	for (int i = 1; i < c->argc; i++) {
-		add(f, c->argv[i], ".frr");
-		add(f, c->argv[i], ".frd");
-	}
+	for (int i = 1; i < c->argc; i++)
+		add_dir(c, f, c->argv[i]);
 	if (c->argc > 1)
 		return;
 	fr_regions_dir(dir, sizeof(dir));
-	add(f, dir, ".frr");
+	add_dir(c, f, dir);
 	if (strcmp(dir, "."))
-		add(f, dir, ".frd");
-	add(f, ".", ".frd");
+		add(f, ".", ".frd");
 	add_anonymous(f);
 }
 
@@ -157,9 +171,22 @@ static void print_json(struct call *c, const struct found *f)
 	fr_json_print(a, c->out);
 }
 
+/* Not by which signal: what a process does with that may change at any time. */
+static void advise(struct call *c, const struct found *f)
+{
+	for (size_t i = 0; i < f->n; i++) {
+		if (f->all[i].source != RECORDING_LIVE || f->all[i].problem)
+			continue;
+		diag_add(c->diag, DIAG_NOTE,
+			 "fr snapshot %u keeps what process %u has recorded; no signal is sent",
+			 f->all[i].pid, f->all[i].pid);
+		return;
+	}
+}
+
 int fr_cmd_list(struct call *c)
 {
-	struct found f = {0};
+	struct found f = {.older_ns = c->opt->older_ns};
 	char dir[PATH_MAX];
 
 	search(c, &f);
@@ -168,8 +195,10 @@ int fr_cmd_list(struct call *c)
 	else
 		print_text(c, &f);
 	fr_regions_dir(dir, sizeof(dir));
-	if (!f.n && !c->opt->json)
+	if (!f.n && !c->opt->json && !f.refused)
 		diag_add(c->diag, DIAG_NOTE, "no recordings in %s", c->argc > 1 ? c->argv[1] : dir);
+	if (!c->opt->json)
+		advise(c, &f);
 	fr_regions_free(f.all, f.n);
-	return FR_EXIT_OK;
+	return f.refused ? FR_EXIT_ERROR : FR_EXIT_OK;
 }

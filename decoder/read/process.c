@@ -11,6 +11,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "base/units.h"
 #include "read/regions.h"
 
 static FILE *maps_open(uint32_t pid)
@@ -119,4 +120,62 @@ bool fr_process_region(uint32_t pid, char *path, size_t size, uint64_t *start, u
 	free(line);
 	fclose(f);
 	return found || *end;
+}
+
+/* ---- a process without a region ----------------------------------------------------------------
+ */
+
+static bool has_recorder(uint32_t pid)
+{
+	FILE *f = maps_open(pid);
+	bool found = false;
+	char *line = NULL;
+	size_t cap = 0;
+
+	while (f && !found && getline(&line, &cap, f) > 0) {
+		line[strcspn(line, "\n")] = 0;
+		found = ends_with(line, "/libfr.so");
+	}
+	free(line);
+	if (f)
+		fclose(f);
+	return found;
+}
+
+/* UINT64_MAX = no limit, or not to be known. */
+static uint64_t file_size_limit(uint32_t pid)
+{
+	uint64_t limit = UINT64_MAX;
+	char path[40], line[256];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%u/limits", pid);
+	f = fopen(path, "re");
+	while (f && fgets(line, sizeof(line), f)) {
+		if (sscanf(line, "Max file size %" SCNu64, &limit) == 1)
+			break;
+	}
+	if (f)
+		fclose(f);
+	return limit;
+}
+
+bool fr_process_records_nothing(uint32_t pid, char *why, size_t size)
+{
+	char amount[FR_UNITS_LEN];
+	uint64_t limit;
+
+	if (!has_recorder(pid))
+		return false;
+	limit = file_size_limit(pid);
+	if (limit != UINT64_MAX)
+		snprintf(why, size,
+			 "it is not recorded, for its files may have no more than %s (Max file "
+			 "size, ulimit -f) and a region needs more",
+			 fr_units_bytes(amount, limit));
+	else
+		snprintf(why, size,
+			 "it has the recorder loaded, but is not recorded; started with "
+			 "FR_VERBOSE=1 it says why");
+	return true;
 }

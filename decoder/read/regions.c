@@ -8,15 +8,19 @@
 #include "read/regions.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "base/regular.h"
 
 void fr_regions_dir(char *buf, size_t size)
 {
@@ -69,13 +73,27 @@ static bool section_peek(int fd, const struct fr_header *hdr, uint32_t id, void 
 	return false;
 }
 
+/* A pair of clocks is written each second that something is recorded; files in memory keep no time.
+ */
+static uint64_t last_recorded(int fd, const struct fr_header *hdr, uint64_t dflt)
+{
+	struct fr_clock_pair pairs[FR_CLOCK_PAIRS];
+	uint64_t last = 0;
+
+	memset(pairs, 0, sizeof(pairs));
+	section_peek(fd, hdr, FR_SEC_CLOCKS, pairs, sizeof(pairs));
+	for (size_t i = 0; i < FR_CLOCK_PAIRS; i++)
+		last = pairs[i].real_ns > last ? pairs[i].real_ns : last;
+	return last ? last : dflt;
+}
+
 static const char *head_problem(const struct fr_header *hdr, ssize_t n)
 {
 	if (n < (ssize_t)sizeof(*hdr))
 		return "too short";
 	if (memcmp(hdr->magic, FR_MAGIC, sizeof(hdr->magic)))
 		return "not a recording";
-	return fr_version_readable(hdr->version) ? NULL : "another format version";
+	return fr_version_readable(hdr->version) ? NULL : FR_REGION_OTHER_VERSION;
 }
 
 static uint64_t time_ns(const struct timespec *t)
@@ -85,7 +103,8 @@ static uint64_t time_ns(const struct timespec *t)
 
 static void info_live(struct region_info *info, int fd, uint64_t base, const struct fr_header *hdr)
 {
-	info->signal = hdr->signal;
+	if (hdr->x_state == FR_STATE_ALIVE)
+		info->signal = hdr->signal;
 	fr_region_stuck(fd, base, hdr, &info->stuck);
 }
 
@@ -107,6 +126,7 @@ static void info_fill(struct region_info *info, int fd, const struct stat *st)
 	memcpy(info->comm, hdr.comm, sizeof(hdr.comm));
 	section_peek(fd, &hdr, FR_SEC_CRASH, &info->crash, sizeof(info->crash));
 	section_peek(fd, &hdr, FR_SEC_TRIGGER, &info->trigger, sizeof(info->trigger));
+	info->end_real_ns = last_recorded(fd, &hdr, info->end_real_ns);
 	if (info->trigger.real_ns)
 		info->end_real_ns = info->trigger.real_ns;
 	info->trigger.reason[sizeof(info->trigger.reason) - 1] = 0;
@@ -123,24 +143,38 @@ static char *path_join(const char *dir, const char *name)
 	return asprintf(&path, "%s/%s", dir, name) < 0 ? NULL : path;
 }
 
-static bool info_open(struct region_info *info, const char *dir, const char *name)
+static bool info_open(struct region_info *info, char *path, bool only_ours)
 {
 	struct stat st;
-	int fd;
+	int fd = path ? fr_regular_open_at(AT_FDCWD, path, &st) : -1;
 
-	info->path = path_join(dir, name);
-	if (!info->path)
-		return false;
-	fd = open(info->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW);
-	if (fd < 0 || fstat(fd, &st) || !S_ISREG(st.st_mode)) {
-		if (fd >= 0)
-			close(fd);
-		free(info->path);
-		return false;
+	info->path = path;
+	if (fd >= 0 && !(only_ours && st.st_uid != geteuid())) {
+		info_fill(info, fd, &st);
+		close(fd);
+		return true;
 	}
-	info_fill(info, fd, &st);
-	close(fd);
-	return true;
+	if (fd >= 0)
+		close(fd);
+	free(path);
+	return false;
+}
+
+bool fr_region_info(const char *path, struct region_info *info)
+{
+	*info = (struct region_info){0};
+	return info_open(info, fr_mem_strndup(path, strlen(path)), false);
+}
+
+bool fr_region_in_use(int fd)
+{
+	bool used;
+
+	/* whoever opens it for writing meanwhile breaks the lease: of that a signal would tell */
+	fcntl(fd, F_SETSIG, SIGURG);
+	used = fcntl(fd, F_SETLEASE, F_RDLCK) < 0 && errno == EAGAIN;
+	fcntl(fd, F_SETLEASE, F_UNLCK);
+	return used;
 }
 
 static int by_end(const void *a, const void *b)
@@ -152,11 +186,20 @@ static int by_end(const void *a, const void *b)
 	return strcmp(x->path, y->path);
 }
 
+/* As /tmp: there may be files of others, which are no business of ours. */
+static bool everybody_writes(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) || (st.st_mode & S_IWOTH);
+}
+
 size_t fr_regions_scan(const char *dir, const char *suffix, struct region_info **out)
 {
 	struct region_info *regions = NULL;
 	size_t n = 0, cap = 0;
 	DIR *d = opendir(dir);
+	bool shared = d && geteuid() != 0 && everybody_writes(dirfd(d));
 	struct dirent *entry;
 
 	*out = NULL;
@@ -164,7 +207,8 @@ size_t fr_regions_scan(const char *dir, const char *suffix, struct region_info *
 		const char *dot = strrchr(entry->d_name, '.');
 		struct region_info info = {0};
 
-		if (!dot || strcmp(dot, suffix) || !info_open(&info, dir, entry->d_name))
+		if (!dot || strcmp(dot, suffix) ||
+		    !info_open(&info, path_join(dir, entry->d_name), shared))
 			continue;
 		regions = fr_mem_grow(regions, &cap, n + 1, sizeof(*regions));
 		regions[n++] = info;
@@ -230,6 +274,17 @@ size_t fr_regions_anonymous(struct region_info **out)
 		closedir(d);
 	*out = regions;
 	return n;
+}
+
+bool fr_region_is_older(const struct region_info *r, uint64_t ns)
+{
+	struct timespec t;
+
+	if (!ns)
+		return true;
+	clock_gettime(CLOCK_REALTIME, &t);
+	return r->source != RECORDING_LIVE && time_ns(&t) >= ns &&
+	       r->end_real_ns <= time_ns(&t) - ns;
 }
 
 void fr_regions_free(struct region_info *regions, size_t n)

@@ -30,6 +30,7 @@ struct region_info {
 	struct fr_trigger trigger; /* kind NONE = not a snapshot */
 	struct fr_crash crash; /* signo 0 = none */
 	const char *problem; /* NULL, or why it is not readable */
+#define FR_REGION_OTHER_VERSION "another format version"
 	uint32_t signal; /* live: the one that asks for a snapshot now, 0 = none */
 	struct region_stuck stuck; /* live */
 };
@@ -37,11 +38,31 @@ struct region_info {
 /* The directory of the region files: $FR_DIR, else /dev/shm/fr-<uid>. */
 void fr_regions_dir(char *buf, size_t size);
 
+/*
+ * May what stands in DIR be believed? Not if another user may have put it there: then false, and D
+ * says why with severity S. Root sees all but what everybody may write to, and is told whose it is.
+ * What is not there can do no harm.
+ */
+bool fr_regions_trust(const char *dir, enum diag_severity s, struct diag *d);
+/* The same of the directory that the file PATH is in. */
+bool fr_regions_trust_around(const char *path, enum diag_severity s, struct diag *d);
+
 /* Files in DIR whose name ends in SUFFIX (".frr", ".frd"), oldest first. */
 size_t fr_regions_scan(const char *dir, const char *suffix, struct region_info **out);
 /* Processes whose region is anonymous memory; `path` is the PID. */
 size_t fr_regions_anonymous(struct region_info **out);
+/* Is the last that it knows of at least so long ago? What lives is never old; 0 = all are. */
+bool fr_region_is_older(const struct region_info *r, uint64_t ns);
 void fr_regions_free(struct region_info *regions, size_t n);
+
+/* One file, which is no symbolic link. False = none, or not a regular file: fr_regular_why(). */
+bool fr_region_info(const char *path, struct region_info *info);
+
+/*
+ * Has any process the open file FD mapped or open for writing, wherever it lives? Only the file's
+ * owner and root are told; false where the file system does not know.
+ */
+bool fr_region_in_use(int fd);
 
 /* Looks at the region that begins at BASE of FD, whose process lives. */
 void fr_region_stuck(int fd, uint64_t base, const struct fr_header *hdr, struct region_stuck *out);
@@ -64,5 +85,11 @@ enum process_maps fr_process_maps(uint32_t pid, uint64_t dev, uint64_t ino);
  * the range of a memfd in *START and *END. False = none.
  */
 bool fr_process_region(uint32_t pid, char *path, size_t size, uint64_t *start, uint64_t *end);
+
+/*
+ * The process of PID has the recorder loaded and yet no region: WHY in words. False = it has not,
+ * or is gone, or another user's.
+ */
+bool fr_process_records_nothing(uint32_t pid, char *why, size_t size);
 
 #endif

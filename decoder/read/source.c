@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "base/regular.h"
 #include "read/impl.h"
 #include "read/regions.h"
 
@@ -44,14 +45,9 @@ static bool open_file(struct source *src, const char *path, struct diag *d)
 {
 	struct stat st;
 
-	src->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	src->fd = fr_regular_open(path, &st);
 	if (src->fd < 0) {
-		diag_add(d, DIAG_ERROR, "%s: cannot be opened: %s", path, strerror(errno));
-		return false;
-	}
-	if (fstat(src->fd, &st) || !S_ISREG(st.st_mode)) {
-		diag_add(d, DIAG_ERROR, "%s: not a regular file", path);
-		close(src->fd);
+		diag_add(d, DIAG_ERROR, "%s: cannot be opened: %s", path, fr_regular_why());
 		return false;
 	}
 	src->size = (uint64_t)st.st_size;
@@ -80,7 +76,7 @@ static bool open_memory(struct source *src, uint32_t pid, uint64_t start, uint64
 }
 
 /* The region file of PID: that of the running process (*LIVE), else the youngest left one. */
-static char *region_of(uint32_t pid, bool *live)
+static char *region_of(uint32_t pid, bool *live, struct diag *d)
 {
 	struct region_info *regions;
 	char dir[PATH_MAX];
@@ -89,6 +85,8 @@ static char *region_of(uint32_t pid, bool *live)
 
 	*live = false;
 	fr_regions_dir(dir, sizeof(dir));
+	if (!fr_regions_trust(dir, DIAG_NOTE, d))
+		return NULL;
 	n = fr_regions_scan(dir, ".frr", &regions);
 	for (size_t i = 0; i < n; i++) {
 		if (regions[i].problem || regions[i].pid != pid || *live)
@@ -101,31 +99,67 @@ static char *region_of(uint32_t pid, bool *live)
 	return path;
 }
 
-static char *open_pid(struct source *src, uint32_t pid, struct diag *d)
+/* Another user can have put there what he likes, unless the directory is ours, and the file. */
+static bool open_region(struct source *src, const char *path, struct diag *d)
+{
+	struct stat st;
+
+	if (!fr_regions_trust_around(path, DIAG_ERROR, d) || !open_file(src, path, d))
+		return false;
+	if (!geteuid() || (!fstat(src->fd, &st) && st.st_uid == geteuid()))
+		return true;
+	diag_add(d, DIAG_ERROR, "%s: is another user's", path);
+	close(src->fd);
+	return false;
+}
+
+/* The region that the process itself has mapped: a file's path, or *SRC is its memory. */
+static char *region_inside(struct source *src, uint32_t pid, struct diag *d)
 {
 	char path[PATH_MAX], inside[PATH_MAX + 32];
 	uint64_t start, end;
-	bool live;
-	char *found = region_of(pid, &live);
 
-	/* one that was left may be of another process, which had the same number before */
-	if (!live && fr_process_region(pid, path, sizeof(path), &start, &end)) {
-		free(found);
-		if (!*path)
-			return open_memory(src, pid, start, end, d) ? fr_mem_strndup("memfd", 5)
-								    : NULL;
-		snprintf(inside, sizeof(inside), "/proc/%u/root%s", pid, path);
-		found = fr_mem_strndup(access(path, R_OK) ? inside : path, sizeof(inside));
-	}
-	if (!found) {
-		fr_regions_dir(path, sizeof(path));
+	if (!fr_process_region(pid, path, sizeof(path), &start, &end))
+		return NULL;
+	if (!*path)
+		return open_memory(src, pid, start, end, d) ? fr_mem_strndup("memfd", 5) : NULL;
+	snprintf(inside, sizeof(inside), "/proc/%u/root%s", pid, path);
+	return fr_mem_strndup(access(path, R_OK) ? inside : path, sizeof(inside));
+}
+
+static void say_none(uint32_t pid, struct diag *d)
+{
+	char dir[PATH_MAX], why[200];
+
+	if (diag_has(d, DIAG_ERROR))
+		return;
+	fr_regions_dir(dir, sizeof(dir));
+	if (fr_process_records_nothing(pid, why, sizeof(why)))
+		diag_add(d, DIAG_ERROR, "PID %u: no recording: %s", pid, why);
+	else
 		diag_add(d, DIAG_ERROR,
 			 "PID %u: no recording: neither a region in %s nor a running process "
 			 "with the recorder loaded; see fr list",
-			 pid, path);
-		return NULL;
+			 pid, dir);
+}
+
+static char *open_pid(struct source *src, uint32_t pid, struct diag *d)
+{
+	bool live;
+	char *found = region_of(pid, &live, d);
+
+	/* one that was left may be of another process, which had the same number before */
+	if (!live) {
+		char *inside = region_inside(src, pid, d);
+
+		if (inside || diag_has(d, DIAG_ERROR)) {
+			free(found);
+			found = inside;
+		}
 	}
-	if (open_file(src, found, d))
+	if (!found)
+		say_none(pid, d);
+	if (!found || src->fd >= 0 || open_region(src, found, d))
 		return found;
 	free(found);
 	return NULL;

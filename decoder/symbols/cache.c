@@ -3,7 +3,8 @@
  * cache.c - reads and writes the persistent cache.
  *
  * Context: the decoder's own process, perhaps several at once: a file appears whole by rename.
- * Bounds: a file of FILE_MAX_BYTES, a directory of TOTAL_MAX_BYTES; the oldest files go first.
+ * Bounds: a file of FILE_MAX_BYTES, all of them TOTAL_MAX_BYTES; the oldest go first. Must not:
+ * remove a file that it has not written, use a directory that another user can write to.
  */
 #include "symbols/cache.h"
 
@@ -15,6 +16,8 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "base/regular.h"
 
 #define FILE_MAX_BYTES ((off_t)16 << 20)
 #define TOTAL_MAX_BYTES ((off_t)128 << 20)
@@ -35,35 +38,116 @@ static bool directory(char *buf, size_t size)
 	return n > 0 && (size_t)n < size;
 }
 
-static bool path_of(char *buf, size_t size, const uint8_t *id, uint32_t len)
+/* <build-id in hex>.sym */
+#define NAME_LEN (2 * 32 + sizeof(".sym"))
+static bool name_of(char buf[NAME_LEN], const uint8_t *id, uint32_t len)
 {
-	size_t n;
+	size_t n = 0;
 	uint32_t i;
 
-	if (len < ID_BYTES_MIN || len > 32 || !directory(buf, size))
+	if (len < ID_BYTES_MIN || len > 32)
 		return false;
-	n = strlen(buf);
-	if (n + 2 * len + sizeof("/.sym") > size)
-		return false;
-	buf[n++] = '/';
 	for (i = 0; i < len; i++)
 		n += (size_t)sprintf(buf + n, "%02x", id[i]);
 	strcpy(buf + n, ".sym");
 	return true;
 }
 
-static void *read_file(const char *path, size_t *size)
+static bool is_cache_name(const char *name)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	size_t n = strspn(name, "0123456789abcdef");
+
+	return n >= 2 * ID_BYTES_MIN && n <= 64 && n % 2 == 0 && !strcmp(name + n, ".sym");
+}
+
+/* ---- the directory -------------------------------------------------------------------------- */
+
+static bool refuse(char *why, size_t size, const char *dir, const char *what)
+{
+	snprintf(why, size, "names are not kept for the next time: %s %s", dir, what);
+	return false;
+}
+
+/*
+ * What another user may write to holds names of his choice, and root leaves no files in another's
+ * home. DIR need not be there yet: then what it would be made in counts.
+ */
+static bool is_ours(const char *dir, char *why, size_t size)
+{
+	char at[PATH_MAX];
 	struct stat st;
+	char *slash;
+
+	snprintf(at, sizeof(at), "%s", dir);
+	if (!lstat(at, &st)) {
+		if (!S_ISDIR(st.st_mode))
+			return refuse(why, size, at, "is no directory");
+		if (st.st_uid != geteuid())
+			return refuse(why, size, at, "belongs to another user");
+		if (st.st_mode & (S_IWGRP | S_IWOTH))
+			return refuse(why, size, at, "may be written to by others");
+	}
+	do {
+		slash = strrchr(at, '/');
+		slash[slash == at] = 0;
+	} while (stat(at, &st) && slash != at);
+	return st.st_uid == geteuid() || !st.st_uid ||
+	       refuse(why, size, at, "belongs to another user");
+}
+
+static void make_directories(const char *path)
+{
+	char dir[PATH_MAX];
+	char *slash;
+
+	snprintf(dir, sizeof(dir), "%s", path);
+	for (slash = strchr(dir + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+		*slash = 0;
+		mkdir(dir, 0700);
+		*slash = '/';
+	}
+	mkdir(dir, 0700);
+}
+
+/* Everything happens in the directory that was checked, whatever its name means by then. */
+static int open_directory(bool make)
+{
+	char dir[PATH_MAX], why[PATH_MAX + 100];
+	struct stat st;
+	int fd;
+
+	if (!directory(dir, sizeof(dir)) || !is_ours(dir, why, sizeof(why)))
+		return -1;
+	if (make)
+		make_directories(dir);
+	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd >= 0 && (fstat(fd, &st) || st.st_uid != geteuid())) {
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+bool fr_cache_refused(char *why, size_t size)
+{
+	char dir[PATH_MAX];
+
+	return directory(dir, sizeof(dir)) && !is_ours(dir, why, size);
+}
+
+/* ---- reading -------------------------------------------------------------------------------- */
+
+static void *read_file(int dir, const char *name, size_t *size)
+{
+	struct stat st;
+	int fd = fr_regular_open_at(dir, name, &st);
 	char *block = NULL;
 	ssize_t n = 0;
 	size_t have = 0;
 
 	if (fd < 0)
 		return NULL;
-	if (!fstat(fd, &st) && S_ISREG(st.st_mode) && st.st_uid == geteuid() &&
-	    st.st_size <= FILE_MAX_BYTES)
+	if (st.st_uid == geteuid() && st.st_size <= FILE_MAX_BYTES)
 		block = malloc((size_t)st.st_size + 1);
 	while (block && have < (size_t)st.st_size &&
 	       (n = read(fd, block + have, (size_t)st.st_size - have)) > 0)
@@ -88,13 +172,18 @@ static bool source_unchanged(const struct image *img)
 
 void *fr_cache_load(const uint8_t *build_id, uint32_t len, struct image *img)
 {
-	char path[PATH_MAX];
+	char name[NAME_LEN];
 	size_t size = 0;
 	void *block;
+	int dir;
 
-	if (!path_of(path, sizeof(path), build_id, len))
+	if (!name_of(name, build_id, len))
 		return NULL;
-	block = read_file(path, &size);
+	dir = open_directory(false);
+	if (dir < 0)
+		return NULL;
+	block = read_file(dir, name, &size);
+	close(dir);
 	if (block && fr_image_open(img, block, size) && img->head->build_id_len == len &&
 	    !memcmp(img->head->build_id, build_id, len) && source_unchanged(img))
 		return block;
@@ -102,24 +191,10 @@ void *fr_cache_load(const uint8_t *build_id, uint32_t len, struct image *img)
 	return NULL;
 }
 
-static bool make_directories(const char *path)
-{
-	char dir[PATH_MAX];
-	char *slash;
-
-	snprintf(dir, sizeof(dir), "%s", path);
-	for (slash = strchr(dir + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
-		*slash = 0;
-		mkdir(dir, 0700);
-		*slash = '/';
-	}
-	slash = strrchr(dir, '/');
-	*slash = 0;
-	return !access(dir, W_OK | X_OK);
-}
+/* ---- trimming ------------------------------------------------------------------------------- */
 
 struct entry {
-	char name[80];
+	char name[NAME_LEN];
 	off_t size;
 	time_t mtime;
 };
@@ -131,6 +206,22 @@ static int older_first(const void *x, const void *y)
 	return a->mtime < b->mtime ? -1 : a->mtime > b->mtime;
 }
 
+/* Of the name alone there could be others: a core's, a checksum's. */
+static bool is_written_by_us(int dir, const char *name)
+{
+	char magic[sizeof(((struct image_head *)0)->magic)];
+	struct stat st;
+	int fd = fr_regular_open_at(dir, name, &st);
+	bool yes = fd >= 0 && st.st_uid == geteuid() &&
+		   read(fd, magic, sizeof(magic)) == sizeof(magic) &&
+		   !memcmp(magic, IMAGE_MAGIC, sizeof(magic));
+
+	if (fd >= 0)
+		close(fd);
+	return yes;
+}
+
+/* Files of others are neither counted nor touched. */
 static size_t list(int dir_fd, struct entry *out, size_t max, off_t *total)
 {
 	DIR *d = fdopendir(dup(dir_fd));
@@ -141,9 +232,9 @@ static size_t list(int dir_fd, struct entry *out, size_t max, off_t *total)
 	while (d && n < max && (de = readdir(d))) {
 		struct stat st;
 
-		/* Temporary names begin with a dot and are left to their writers. */
-		if (de->d_name[0] == '.' || strlen(de->d_name) >= sizeof(out->name) ||
-		    fstatat(dir_fd, de->d_name, &st, AT_SYMLINK_NOFOLLOW) || !S_ISREG(st.st_mode))
+		if (!is_cache_name(de->d_name) ||
+		    fstatat(dir_fd, de->d_name, &st, AT_SYMLINK_NOFOLLOW) || !S_ISREG(st.st_mode) ||
+		    st.st_uid != geteuid())
 			continue;
 		strcpy(out[n].name, de->d_name);
 		out[n].size = st.st_size;
@@ -156,34 +247,29 @@ static size_t list(int dir_fd, struct entry *out, size_t max, off_t *total)
 	return n;
 }
 
-/* Removes the files written longest ago until the directory is small enough. */
-static void trim(void)
+/* Removes the files written longest ago until those of ours are small enough. */
+static void trim(int dir)
 {
 	const size_t max = 4096;
 	struct entry *e = malloc(max * sizeof(*e));
-	char path[PATH_MAX];
 	off_t total = 0;
-	size_t n = 0, i;
-	int fd = e && directory(path, sizeof(path))
-			 ? open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW)
-			 : -1;
+	size_t n = e ? list(dir, e, max, &total) : 0, i;
 
-	if (fd >= 0)
-		n = list(fd, e, max, &total);
 	if (n && total > TOTAL_MAX_BYTES)
 		qsort(e, n, sizeof(*e), older_first);
 	for (i = 0; i < n && total > TOTAL_MAX_BYTES; i++) {
-		unlinkat(fd, e[i].name, 0);
+		if (is_written_by_us(dir, e[i].name))
+			unlinkat(dir, e[i].name, 0);
 		total -= e[i].size;
 	}
-	if (fd >= 0)
-		close(fd);
 	free(e);
 }
 
-static bool write_file(const char *path, const void *block, size_t size)
+/* ---- writing -------------------------------------------------------------------------------- */
+
+static bool write_file(int dir, const char *name, const void *block, size_t size)
 {
-	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+	int fd = openat(dir, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
 	const char *p = block;
 	bool ok = fd >= 0;
 
@@ -203,16 +289,19 @@ static bool write_file(const char *path, const void *block, size_t size)
 
 void fr_cache_store(const uint8_t *build_id, uint32_t len, const void *block, size_t size)
 {
-	char path[PATH_MAX], dir[PATH_MAX], tmp[PATH_MAX + 32];
+	char name[NAME_LEN], tmp[32];
+	int dir;
 
-	if (size > (size_t)FILE_MAX_BYTES || !path_of(path, sizeof(path), build_id, len) ||
-	    !directory(dir, sizeof(dir)) || !make_directories(path))
+	if (size > (size_t)FILE_MAX_BYTES || !name_of(name, build_id, len))
 		return;
-	snprintf(tmp, sizeof(tmp), "%s/.%d.tmp", dir, (int)getpid());
-	unlink(tmp);
-	if (!write_file(tmp, block, size) || rename(tmp, path)) {
-		unlink(tmp);
+	dir = open_directory(true);
+	if (dir < 0)
 		return;
-	}
-	trim();
+	snprintf(tmp, sizeof(tmp), ".%d.tmp", (int)getpid());
+	unlinkat(dir, tmp, 0);
+	if (write_file(dir, tmp, block, size) && !renameat(dir, tmp, dir, name))
+		trim(dir);
+	else
+		unlinkat(dir, tmp, 0);
+	close(dir);
 }

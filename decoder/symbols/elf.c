@@ -4,16 +4,16 @@
  *
  * Owns: the mapping and the decompressed sections, until fr_elf_close(). Context: a worker (big
  * files, DWARF) or the caller of the locator. Must not: write to the file, or open anything that
- * is not a regular file: paths come from recordings, and a FIFO would block for ever.
+ * is not a regular file: paths come from recordings.
  */
 #include "symbols/elf.h"
 
-#include <fcntl.h>
 #include <gelf.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/regular.h"
 #include "symbols/inflate.h"
 
 struct section {
@@ -105,18 +105,6 @@ static const char *begin(struct elf_file *f)
 	return NULL;
 }
 
-static int open_regular(const char *path, struct stat *st)
-{
-	/* O_NONBLOCK: opening a FIFO must not wait. */
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-
-	if (fd >= 0 && (fstat(fd, st) || !S_ISREG(st->st_mode))) {
-		close(fd);
-		return -1;
-	}
-	return fd;
-}
-
 struct elf_file *fr_elf_open(const char *path, const char **why)
 {
 	struct elf_file *f;
@@ -125,7 +113,7 @@ struct elf_file *fr_elf_open(const char *path, const char **why)
 
 	elf_version(EV_CURRENT);
 	*why = "no such file";
-	fd = open_regular(path, &st);
+	fd = fr_regular_open(path, &st);
 	if (fd < 0)
 		return NULL;
 	f = calloc(1, sizeof(*f));

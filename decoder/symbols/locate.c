@@ -10,8 +10,10 @@
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 #include <zlib.h>
 
+#include "base/regular.h"
 #include "symbols/debuginfod.h"
 
 #define SYSTEM_ROOT "/usr/lib/debug"
@@ -119,15 +121,16 @@ static struct elf_file *debug_by_id(const struct roots *r, const struct module_r
 static bool crc_equals(const char *path, uint32_t want)
 {
 	uint8_t buf[65536];
-	FILE *fp = fopen(path, "re");
 	uLong crc = crc32(0, NULL, 0);
-	size_t n;
+	struct stat st;
+	int fd = fr_regular_open(path, &st);
+	ssize_t n;
 
-	if (!fp)
+	if (fd < 0)
 		return false;
-	while ((n = fread(buf, 1, sizeof(buf), fp)) > 0)
+	while ((n = read(fd, buf, sizeof(buf))) > 0)
 		crc = crc32(crc, buf, (uInt)n);
-	fclose(fp);
+	close(fd);
 	return (uint32_t)crc == want;
 }
 

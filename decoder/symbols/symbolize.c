@@ -9,6 +9,7 @@
  */
 #include "symbols/symbols.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -16,6 +17,7 @@
 
 #include "base/arena.h"
 #include "base/mem.h"
+#include "symbols/cache.h"
 #include "symbols/modsyms.h"
 
 #define VDSO "[vdso]"
@@ -59,7 +61,11 @@ struct symbols *fr_symbols_open(const struct recording *rec, struct diag *d)
 {
 	struct symbols *sy = fr_mem_alloc(sizeof(*sy));
 	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+	char why[PATH_MAX + 100];
 	size_t i;
+
+	if (fr_cache_refused(why, sizeof(why)))
+		diag_add(d, DIAG_NOTE, "%s", why);
 
 	sy->rec = rec;
 	sy->d = d;

@@ -199,6 +199,11 @@ class Host:
         p.signal(signo)
         return self.snapshot(p, have + 1)
 
+    def region(self, p):
+        """The region of process P, once it is complete."""
+        return wait_for(lambda: [f for f in self.dir.glob(f"*-{p.pid}-*.frr")
+                                 if region_state(f) == REGION_ALIVE], f"region of {p.pid}")[0]
+
     def regions(self):
         return sorted(f for f in self.dir.rglob("*") if f.is_file())
 
@@ -236,6 +241,15 @@ def signal_of(pid):
     if isinstance(value, str):
         return getattr(signal, value, None) or signal.SIGRTMAX - int(value.split("-")[1])
     return value
+
+
+REGION_ALIVE, REGION_CRASHED, REGION_STATE_AT = 1, 3, 24  # of preload/wire.h
+
+
+def region_state(path):
+    with open(path, "rb") as f:
+        f.seek(REGION_STATE_AT)
+        return int.from_bytes(f.read(4), "little")
 
 
 def number(value):

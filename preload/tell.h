@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * tell.h - the one line that `fr run` owes its user, said when it is known to be true.
+ */
+#ifndef FR_TELL_H
+#define FR_TELL_H
+
+enum fr_tell {
+	FR_TELL_RECORDING,
+	FR_TELL_NO_REGION,
+	FR_TELL_NOT_WANTED, /* FR_ONLY */
+	FR_TELL_SANITIZER,
+};
+
+/*
+ * `fr run` becomes the program and cannot say afterwards whether it is recorded. So it leaves its
+ * PID in FR_TELL, and the process of that PID says on stderr what has come of it, once: the
+ * variable is empty from then on, for what the program executes later. At birth, before anything of
+ * the host's runs. Nothing is said in any other process.
+ */
+void fr_tell(char *const *envp, enum fr_tell what, const char *out_dir);
+
+#endif
