@@ -26,6 +26,7 @@
 #include "deepbind.h"
 #include "depot.h"
 #include "describe.h"
+#include "loader_fit.h"
 #include "process.h"
 #include "real.h"
 #include "ring.h"
@@ -206,6 +207,7 @@ __attribute__((constructor)) static void construct(int argc, char **argv, char *
 	if (constructed)
 		return;
 	fr_real_resolve();
+	fr_fit_init();
 	fr_confine_init();
 	atomic_store(&fr_gate.birth, 1);
 	/* a kernel before 4.14 has no WIPEONFORK: a child could not be told from its parent */

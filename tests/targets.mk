@@ -71,6 +71,7 @@ $(LAW_CALLS): tests/targets/law_calls.c tests/targets/law_calls.h $(wildcard tes
 		$(if $(findstring .so,$@),-fPIC -shared -DPLUGIN) -o $@ $< -x none $(LAW_LIBS)
 
 $(TESTS)/targets/alone: LDFLAGS += -static
+$(TESTS)/targets/standin_loader: LDFLAGS += -static -nostdlib -fno-stack-protector -fno-pie -no-pie
 $(addprefix $(TESTS)/targets/,dl args crashes throws): LDFLAGS += '-Wl,-rpath,$$ORIGIN/plugins'
 $(addprefix $(TESTS)/targets/,dl args crashes throws): LDFLAGS += -Wl,--enable-new-dtags
 $(TESTS)/targets/plugins/outer.so: LDFLAGS += '-Wl,-rpath,$$ORIGIN/sub' -Wl,--enable-new-dtags
