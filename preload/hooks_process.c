@@ -233,18 +233,20 @@ static int spawn(const struct spawn *s, char *const *envp, struct fr_site site)
 FR_HOOK int posix_spawn(pid_t *pid, const char *path, const posix_spawn_file_actions_t *actions,
 			const posix_spawnattr_t *attr, char *const argv[], char *const envp[])
 {
-	const struct spawn s = {
-		FR_REAL(posix_spawn), FR_HOOK_posix_spawn, false, pid, path, actions, attr, argv};
+	struct spawn s = {NULL, FR_HOOK_posix_spawn, false, NULL, path, actions, attr, argv};
 
+	s.real = FR_REAL(posix_spawn);
+	s.pid = pid;
 	return spawn(&s, envp, FR_SITE());
 }
 
 FR_HOOK int posix_spawnp(pid_t *pid, const char *file, const posix_spawn_file_actions_t *actions,
 			 const posix_spawnattr_t *attr, char *const argv[], char *const envp[])
 {
-	const struct spawn s = {
-		FR_REAL(posix_spawnp), FR_HOOK_posix_spawnp, true, pid, file, actions, attr, argv};
+	struct spawn s = {NULL, FR_HOOK_posix_spawnp, true, NULL, file, actions, attr, argv};
 
+	s.real = FR_REAL(posix_spawnp);
+	s.pid = pid;
 	return spawn(&s, envp, FR_SITE());
 }
 

@@ -191,12 +191,12 @@ static char *const *copy(const struct fr_env *e, void *room)
 
 char *const *fr_env_for(struct fr_env *e, char *room)
 {
-	uintptr_t at = ((uintptr_t)room + 7) & ~(uintptr_t)7;
+	char *at = room + (-(uintptr_t)room & (FR_ENV_ALIGN - 1));
 
 	if (!e->size)
 		return e->envp;
 	if (e->on_stack)
-		return copy(e, (void *)at);
+		return copy(e, at);
 	e->map = fr_sys_mmap(e->size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1);
 	return e->map ? copy(e, e->map) : e->envp;
 }

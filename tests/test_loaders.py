@@ -133,7 +133,7 @@ def test_unfit_programs_run_as_bare(host, kind):
 
 @pytest.mark.parametrize("kind", UNFIT)
 def test_when_nothing_is_recorded(host, kind):
-    """FR_ONLY leaves the host out, FR_EVENTS=off records nothing: the child is safe all the same."""
+    """FR_ONLY leaves the host out, FR_EVENTS=off records nothing: the child is safe there too."""
     program = UNFIT[kind](host.path / "program")
     for settings in ({"FR_ONLY": "nobody"}, {"FR_EVENTS": "off"}):
         bare, p = run(host, program, **settings)
