@@ -16,8 +16,8 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "config.h"
 #include "host.h"
+#include "say.h"
 #include "sys.h"
 #include "text.h"
 #include "thread.h"
@@ -120,13 +120,11 @@ static bool measure(struct fr_env *e)
 static void say(const struct fr_program *p)
 {
 	struct fr_blob name = fr_host_text(p->path);
-	char line[256];
-	struct fr_text t = fr_text_on(line, sizeof(line));
+	char path[FR_PATH_SHOWN + 1];
+	struct fr_text t = fr_text_on(path, sizeof(path));
 
-	fr_text_str(&t, "fr: not recorded, its loader cannot take libfr.so: ");
 	fr_text_bytes(&t, name.data, name.size);
-	fr_text_str(&t, "\n");
-	fr_sys_write_all(2, line, t.n);
+	fr_say("not recorded, its loader cannot take libfr.so: ", path, "");
 }
 
 struct fr_env fr_env_look(const struct fr_program *p, char *const *envp)

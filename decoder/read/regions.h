@@ -32,6 +32,7 @@ struct region_info {
 	const char *problem; /* NULL, or why it is not readable */
 	uint32_t signal; /* live: the one that asks for a snapshot now, 0 = none */
 	struct region_stuck stuck; /* live */
+	struct fr_failure failure; /* why 0 = none */
 };
 
 /* The directory of the region files: $FR_DIR, else /dev/shm/fr-<uid>. */
