@@ -30,6 +30,7 @@
 #include "process.h"
 #include "real.h"
 #include "ring.h"
+#include "room.h"
 #include "sample.h"
 #include "sanitizer.h"
 #include "signals.h"
@@ -74,7 +75,7 @@ static void fill_header(int argc, char *const *argv)
 	h->tick_shift = fr_clock.shift;
 	h->slow_ns = fr_config.slow_ns;
 	h->min_age_ns = fr_config.min_age_ns;
-	h->max_bytes = fr_config.max_bytes;
+	h->max_bytes = fr_room.max_bytes;
 	h->stack_depth = (uint32_t)fr_config.stack_depth;
 	h->recorder_version = VERSION_WORD;
 	h->sample_mean = FR_SAMPLE_MEAN;
@@ -83,7 +84,7 @@ static void fill_header(int argc, char *const *argv)
 /* Everything that belongs to one region: at first birth and in each forked child. */
 static bool make_world(bool forked, int argc, char *const *argv)
 {
-	if (!fr_region_make(fr_config.max_bytes, !forked))
+	if (!fr_region_make(fr_room.max_bytes, !forked))
 		return false;
 	if (!fr_depot_init())
 		fr_note("no memory for the index of stacks", "", "");
@@ -135,7 +136,7 @@ static bool first_birth(int argc, char *const *argv, char *const *envp)
 {
 	fr_config_read(envp);
 	fr_process_read(false);
-	if (!wanted())
+	if (!wanted() || !fr_room_look(fr_config.max_bytes))
 		return false;
 	fr_sys2(SYS_getcwd, start_dir, sizeof(start_dir));
 	fr_clock_choose(fr_config.clock);
@@ -167,7 +168,7 @@ static bool child_birth(void)
 	fr_thread_forget();
 	fr_region_forget(!busy);
 	fr_process_read(true);
-	if (!make_world(true, 0, NULL))
+	if (!fr_room_look(fr_config.max_bytes) || !make_world(true, 0, NULL))
 		return false;
 	fr_modules_rewrite();
 	fr_deepbind_again();
@@ -242,7 +243,8 @@ void fr_process_started(void)
 	}
 	if (off || !fr_region.hdr)
 		return;
-	fr_region.hdr->unwind_kind = fr_stack_upgrade((enum fr_unwind_kind)fr_config.unwind);
+	fr_region.hdr->unwind_kind =
+		fr_stack_upgrade(fr_room_unwind((enum fr_unwind_kind)fr_config.unwind));
 	fr_real_look();
 	note_unseen_memory();
 	fr_describe();

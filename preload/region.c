@@ -382,15 +382,24 @@ static bool small_sections(size_t max_bytes)
 	return true;
 }
 
-bool fr_region_make(uint64_t max_bytes, bool first)
+size_t fr_region_size(uint64_t max_bytes)
 {
 	struct plan plan[FR_SECTIONS_MAX];
 	unsigned int n = plan_sections(plan, max_bytes);
 	size_t size = FR_HEADER_SIZE;
-	void *p;
 
 	for (unsigned int i = 0; i < n; i++)
 		size += plan[i].size;
+	return size;
+}
+
+bool fr_region_make(uint64_t max_bytes, bool first)
+{
+	struct plan plan[FR_SECTIONS_MAX];
+	unsigned int n = plan_sections(plan, max_bytes);
+	size_t size = fr_region_size(max_bytes);
+	void *p;
+
 	memset(&fr_region, 0, sizeof(fr_region));
 	p = make_in_dir(size, first);
 	if (!p)
