@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 #include <ucontext.h>
 
 #define likely(x) __builtin_expect(!!(x), 1)
@@ -55,6 +56,23 @@ static inline void fr_arch_pause(void)
 	__builtin_ia32_pause();
 }
 
+/*
+ * A host may have asked for SIGBUS at accesses that are not aligned (EFLAGS.AC), and signal
+ * handlers inherit that. Ours make such accesses, as do libc and the hooks that a handler of the
+ * host's calls; the kernel restores the flag behind them.
+ */
+static inline void fr_arch_allow_unaligned(void)
+{
+	__asm__ volatile("lea -128(%%rsp), %%rsp\n\t" /* the red zone */
+			 "pushfq\n\t"
+			 "andl $~0x40000, (%%rsp)\n\t"
+			 "popfq\n\t"
+			 "lea 128(%%rsp), %%rsp"
+			 :
+			 :
+			 : "memory", "cc");
+}
+
 /* CPUID 0x80000007 EDX bit 8: the TSC runs at one rate in all power states. */
 static inline bool fr_arch_tsc_invariant(void)
 {
@@ -75,6 +93,36 @@ static inline struct fr_site fr_arch_ucontext_site(const ucontext_t *uc)
 
 	return (struct fr_site){(uintptr_t)g[REG_RIP], (uintptr_t)g[REG_RSP],
 				(uintptr_t)g[REG_RBP]};
+}
+
+/* The code at PC is mov $SYS_rt_sigreturn, %rax; syscall: where the kernel's handlers return to. */
+static inline bool fr_arch_is_sigreturn(uintptr_t pc)
+{
+	static const unsigned char code[] = {0x48, 0xc7, 0xc0, 0x0f, 0, 0, 0, 0x0f, 0x05};
+
+	return memcmp((const void *)pc, code, sizeof(code)) == 0;
+}
+
+/*
+ * The call that led to the pc of UC, of which nothing has run yet: where it will return to. False:
+ * that stands in a word that may not be READ.
+ */
+static inline bool fr_arch_ucontext_called_from(const ucontext_t *uc,
+						bool (*read)(void *arg, uintptr_t addr), void *arg,
+						struct fr_site *out)
+{
+	*out = fr_arch_ucontext_site(uc);
+	if ((out->sp & 7) || !read(arg, out->sp))
+		return false;
+	out->pc = *(const uintptr_t *)out->sp;
+	out->sp += sizeof(uintptr_t);
+	return true;
+}
+
+/* Addresses of the lower half only: what is beyond is no address at all. */
+static inline bool fr_arch_is_address(uintptr_t p)
+{
+	return p >> 56 == 0; /* 57 bits with five levels of page tables */
 }
 
 static inline unsigned int fr_arch_ucontext_regs(const ucontext_t *uc, uint64_t *regs)
@@ -112,6 +160,11 @@ static inline void fr_arch_pause(void)
 	__asm__ volatile("yield");
 }
 
+static inline void fr_arch_allow_unaligned(void)
+{
+	/* nothing to ask for in user mode */
+}
+
 static inline bool fr_arch_tsc_invariant(void)
 {
 	return true; /* the generic timer is architected to be so */
@@ -120,6 +173,28 @@ static inline bool fr_arch_tsc_invariant(void)
 static inline struct fr_site fr_arch_ucontext_site(const ucontext_t *uc)
 {
 	return (struct fr_site){uc->uc_mcontext.pc, uc->uc_mcontext.sp, uc->uc_mcontext.regs[29]};
+}
+
+/* The code at PC is mov x8, #SYS_rt_sigreturn; svc 0. */
+static inline bool fr_arch_is_sigreturn(uintptr_t pc)
+{
+	static const uint32_t code[] = {0xd2801168u, 0xd4000001u};
+
+	return memcmp((const void *)pc, code, sizeof(code)) == 0;
+}
+
+static inline bool fr_arch_ucontext_called_from(const ucontext_t *uc,
+						bool (*read)(void *arg, uintptr_t addr), void *arg,
+						struct fr_site *out)
+{
+	*out = fr_arch_ucontext_site(uc);
+	out->pc = uc->uc_mcontext.regs[30];
+	return true;
+}
+
+static inline bool fr_arch_is_address(uintptr_t p)
+{
+	return p >> 52 == 0;
 }
 
 static inline unsigned int fr_arch_ucontext_regs(const ucontext_t *uc, uint64_t *regs)

@@ -91,7 +91,7 @@ void fr_budget_look(struct fr_thread *t, uint64_t ticks)
 	uint64_t before;
 
 	if (!fr_config.budget || ticks < __atomic_load_n(&next, __ATOMIC_RELAXED) ||
-	    fr_fd_is_foreign())
+	    fr_thread_is_foreign())
 		return;
 	if (!fr_try_lock_held(&fr_gate.settings_lock, &before))
 		return;

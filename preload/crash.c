@@ -35,71 +35,112 @@ static void fill_crash(const siginfo_t *si, const ucontext_t *uc)
 	__atomic_store_n(&fr_region.hdr->x_state, FR_STATE_CRASHED, __ATOMIC_RELEASE);
 }
 
-/* The guard is taken by force: nobody will need this thread's recorder state again. */
-static void record_stack(const ucontext_t *uc)
+static enum fr_context context_of(const siginfo_t *si, const ucontext_t *uc)
 {
-	struct fr_crash *c = fr_region.crash;
-	struct fr_site s = fr_arch_ucontext_site(uc);
-	struct fr_thread *t = fr_self;
-	bool exact = c->signo != SIGTRAP; /* a breakpoint traps behind itself */
+	uintptr_t pc = fr_arch_ucontext_site(uc).pc;
 
-	if (t == &fr_thread_none || t == &fr_thread_gone)
+	if (si->si_signo == SIGTRAP)
+		return FR_CONTEXT_BEHIND;
+	if ((si->si_signo == SIGSEGV || si->si_signo == SIGBUS) && si->si_code > 0 &&
+	    ((uintptr_t)si->si_addr == pc || !fr_arch_is_address(pc)))
+		return FR_CONTEXT_BAD_CALL;
+	return FR_CONTEXT_AT;
+}
+
+/* A thread without a block can crash too. Only one thread ever comes here. */
+static struct fr_walk scratch;
+
+static void find_stack(const siginfo_t *si, const ucontext_t *uc)
+{
+	fr_region.crash->stack = fr_stack_of_context(&scratch, uc, context_of(si, uc));
+}
+
+/* The stack could not be had, and what was tried crashed: at least the function. */
+static void find_function(const siginfo_t *si, const ucontext_t *uc)
+{
+	if (!fr_region.crash->stack)
+		fr_region.crash->stack = fr_stack_of_context(&scratch, uc, FR_CONTEXT_PC_ONLY);
+}
+
+/* Not where the recorder itself was at work: its encoder may be half way through an event. */
+static void record_event(const siginfo_t *si, const ucontext_t *uc)
+{
+	const struct fr_crash *c = fr_region.crash;
+	struct fr_thread *t = fr_self;
+
+	if (!fr_thread_is_known(t) || t->busy)
 		return;
-	if (t->busy) {
-		/* the recorder itself was at work: its encoder may be half way through an event */
-		c->stack = fr_stack_of_context(t, s, exact);
-		return;
-	}
 	t->busy = (uintptr_t)__builtin_frame_address(0);
-	c->stack = fr_stack_of_context(t, s, exact);
 	fr_put_cold(t, FR_EV_SIGNAL, FR_TIER_RARE, c->ticks, c->stack,
 		    FR_ARGS(c->signo, (uint64_t)(int64_t)c->code, c->fault_addr));
 	t->busy = 0;
 }
 
-/*
- * Hardware faults come again by themselves when the handler returns, with the same registers.
- * Others are queued again with their own siginfo and delivered on return; SIGTRAP and SIGSYS stand
- * behind their instruction and would not come again.
- */
-static void die(int sig, const siginfo_t *si)
+/* The snapshot says it all; without it the region stays. */
+static void write_snapshot(const siginfo_t *si, const ucontext_t *uc)
 {
-	bool refaults = si->si_code > 0 && sig != SIGTRAP && sig != SIGSYS && sig != SIGABRT;
+	if (fr_snapshot_now(FR_TRIGGER_CRASH, si->si_signo, fr_region.crash->sender_pid, NULL))
+		fr_region_unlink();
+}
+
+/*
+ * Does it happen again, by the same signal, when the handler returns? A trap stands behind its
+ * instruction, and to a stack pointer that is no address the kernel cannot return: it would send
+ * another signal.
+ */
+static bool repeats(int sig, const siginfo_t *si, const ucontext_t *uc)
+{
+	return si->si_code > 0 && sig != SIGTRAP && sig != SIGSYS && sig != SIGABRT &&
+	       fr_arch_is_address(fr_arch_ucontext_site(uc).sp);
+}
+
+/*
+ * Hardware faults come again by themselves, with the same registers: no system call is made for
+ * them, which a filter might answer with another death. Others are queued again with their own
+ * siginfo, and delivered on return.
+ */
+static void die(int sig, const siginfo_t *si, const ucontext_t *uc)
+{
 	uint64_t mask = 1ull << (sig - 1);
 
 	fr_signals_default(sig);
 	/* until the return, which restores the mask of the place where it happened */
 	fr_sys4(SYS_rt_sigprocmask, SIG_BLOCK, &mask, 0, 8);
-	if (!refaults &&
+	if (!repeats(sig, si, uc) &&
 	    fr_sys4(SYS_rt_tgsigqueueinfo, fr_sys_getpid(), fr_thread_tid(), sig, si) != 0)
 		fr_sys3(SYS_tgkill, fr_sys_getpid(), fr_thread_tid(), sig);
 }
 
 /*
- * A crash in the dump itself, as when somebody has cut the region's file: out of the dump, back to
- * the first crash. Fatal signals are not blocked meanwhile (install_crash): blocked, the kernel
+ * What can be told, one thing after the other. A crash in one of them ends that one, back to here,
+ * and the next is done. Fatal signals are not blocked meanwhile (signals.c): blocked, the kernel
  * would kill at once, by the wrong signal. The jump changes no mask and stays on its stack.
  */
+static void (*const steps[])(const siginfo_t *si, const ucontext_t *uc) = {
+	fill_crash, find_stack, find_function, record_event, write_snapshot,
+};
+#define STEPS (sizeof(steps) / sizeof(*steps))
+
 static void *escape[5];
 static volatile bool dumping;
 
-static void dump(int sig, const siginfo_t *si, const ucontext_t *uc)
+__attribute__((noinline)) static void dump(const siginfo_t *si, const ucontext_t *uc)
 {
-	fill_crash(si, uc);
-	record_stack(uc);
-	if (fr_snapshot_now(FR_TRIGGER_CRASH, sig, fr_region.crash->sender_pid, NULL))
-		fr_region_unlink(); /* the snapshot says it all; without it the region stays */
-}
+	static volatile size_t step;
+	static const siginfo_t *volatile its_si;
+	static const ucontext_t *volatile its_uc;
 
-__attribute__((noinline)) static void dump_guarded(int sig, const siginfo_t *si,
-						   const ucontext_t *uc)
-{
-	if (__builtin_setjmp(escape) == 0) {
-		dumping = true;
-		dump(sig, si, uc);
-	} else {
-		fr_snapshot_abandon();
+	its_si = si; /* a jump does not keep the registers that have them */
+	its_uc = uc;
+	step = 0;
+	if (__builtin_setjmp(escape) != 0) {
+		if (steps[step] == write_snapshot)
+			fr_snapshot_abandon();
+		step++;
 	}
+	dumping = true;
+	for (; step < STEPS; step++)
+		steps[step](its_si, its_uc);
 	dumping = false;
 }
 
@@ -119,7 +160,7 @@ void fr_crash_handler(int sig, siginfo_t *si, void *ucv)
 	int first = 0;
 
 	if (!ours_to_tell()) {
-		die(sig, si);
+		die(sig, si, ucv);
 		return;
 	}
 	if (!atomic_compare_exchange_strong(&fr_gate.crashing, &first, me)) {
@@ -130,9 +171,9 @@ void fr_crash_handler(int sig, siginfo_t *si, void *ucv)
 		/* another thread is dying: its death ends us too */
 		for (int i = 0; i < 3000 && first != me; i++)
 			fr_sys2(SYS_nanosleep, &ms, 0);
-		die(sig, si);
+		die(sig, si, ucv);
 		return;
 	}
-	dump_guarded(sig, si, ucv);
-	die(sig, si);
+	dump(si, ucv);
+	die(sig, si, ucv);
 }

@@ -40,16 +40,6 @@ static enum fr_fd_kind kind_of(mode_t mode)
 	}
 }
 
-bool fr_fd_may_be_foreign(void)
-{
-	struct fr_thread *t = fr_self;
-
-	if (fr_host_is_other_process())
-		return true;
-	t->vforked = false; /* the child has gone its way, and the thread goes on */
-	return false;
-}
-
 enum fr_fd_kind fr_fd_classify(int fd)
 {
 	struct fr_fd_rec *r = fr_fd_rec(fd);
@@ -63,7 +53,7 @@ enum fr_fd_kind fr_fd_classify(int fd)
 	if (fr_sys2(SYS_fstat, fd, &st) != 0)
 		return FR_FD_CLOSED;
 	kind = kind_of(st.st_mode);
-	if (fr_fd_is_foreign())
+	if (fr_thread_is_foreign())
 		return kind;
 	if (r->x_kind == FR_FD_UNKNOWN) /* the open was seen */
 		__atomic_store_n(&r->x_kind, kind, __ATOMIC_RELEASE);
@@ -78,7 +68,7 @@ void fr_fd_open(int fd, enum fr_fd_kind kind, uint64_t ticks, uint32_t stack)
 {
 	struct fr_fd_rec *r = fr_fd_rec(fd);
 
-	if (!r || fr_fd_is_foreign())
+	if (!r || fr_thread_is_foreign())
 		return;
 	r->gen++;
 	r->since = ticks;
@@ -93,7 +83,7 @@ void fr_fd_peer(int fd, const struct sockaddr *addr, socklen_t len)
 	struct fr_fd_rec *r = fr_fd_rec(fd);
 	struct sockaddr_storage ss;
 
-	if (!r || fr_fd_is_foreign())
+	if (!r || fr_thread_is_foreign())
 		return;
 	if (!addr) {
 		len = sizeof(ss);
@@ -121,7 +111,7 @@ void fr_fd_path(int fd, struct fr_blob path)
 	struct fr_fd_rec *r = fr_fd_rec(fd);
 	uint32_t n = path.size < sizeof(r->peer) ? path.size : sizeof(r->peer);
 
-	if (!r || path.size >= FR_PATH_SHOWN || fr_fd_is_foreign())
+	if (!r || path.size >= FR_PATH_SHOWN || fr_thread_is_foreign())
 		return;
 	memcpy(r->peer, (const char *)path.data + path.size - n, n);
 	r->peer_len = (uint16_t)n;
@@ -131,7 +121,7 @@ void fr_fd_close(int fd)
 {
 	struct fr_fd_rec *r = fr_fd_rec(fd);
 
-	if (r && !fr_fd_is_foreign())
+	if (r && !fr_thread_is_foreign())
 		__atomic_store_n(&r->x_kind, FR_FD_CLOSED, __ATOMIC_RELEASE);
 }
 

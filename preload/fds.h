@@ -3,7 +3,8 @@
  * fds.h - what is behind each descriptor of the host: kind, peer, since when, opened by whom.
  *
  * The table lies in the region. Writers are the hooks that open and close; two of them on the same
- * number at once would be the host's own race. Context: hooks, signal handlers; system calls only.
+ * number at once would be the host's own race; in a vfork child the table is its parent's, and
+ * nothing here changes it. Context: hooks, signal handlers; system calls only.
  */
 #ifndef FR_FDS_H
 #define FR_FDS_H
@@ -16,14 +17,6 @@
 #include "thread.h"
 
 struct fr_blob;
-
-/* Is this a vfork child? Then the table is its parent's: nothing here changes it. */
-bool fr_fd_may_be_foreign(void); /* after a vfork */
-
-static FR_ALWAYS_INLINE bool fr_fd_is_foreign(void)
-{
-	return unlikely(fr_self->vforked) && fr_fd_may_be_foreign();
-}
 
 /* The record if the table has come that far: one look. */
 static FR_ALWAYS_INLINE struct fr_fd_rec *fr_fd_known(int fd)
@@ -101,7 +94,7 @@ static inline void fr_fd_has_positions(int fd)
 {
 	struct fr_fd_rec *r = fr_fd_rec(fd);
 
-	if (r && r->x_kind == FR_FD_UNKNOWN && !fr_fd_is_foreign())
+	if (r && r->x_kind == FR_FD_UNKNOWN && !fr_thread_is_foreign())
 		__atomic_store_n(&r->x_kind, FR_FD_FILE, __ATOMIC_RELEASE);
 }
 

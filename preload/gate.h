@@ -27,7 +27,9 @@ struct fr_gate {
 	atomic_uint snapshot_lock; /* a snapshot is being written */
 	atomic_uint settings_lock; /* holder changes levels or limits */
 	atomic_int crashing; /* tid of the thread that handles a fatal signal */
-	char pad[FR_PAGE - 16 - 6 * sizeof(int)];
+	int lender; /* pid that has called vfork before its birth; 0 = none */
+	void *_Atomic unwind_owner; /* the thread in libunwind, see unwind_guard.c */
+	char pad[FR_PAGE - 16 - 8 * sizeof(int) - sizeof(void *)];
 };
 
 extern struct fr_gate fr_gate;

@@ -58,33 +58,68 @@ static bool patch(void **slot, void *to)
 	return true;
 }
 
+/* A call's slot, a function's address in the table, or one in the object's own data. */
 static bool is_slot(const ElfW(Rela) * r)
 {
 	uint64_t type = ELF64_R_TYPE(r->r_info);
 
 	return type == R_X86_64_JUMP_SLOT || type == R_X86_64_GLOB_DAT ||
-	       type == R_AARCH64_JUMP_SLOT || type == R_AARCH64_GLOB_DAT;
+	       type == R_AARCH64_JUMP_SLOT || type == R_AARCH64_GLOB_DAT ||
+	       ((type == R_X86_64_64 || type == R_AARCH64_ABS64) && r->r_addend == 0);
 }
 
-uint32_t fr_got_redirect(const struct link_map *map, const struct fr_redirect *rows, size_t n)
+/* What is called is a function, whatever its symbol says; else the linker has said so. */
+static bool is_function(const ElfW(Rela) * r, const ElfW(Sym) * sym)
 {
+	uint64_t type = ELF64_R_TYPE(r->r_info);
+
+	return type == R_X86_64_JUMP_SLOT || type == R_AARCH64_JUMP_SLOT ||
+	       ELF64_ST_TYPE(sym->st_info) == STT_FUNC;
+}
+
+static bool names(const char *row, const char *name)
+{
+	size_t n = strlen(row) - 1;
+
+	return row[n] == '*' ? strncmp(row, name, n) == 0 : strcmp(row, name) == 0;
+}
+
+/* The row that names NAME; N: none. */
+static size_t find_row(const char *name, const struct fr_redirect *rows, size_t n)
+{
+	size_t k = 0;
+
+	while (k < n && !names(rows[k].name, name))
+		k++;
+	return k;
+}
+
+static void redirect(const struct link_map *map, const struct dynamic *d, const ElfW(Rela) * r,
+		     const struct fr_redirect *rows, size_t n, struct fr_imports *found)
+{
+	const ElfW(Sym) *sym = &d->symtab[ELF64_R_SYM(r->r_info)];
+	const char *name = d->strtab + sym->st_name;
+	size_t k;
+
+	if (!is_slot(r) || sym->st_shndx != SHN_UNDEF || !*name)
+		return;
+	k = find_row(name, rows, n);
+	if (k == n && is_function(r, sym))
+		found->stranger = name;
+	if (k < n && (!rows[k].to || patch((void **)(map->l_addr + r->r_offset), rows[k].to)))
+		found->rows |= 1ull << k;
+}
+
+struct fr_imports fr_got_redirect(const struct link_map *map, const struct fr_redirect *rows,
+				  size_t n)
+{
+	struct fr_imports found = {0};
 	struct dynamic d = {0};
-	uint32_t found = 0;
 
 	read_dynamic(map, &d);
 	for (int part = 0; part < 2 && d.symtab && d.strtab; part++) {
-		for (size_t i = 0; d.rela[part] && i < d.n_rela[part]; i++) {
-			const ElfW(Rela) *r = &d.rela[part][i];
-			const char *name = d.strtab + d.symtab[ELF64_R_SYM(r->r_info)].st_name;
-
-			if (!is_slot(r))
-				continue;
-			for (size_t k = 0; k < n; k++) {
-				if (strcmp(name, rows[k].name) == 0 &&
-				    patch((void **)(map->l_addr + r->r_offset), rows[k].to))
-					found |= 1u << k;
-			}
-		}
+		for (size_t i = 0; d.rela[part] && i < d.n_rela[part]; i++)
+			redirect(map, &d, &d.rela[part][i], rows, n, &found);
 	}
 	return found;
 }

@@ -11,12 +11,19 @@
 #include <stdint.h>
 
 struct fr_redirect {
-	const char *name; /* the import */
-	void *to;
+	const char *name; /* the import; "mem*" is all that begin with mem */
+	void *to; /* NULL: it may call the real one */
 	bool must; /* for the caller: without it the object is of no use */
 };
 
-/* Rewrites the slots of MAP's imports. Returns the rows that were found, by bit; N <= 32. */
-uint32_t fr_got_redirect(const struct link_map *map, const struct fr_redirect *rows, size_t n);
+/* What was found: rows by bit, and a function that no row names. */
+struct fr_imports {
+	uint64_t rows;
+	const char *stranger; /* NULL: none */
+};
+
+/* Rewrites the slots of MAP's imports by ROWS, the first that fits; N <= 64. */
+struct fr_imports fr_got_redirect(const struct link_map *map, const struct fr_redirect *rows,
+				  size_t n);
 
 #endif

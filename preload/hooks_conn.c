@@ -102,7 +102,7 @@ static void is_listener(int fd)
 {
 	struct fr_fd_rec *r = fr_fd_rec(fd);
 
-	if (r && r->x_kind != FR_FD_LISTENER && !fr_fd_is_foreign())
+	if (r && r->x_kind != FR_FD_LISTENER && !fr_thread_is_foreign())
 		r->x_kind = FR_FD_LISTENER;
 }
 

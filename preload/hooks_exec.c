@@ -29,6 +29,8 @@ struct exec {
 static void record(enum fr_event ev, const struct exec *x, uint64_t err, struct fr_site s)
 {
 	struct fr_thread *t = fr_enter();
+	bool lent = !t &&
+		    (t = fr_enter_lent()); /* a vfork child's last word stands with its parent's */
 	struct fr_blob path;
 	uint64_t args[FR_ARGS_MAX] = {0};
 
@@ -39,7 +41,10 @@ static void record(enum fr_event ev, const struct exec *x, uint64_t err, struct 
 	args[1] = ev == FR_EV_PROCESS_EXEC ? x->via : err;
 	args[2] = x->via;
 	fr_put_cold(t, ev, FR_TIER_RARE, fr_clock_ticks(), fr_stack_get(t, s), args);
-	fr_leave(t);
+	if (lent)
+		fr_leave_lent(t);
+	else
+		fr_leave(t);
 }
 
 /* PARTING: by what PATH is: the file itself, a name to be searched for, or neither. */

@@ -63,17 +63,25 @@ static FR_COLD void *pool_realloc(void *p, size_t n)
 /* ---- recording --------------------------------------------------------------------------------
  */
 
+static FR_ALWAYS_INLINE void count_alloc(struct fr_thread *t, const void *p, size_t n)
+{
+	if (unlikely(!p))
+		return;
+	t->rec->allocs++;
+	t->rec->alloc_bytes += n;
+}
+
+/* Counted is what a handler or a vfork child does, too, of which no event is written. */
 static FR_ALWAYS_INLINE void record_alloc_full(struct fr_site s, void *p, size_t n,
 					       enum fr_hook via)
 {
 	struct fr_thread *t = fr_enter();
 
-	if (!t)
+	if (unlikely(!t)) {
+		count_alloc(fr_self, p, n);
 		return;
-	if (likely(p)) {
-		t->rec->allocs++;
-		t->rec->alloc_bytes += n;
 	}
+	count_alloc(t, p, n);
 	if (via == FR_HOOK_malloc)
 		fr_put(t, FR_EV_MEM_ALLOC, FR_TIER_DENSE, fr_clock_ticks(), fr_stack_get(t, s),
 		       FR_ARGS((uint64_t)p, n));
@@ -147,8 +155,10 @@ static FR_ALWAYS_INLINE void record_free_full(struct fr_site s, void *p, enum fr
 {
 	struct fr_thread *t = fr_enter();
 
-	if (!t)
+	if (unlikely(!t)) {
+		fr_self->rec->frees++;
 		return;
+	}
 	t->rec->frees++;
 	if (via == FR_HOOK_free)
 		fr_put(t, FR_EV_MEM_FREE, FR_TIER_DENSE, fr_clock_ticks(), fr_stack_get(t, s),
@@ -220,12 +230,9 @@ static void record_realloc(struct fr_site s, void *old, void *p, size_t n, enum 
 {
 	struct fr_thread *t = fr_enter();
 
+	count_alloc(t ? t : fr_self, p, n);
 	if (!t)
 		return;
-	if (p) {
-		t->rec->allocs++;
-		t->rec->alloc_bytes += n;
-	}
 	fr_put_cold(t, FR_EV_MEM_REALLOC, FR_TIER_DENSE, fr_clock_ticks(), fr_stack_get(t, s),
 		    FR_ARGS((uint64_t)old, (uint64_t)p, n, 0, via == FR_HOOK_realloc ? 0 : via));
 	fr_leave(t);

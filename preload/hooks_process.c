@@ -4,11 +4,13 @@
  * exec stands in hooks_exec.c.
  *
  * Recorded is what the calling process did; a forked child begins its own recording at its first
- * hook. clone is not hooked: a child of its own memory is noticed by its wiped gate all the same.
+ * hook, as does one that clone gives memory of its own: it is noticed by its wiped gate. A child
+ * that shares our memory (vfork, clone) is another process all the same: see fr_thread_lend().
  * posix_spawn, system and popen make their children inside libc, where no hook runs.
  *
  * Must not: touch anything in the child after fork returned 0; put a frame under vfork.
  */
+#include <sched.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <sys/wait.h>
@@ -66,10 +68,35 @@ FR_HOOK pid_t _Fork(void)
 }
 
 /*
+ * A child that shares our memory, made by VIA at S. Returns REAL, for the jump there. Of a process
+ * that is not born yet only its pid is noted: the child's first hook must not give birth for it.
+ * The child's pid is not known yet: 0.
+ */
+static void *sharing(void *real, enum fr_hook via, struct fr_site s)
+{
+	struct fr_thread *t;
+
+	if (FR_LEVEL(FR_CLASS_RECORDER) == FR_LEVEL_UNBORN && !fr_gate.lender)
+		fr_gate.lender = fr_sys_getpid();
+	if (FR_LEVEL(FR_CLASS_RECORDER) <= FR_LEVEL_OFF)
+		return real;
+	t = fr_enter();
+	if (!t) {
+		fr_thread_none.lent = fr_self == &fr_thread_none || fr_thread_none.lent;
+		return real;
+	}
+	if (FR_LEVEL(FR_CLASS_THREAD) > FR_LEVEL_OFF)
+		fr_put_cold(t, FR_EV_PROCESS_FORK, FR_TIER_RARE, fr_clock_ticks(),
+			    fr_stack_get(t, s), FR_ARGS(0, 0, 0, via));
+	fr_thread_lend(t);
+	return real;
+}
+
+/*
  * The child of vfork returns first, out of the frame that called: nothing of ours may lie on the
- * stack then. fr_vfork_begin() notes that the thread's next calls may be another process's and
- * gives the real function; the jump leaves the stack as the caller left it. Both names are one
- * function here: in libc they are, too.
+ * stack then. fr_vfork_begin() gives the real function; the jump leaves the stack as the caller
+ * left it. Both names are one function here: in libc they are, too. The same for clone, whose seven
+ * arguments come through: its child runs a function, but on any stack, perhaps on this one.
  */
 #if defined(__x86_64__)
 __asm__(".text\n"
@@ -90,7 +117,38 @@ __asm__(".text\n"
 	"	.cfi_adjust_cfa_offset -8\n"
 	"	jmp *%rax\n"
 	"	.cfi_endproc\n"
-	".size vfork, . - vfork\n");
+	".size vfork, . - vfork\n"
+	".globl clone, __clone\n"
+	".type clone, @function\n"
+	".type __clone, @function\n"
+	"clone:\n"
+	"__clone:\n"
+	"	.cfi_startproc\n"
+	"	endbr64\n"
+	"	push %rdi\n"
+	"	push %rsi\n"
+	"	push %rdx\n"
+	"	push %rcx\n"
+	"	push %r8\n"
+	"	push %r9\n"
+	"	sub $8, %rsp\n"
+	"	.cfi_adjust_cfa_offset 56\n"
+	"	mov %edx, %edi\n"
+	"	mov 56(%rsp), %rsi\n"
+	"	lea 64(%rsp), %rdx\n"
+	"	mov %rbp, %rcx\n"
+	"	call fr_clone_begin\n"
+	"	add $8, %rsp\n"
+	"	pop %r9\n"
+	"	pop %r8\n"
+	"	pop %rcx\n"
+	"	pop %rdx\n"
+	"	pop %rsi\n"
+	"	pop %rdi\n"
+	"	.cfi_adjust_cfa_offset -56\n"
+	"	jmp *%rax\n"
+	"	.cfi_endproc\n"
+	".size clone, . - clone\n");
 #elif defined(__aarch64__)
 __asm__(".text\n"
 	".globl vfork, __vfork\n"
@@ -112,28 +170,56 @@ __asm__(".text\n"
 	"	.cfi_def_cfa_offset 0\n"
 	"	br x16\n"
 	"	.cfi_endproc\n"
-	".size vfork, . - vfork\n");
+	".size vfork, . - vfork\n"
+	".globl clone, __clone\n"
+	".type clone, %function\n"
+	".type __clone, %function\n"
+	"clone:\n"
+	"__clone:\n"
+	"	.cfi_startproc\n"
+	"	stp x29, x30, [sp, #-80]!\n"
+	"	.cfi_def_cfa_offset 80\n"
+	"	.cfi_offset 29, -80\n"
+	"	.cfi_offset 30, -72\n"
+	"	stp x0, x1, [sp, #16]\n"
+	"	stp x2, x3, [sp, #32]\n"
+	"	stp x4, x5, [sp, #48]\n"
+	"	str x6, [sp, #64]\n"
+	"	mov w0, w2\n"
+	"	mov x1, x30\n"
+	"	add x2, sp, #80\n"
+	"	mov x3, x29\n"
+	"	bl fr_clone_begin\n"
+	"	mov x16, x0\n"
+	"	ldp x0, x1, [sp, #16]\n"
+	"	ldp x2, x3, [sp, #32]\n"
+	"	ldp x4, x5, [sp, #48]\n"
+	"	ldr x6, [sp, #64]\n"
+	"	ldp x29, x30, [sp], #80\n"
+	"	.cfi_def_cfa_offset 0\n"
+	"	br x16\n"
+	"	.cfi_endproc\n"
+	".size clone, . - clone\n");
 #endif
 
-/* PC, SP, FP: of the host at its call. Its pid is not known yet: 0. */
+/* PC, SP, FP: of the host at its call. */
 __attribute__((used, visibility("hidden"))) void *fr_vfork_begin(uintptr_t pc, uintptr_t sp,
 								 uintptr_t fp);
 void *fr_vfork_begin(uintptr_t pc, uintptr_t sp, uintptr_t fp)
 {
-	const struct fr_site s = {pc, sp, fp};
-	struct fr_thread *t;
+	return sharing((void *)FR_REAL(vfork), FR_HOOK_vfork, (struct fr_site){pc, sp, fp});
+}
 
-	if (FR_LEVEL(FR_CLASS_RECORDER) <= FR_LEVEL_OFF)
-		return (void *)FR_REAL(vfork);
-	t = fr_enter();
-	if (!t)
-		return (void *)FR_REAL(vfork);
-	t->vforked = true;
-	if (FR_LEVEL(FR_CLASS_THREAD) > FR_LEVEL_OFF)
-		fr_put_cold(t, FR_EV_PROCESS_FORK, FR_TIER_RARE, fr_clock_ticks(),
-			    fr_stack_get(t, s), FR_ARGS(0, 0, 0, FR_HOOK_vfork));
-	fr_leave(t);
-	return (void *)FR_REAL(vfork);
+__attribute__((used, visibility("hidden"))) void *fr_clone_begin(int flags, uintptr_t pc,
+								 uintptr_t sp, uintptr_t fp);
+void *fr_clone_begin(int flags, uintptr_t pc, uintptr_t sp, uintptr_t fp)
+{
+	void *real = (void *)FR_REAL(clone);
+
+	/* not with a thread storage of its own: our state of this thread is not in reach there */
+	if ((flags & (CLONE_VM | CLONE_THREAD | CLONE_SETTLS)) != CLONE_VM)
+		return real;
+	return sharing(real, FR_HOOK_clone, (struct fr_site){pc, sp, fp});
 }
 
 /* Its parent leaves by an _exit inside libc, which no hook sees: its region must be gone by then.

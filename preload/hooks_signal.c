@@ -11,18 +11,22 @@
 #include "sys.h"
 #include "thread.h"
 
-FR_HOOK int sigaction(int sig, const struct sigaction *act, struct sigaction *old)
+/* In a process that records no more, or not, what was installed before is still in front of it. */
+static int action(int sig, const struct sigaction *act, struct sigaction *old)
 {
 	if (fr_level(FR_CLASS_RECORDER) == FR_LEVEL_OFF)
-		return FR_REAL(sigaction)(sig, act, old);
+		return fr_signals_plain(sig, act, old);
 	return fr_signals_action(sig, act, old);
+}
+
+FR_HOOK int sigaction(int sig, const struct sigaction *act, struct sigaction *old)
+{
+	return action(sig, act, old);
 }
 
 FR_HOOK int __sigaction(int sig, const struct sigaction *act, struct sigaction *old)
 {
-	if (fr_level(FR_CLASS_RECORDER) == FR_LEVEL_OFF)
-		return FR_REAL_OLD(sigaction)(sig, act, old);
-	return fr_signals_action(sig, act, old);
+	return action(sig, act, old);
 }
 
 /* ---- signal() and its relatives ------------------------------------------------------------- */
@@ -47,7 +51,7 @@ static sighandler_t set(int sig, const struct sigaction *act)
 {
 	struct sigaction old;
 
-	return fr_signals_action(sig, act, &old) == 0 ? old.sa_handler : SIG_ERR;
+	return action(sig, act, &old) == 0 ? old.sa_handler : SIG_ERR;
 }
 
 /* BSD semantics, as glibc's signal(): restart, and the signal blocked in its own handler. */
@@ -76,8 +80,6 @@ static sighandler_t sysv(int sig, sighandler_t handler)
 #define SIGNAL(fn, semantics)                                                                      \
 	FR_HOOK sighandler_t fn(int sig, sighandler_t handler)                                     \
 	{                                                                                          \
-		if (fr_level(FR_CLASS_RECORDER) == FR_LEVEL_OFF)                                   \
-			return FR_REAL(fn)(sig, handler);                                          \
 		return semantics(sig, handler);                                                    \
 	}
 
@@ -91,9 +93,7 @@ FR_HOOK int sigignore(int sig)
 {
 	const struct sigaction act = {.sa_handler = SIG_IGN};
 
-	if (fr_level(FR_CLASS_RECORDER) == FR_LEVEL_OFF)
-		return FR_REAL(sigignore)(sig);
-	return fr_signals_action(sig, &act, NULL);
+	return action(sig, &act, NULL);
 }
 
 /* With SIG_HOLD the handler stays and the signal is blocked, else it is unblocked. */
@@ -104,9 +104,7 @@ FR_HOOK sighandler_t sigset(int sig, sighandler_t handler)
 	struct sigaction old;
 	sigset_t one, before;
 
-	if (fr_level(FR_CLASS_RECORDER) == FR_LEVEL_OFF)
-		return FR_REAL(sigset)(sig, handler);
-	if (fr_signals_action(sig, hold ? NULL : &act, &old) != 0)
+	if (action(sig, hold ? NULL : &act, &old) != 0)
 		return SIG_ERR;
 	sigemptyset(&one);
 	sigaddset(&one, sig);
@@ -115,22 +113,18 @@ FR_HOOK sighandler_t sigset(int sig, sighandler_t handler)
 	return sigismember(&before, sig) ? SIG_HOLD : old.sa_handler;
 }
 
-/* Libc changes the flags of what is installed, our wrapper; the host's view is told here. */
+/* Libc changes the flags of what is installed; what it cannot know of is told here. */
 FR_HOOK int siginterrupt(int sig, int flag)
 {
 	int rc = FR_REAL(siginterrupt)(sig, flag);
-	struct sigaction act;
 
-	if (rc != 0 || fr_level(FR_CLASS_RECORDER) == FR_LEVEL_OFF)
+	if (rc != 0)
 		return rc;
 	if (flag)
 		__atomic_fetch_or(&interrupting, bit(sig), __ATOMIC_RELAXED);
 	else
 		__atomic_fetch_and(&interrupting, ~bit(sig), __ATOMIC_RELAXED);
-	if (fr_signals_action(sig, NULL, &act) != 0)
-		return -1;
-	act.sa_flags = flag ? act.sa_flags & ~SA_RESTART : act.sa_flags | SA_RESTART;
-	return fr_signals_action(sig, &act, NULL);
+	return fr_level(FR_CLASS_RECORDER) == FR_LEVEL_OFF ? 0 : fr_signals_interrupts(sig, flag);
 }
 
 /* ---- other ---------------------------------------------------------------------------------- */
@@ -138,14 +132,11 @@ FR_HOOK int siginterrupt(int sig, int flag)
 /* Our alternate stack is not the host's: it sees none until it sets its own. */
 FR_HOOK int sigaltstack(const stack_t *st, stack_t *old)
 {
-	struct fr_thread *t = fr_self;
-	bool ours = t->altstack != NULL;
-	int rc;
+	int rc = FR_REAL(sigaltstack)(st, old);
+	const struct fr_thread *t = fr_self;
 
-	if (st && fr_level(FR_CLASS_RECORDER) != FR_LEVEL_OFF)
-		fr_signals_host_altstack();
-	rc = FR_REAL(sigaltstack)(st, old);
-	if (rc == 0 && ours && old && old->ss_sp == t->altstack && !(old->ss_flags & SS_ONSTACK))
+	if (rc == 0 && old && t->altstack && old->ss_sp == t->altstack &&
+	    !(old->ss_flags & SS_ONSTACK))
 		*old = (stack_t){.ss_flags = SS_DISABLE};
 	return rc;
 }

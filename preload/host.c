@@ -4,6 +4,7 @@
  */
 #include "host.h"
 
+#include "process.h"
 #include "sys.h"
 #include "wait.h"
 
@@ -27,5 +28,5 @@ struct fr_blob fr_host_text_read(const char *p)
 
 bool fr_host_is_other_process(void)
 {
-	return fr_region.hdr && fr_region.hdr->pid != (uint32_t)fr_sys_getpid();
+	return fr_region.hdr && fr_process.pid != (uint32_t)fr_sys_getpid();
 }

@@ -29,6 +29,7 @@
 #include "loader_fit.h"
 #include "process.h"
 #include "real.h"
+#include "rescue.h"
 #include "ring.h"
 #include "room.h"
 #include "sample.h"
@@ -108,6 +109,7 @@ static void go_live(enum fr_unwind_kind unwind)
 	set_levels(true);
 	fr_thread_birth(&main_thread);
 	fr_describe();
+	fr_rescue_init();
 }
 
 /* ---- birth
@@ -161,7 +163,7 @@ static bool child_birth(void)
 {
 	enum fr_unwind_kind unwind = (enum fr_unwind_kind)fr_region.hdr->unwind_kind;
 	/* a handler that forked in the middle of our code goes on with the old memory */
-	bool busy = fr_self->busy && fr_self->busy != UINTPTR_MAX;
+	bool busy = fr_self->busy && fr_self->busy != FR_BUSY_FOR_EVER;
 
 	if (!fr_config.follow)
 		return false;
@@ -185,6 +187,8 @@ static FR_COLD enum fr_level birth(enum fr_class klass)
 		return FR_LEVEL_OFF; /* another object's constructor was faster */
 	if (atomic_load_explicit(&fr_gate.birth, memory_order_acquire) == 2)
 		return fr_control_wake(klass); /* asleep: no shared write on each call */
+	if (fr_gate.lender && fr_gate.lender != fr_sys_getpid())
+		return FR_LEVEL_OFF; /* the birth is its parent's */
 	if (!atomic_compare_exchange_strong(&fr_gate.birth, &unborn, 1))
 		return unborn == 2 ? fr_control_wake(klass) : FR_LEVEL_OFF;
 	if (off || !fr_region.hdr || !child_birth())
@@ -248,6 +252,7 @@ void fr_process_started(void)
 	fr_real_look();
 	note_unseen_memory();
 	fr_describe();
+	fr_rescue_init();
 	at_quick_exit(fr_process_end);
 	errno = saved;
 }
@@ -273,6 +278,7 @@ void fr_process_end(void)
 		fr_snapshot_now(FR_TRIGGER_EXIT, 0, 0, NULL);
 	fr_snapshot_wait();
 	fr_region_done();
+	fr_rescue_end();
 	if (!fr_config.keep)
 		fr_region_unlink();
 	errno = saved;

@@ -3,7 +3,7 @@
  * onstack.c - see onstack.h.
  *
  * Not so for handlers of Go: its threads take the stack that they find, ours, for theirs, and end
- * when a handler runs on any other. Before Linux 4.7 handlers stay on ours, too.
+ * when a handler runs on any other.
  *
  * Context: signal handlers; births and ends of threads. Must not: touch errno.
  */
@@ -26,15 +26,15 @@ static bool on_it(const struct fr_thread *t, uintptr_t sp)
 
 void fr_onstack_make(struct fr_thread *t, void *stack, size_t size)
 {
-	stack_t st = {0};
+	stack_t now = {0};
+	const stack_t st = {.ss_sp = stack, .ss_size = size, .ss_flags = (int)SS_AUTODISARM};
+	bool runs_on_it = (uintptr_t)&now - (uintptr_t)stack < size;
 
-	t->disarms = false;
-	if (fr_sys2(SYS_sigaltstack, 0, &st) != 0 || !(st.ss_flags & SS_DISABLE))
-		return;
-	st = (stack_t){.ss_sp = stack, .ss_size = size, .ss_flags = (int)SS_AUTODISARM};
-	t->disarms = fr_sys2(SYS_sigaltstack, &st, 0) == 0;
-	st.ss_flags = 0;
-	if (t->disarms || fr_sys2(SYS_sigaltstack, &st, 0) == 0)
+	/* in a forked child it may be ours already; while a handler runs on it the kernel hides it
+	 */
+	if (fr_sys2(SYS_sigaltstack, 0, &now) == 0 &&
+	    (now.ss_sp == stack || runs_on_it ||
+	     ((now.ss_flags & SS_DISABLE) && fr_sys2(SYS_sigaltstack, &st, 0) == 0)))
 		t->altstack = stack;
 }
 
@@ -51,15 +51,30 @@ bool fr_onstack_leave(const struct fr_thread *t)
 	return now.ss_sp != t->altstack || fr_sys2(SYS_sigaltstack, &none, 0) == 0;
 }
 
-uintptr_t fr_onstack_place(const struct fr_thread *t, const struct sigaction *act,
-			   const ucontext_t *uc)
+uintptr_t fr_onstack_place(const struct fr_thread *t, uintptr_t handler, const ucontext_t *uc)
 {
 	uintptr_t sp = fr_arch_ucontext_site(uc).sp;
 
-	if (!t->disarms || !on_it(t, (uintptr_t)__builtin_frame_address(0)) || on_it(t, sp) ||
-	    fr_modules_is_go((uintptr_t)act->sa_sigaction))
+	if (!on_it(t, (uintptr_t)__builtin_frame_address(0)) || on_it(t, sp) ||
+	    fr_modules_is_go(handler))
 		return 0;
 	return (sp - RED_ZONE) & ~(uintptr_t)15;
+}
+
+void fr_onstack_lower(const struct fr_thread *t)
+{
+	const stack_t st = {.ss_sp = t->altstack,
+			    .ss_size = FR_ALTSTACK_SIZE / 2,
+			    .ss_flags = (int)SS_AUTODISARM};
+
+	if ((uintptr_t)&st > (uintptr_t)t->altstack + FR_ALTSTACK_SIZE / 2)
+		fr_sys2(SYS_sigaltstack, &st, 0);
+}
+
+/* The kernel writes the mask there, as the handler's frame would be written. */
+bool fr_onstack_has_room(uintptr_t place)
+{
+	return fr_sys4(SYS_rt_sigprocmask, SIG_BLOCK, 0, place - 8, 8) != -14 /* EFAULT */;
 }
 
 #if defined(__x86_64__)

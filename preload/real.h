@@ -13,6 +13,7 @@
 #include <netdb.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <semaphore.h>
 #include <signal.h>
 #include <spawn.h>
@@ -70,6 +71,7 @@ __typeof__(poll) __poll;
 __typeof__(select) __select;
 __typeof__(fork) __fork;
 __typeof__(vfork) __vfork;
+__typeof__(clone) __clone;
 __typeof__(wait) __wait;
 __typeof__(waitpid) __waitpid;
 __typeof__(sigaction) __sigaction;

@@ -2,13 +2,18 @@
 /*
  * signals.c - the host's view of its signals, our handlers behind it.
  *
- * For each signal one of three arrangements is installed:
- *   native   what the host asked for (SIG_DFL or SIG_IGN of signals we do not care about)
- *   ours     host's view is SIG_DFL: crash handler; or this is the trigger signal
- *   wrapped  host's view is a handler: call_host() counts and calls it
+ * For each signal one of these is installed in the kernel:
+ *   the host's own   SIG_DFL or SIG_IGN of signals we do not care about
+ *   an entry         sigentry.h: a handler of the host's, which is counted and called; or ours,
+ *                    where the host believes in SIG_DFL or this is the trigger signal
  *
- * Context: hooks of sigaction and signal (any thread, signal handlers), the handlers themselves.
- * Must not: answer the host with anything but its own last word.
+ * What the host believes is read from what the kernel has, each time: there is no table of views.
+ * So a call of the host's is one call of the kernel's, as atomic as without us, and right in a
+ * vfork child too, which has our memory and a signal table of its own.
+ *
+ * Context: hooks of sigaction and signal (any thread, signal handlers, vfork children), the
+ * handlers themselves. Must not: answer the host with anything but its own last word; change
+ * what is said below (trigger, armed, waited_for) in a process that is not the region's.
  */
 #include "signals.h"
 
@@ -17,24 +22,22 @@
 
 #include "config.h"
 #include "crash.h"
+#include "host.h"
 #include "modules.h"
 #include "onstack.h"
 #include "process.h"
 #include "real.h"
+#include "rescue.h"
+#include "sigentry.h"
 #include "snapshot.h"
 #include "sys.h"
 #include "thread.h"
+#include "unwind_guard.h"
 #include "wait.h"
 
-enum arrangement { NATIVE = 0, OURS, WRAPPED };
-
-struct view {
-	enum arrangement how;
-	struct sigaction act; /* what the host believes is installed; valid unless NATIVE */
-};
-static struct view views[_NSIG];
 static int trigger; /* 0 = none */
 static bool armed;
+static uint64_t waited_for; /* bit sig - 1: the host takes these without a handler */
 
 static const int fatal[] = {FR_FATAL_SIGNALS};
 
@@ -64,101 +67,46 @@ void fr_signals_default(int sig)
 	fr_sys4(SYS_rt_sigaction, sig, &k, 0, 8);
 }
 
-/* ---- handlers -------------------------------------------------------------------------------- */
-
-static bool is_function(const struct sigaction *a)
+static bool is_function(void (*handler)(int))
 {
-	return a->sa_handler != SIG_DFL && a->sa_handler != SIG_IGN;
+	return handler != SIG_DFL && handler != SIG_IGN;
 }
 
-/*
- * SA_RESETHAND: the kernel resets the handler and nothing else; ours must stand again where we need
- * one.
- */
-static void reset_hand(int sig)
-{
-	struct sigaction dfl = views[sig].act;
-
-	dfl.sa_handler = SIG_DFL;
-	fr_signals_action(sig, &dfl, NULL);
-}
-
-static void call_host(int sig, siginfo_t *si, void *uc)
-{
-	struct sigaction act = views[sig].act;
-	struct fr_thread *t = fr_self;
-	bool known = t != &fr_thread_none && t != &fr_thread_gone;
-	uintptr_t outer = t->handler;
-	uintptr_t place = known ? fr_onstack_place(t, &act, uc) : 0;
-
-	if (!is_function(&act))
-		return;
-	if (act.sa_flags & SA_RESETHAND)
-		reset_hand(sig);
-	if (known)
-		t->host_signals++;
-	if (known && t->busy)
-		t->handler = place ? place : (uintptr_t)__builtin_frame_address(0);
-	if (place)
-		fr_onstack_call(place, act.sa_sigaction, sig, si, uc);
-	else if (act.sa_flags & SA_SIGINFO)
-		act.sa_sigaction(sig, si, uc);
-	else
-		act.sa_handler(sig);
-	if (known && fr_self == t)
-		t->handler = outer;
-}
-
-static void on_trigger(int sig, siginfo_t *si, void *uc)
-{
-	struct fr_thread *t = fr_self;
-
-	if (FR_LEVEL(FR_CLASS_RECORDER) == FR_LEVEL_UNBORN)
-		fr_birth(FR_CLASS_RECORDER);
-	if (t != &fr_thread_none && t != &fr_thread_gone) {
-		t->signal_errno = errno;
-		t->our_signals++;
-	}
-	fr_snapshot_request(FR_TRIGGER_SIGNAL, sig, si->si_code <= 0 ? (uint32_t)si->si_pid : 0,
-			    NULL);
-	call_host(sig, si, uc);
-}
-
-/* ---- installation -----------------------------------------------------------------------------
+/* ---- what stands in the kernel ----------------------------------------------------------------
  */
 
-static int install(int sig, void (*fn)(int, siginfo_t *, void *), int flags, const sigset_t *mask)
+/* Libc tells the kernel how a handler returns, and the kernel gives that flag back. */
+#if defined(__x86_64__)
+#define SA_RESTORER 0x04000000
+#else
+#define SA_RESTORER 0
+#endif
+
+/* Turns what the kernel has, A, into what the host believes. Returns its note, or NULL. */
+static const struct fr_sigentry *as_host_sees(struct sigaction *a)
 {
-	struct sigaction a = {.sa_sigaction = fn, .sa_flags = flags | SA_SIGINFO};
+	const struct fr_sigentry *e = fr_sigentry_at((const void *)a->sa_handler);
 
-	a.sa_mask = *mask;
-	return FR_REAL(sigaction)(sig, &a, NULL);
-}
-
-/* Nothing is blocked: the handler must learn of a crash of its own. */
-static int install_crash(int sig)
-{
-	sigset_t none;
-
-	sigemptyset(&none);
-	return install(sig, fr_crash_handler, SA_ONSTACK | SA_NODEFER, &none);
-}
-
-static atomic_bool host_has_altstack;
-
-static int install_trigger(int sig, const struct sigaction *host)
-{
-	int flags = SA_ONSTACK | SA_RESTART;
-	sigset_t mask;
-
-	sigemptyset(&mask);
-	if (is_function(host)) {
-		mask = host->sa_mask;
-		flags = host->sa_flags & ~SA_RESETHAND;
-		if (!atomic_load(&host_has_altstack))
-			flags &= ~SA_ONSTACK; /* may need a bigger stack than ours */
+	if (!e)
+		return NULL;
+	a->sa_handler = e->handler;
+	if (e->role == FR_SIGENTRY_HOST) {
+		a->sa_flags = (a->sa_flags & ~SA_SIGINFO) | ((int)e->flags & SA_SIGINFO);
+		return e;
 	}
-	return install(sig, on_trigger, flags, &mask);
+	a->sa_flags = (int)e->flags;
+	sigemptyset(&a->sa_mask);
+	memcpy(&a->sa_mask, &e->mask, sizeof(e->mask));
+	return e;
+}
+
+/* What the host believes is installed for SIG. *E: its note, or NULL. False: no such signal. */
+static bool read_now(int sig, struct sigaction *a, const struct fr_sigentry **e)
+{
+	if (FR_REAL(sigaction)(sig, NULL, a) != 0)
+		return false;
+	*e = as_host_sees(a);
+	return true;
 }
 
 static bool is_default_now(int sig)
@@ -169,11 +117,151 @@ static bool is_default_now(int sig)
 	       a.sa_handler == SIG_DFL;
 }
 
-static void take_default(int sig)
+static bool is_ours_alone(const struct fr_sigentry *e)
 {
-	views[sig].act = (struct sigaction){.sa_handler = SIG_DFL};
-	views[sig].how = OURS;
+	return e && e->role != FR_SIGENTRY_HOST && !is_function(e->handler);
 }
+
+/*
+ * What the kernel gets for the host's ACT. Of the crash handler nothing is blocked: it must learn
+ * of a crash of its own. The trigger stays when the host's handler is to run but once. No entry
+ * left: the host's own, which then runs unseen.
+ */
+static struct sigaction for_kernel(enum fr_sigentry_role role, const struct sigaction *act)
+{
+	struct fr_sigentry e = {.handler = act->sa_handler,
+				.flags = (uint32_t)act->sa_flags,
+				.role = (uint32_t)role};
+	struct sigaction k = *act;
+	void *entry;
+
+	if (role == FR_SIGENTRY_HOST)
+		e.flags &= SA_SIGINFO | SA_RESETHAND;
+	else
+		memcpy(&e.mask, &act->sa_mask, sizeof(e.mask));
+	entry = fr_sigentry_for(&e);
+	if (!entry)
+		return k;
+	k.sa_handler = (void (*)(int))entry;
+	k.sa_flags |= SA_SIGINFO;
+	if (role == FR_SIGENTRY_TRIGGER)
+		k.sa_flags &= ~SA_RESETHAND;
+	if (role == FR_SIGENTRY_HOST || is_function(act->sa_handler))
+		return k;
+	k.sa_flags =
+		SA_SIGINFO | SA_ONSTACK | (role == FR_SIGENTRY_CRASH ? SA_NODEFER : SA_RESTART);
+	sigemptyset(&k.sa_mask);
+	return k;
+}
+
+/* The host believes in the default, as it found it. */
+static bool take_default(int sig, enum fr_sigentry_role role)
+{
+	const struct sigaction dfl = {.sa_handler = SIG_DFL};
+	const struct sigaction k = for_kernel(role, &dfl);
+
+	return k.sa_handler != SIG_DFL && FR_REAL(sigaction)(sig, &k, NULL) == 0;
+}
+
+/* ---- handlers -------------------------------------------------------------------------------- */
+
+/* NOW was read a moment ago: what somebody has installed since stays. */
+static void replace(int sig, const struct sigaction *now, const struct sigaction *next)
+{
+	struct sigaction found;
+
+	if (FR_REAL(sigaction)(sig, next, &found) == 0 && found.sa_handler != now->sa_handler)
+		FR_REAL(sigaction)(sig, &found, NULL);
+}
+
+/*
+ * SA_RESETHAND: the kernel has reset the handler and nothing else, neither the flag that we added
+ * for our entry, nor does it know of ours, which must stand again where we need one.
+ */
+static void reset_hand(int sig, const struct fr_sigentry *was)
+{
+	bool triggers = was->role == FR_SIGENTRY_TRIGGER; /* of these the kernel was not told */
+	struct sigaction now, next;
+
+	if (fr_host_is_other_process() || FR_REAL(sigaction)(sig, NULL, &now) != 0 ||
+	    (triggers ? fr_sigentry_at((void *)now.sa_handler) != was : now.sa_handler != SIG_DFL))
+		return;
+	next = now;
+	next.sa_handler = SIG_DFL;
+	next.sa_flags = triggers ? (int)was->flags
+				 : (now.sa_flags & ~SA_SIGINFO) | ((int)was->flags & SA_SIGINFO);
+	if (triggers)
+		next = for_kernel(FR_SIGENTRY_TRIGGER, &next);
+	else if (is_fatal(sig) && armed)
+		next = for_kernel(FR_SIGENTRY_CRASH, &next);
+	replace(sig, &now, &next);
+}
+
+static void call_host(const struct fr_sigentry *e, int sig, siginfo_t *si, void *uc)
+{
+	struct fr_thread *t = fr_self;
+	bool known = fr_thread_is_known(t);
+	uintptr_t outer = known ? t->handler : 0;
+	uintptr_t place = known ? fr_onstack_place(t, (uintptr_t)e->action, uc) : 0;
+
+	if (!is_function(e->handler))
+		return;
+	if (place && is_fatal(sig) && si->si_code > 0 && !fr_onstack_has_room(place)) {
+		fr_crash_handler(sig, si, uc); /* the kernel could not have called it either */
+		return;
+	}
+	if (e->flags & SA_RESETHAND)
+		reset_hand(sig, e);
+	if (known)
+		t->host_signals++;
+	if (place)
+		fr_onstack_lower(t);
+	if (known && t->busy)
+		t->handler = place ? place : (uintptr_t)__builtin_frame_address(0);
+	if (place)
+		fr_onstack_call(place, e->action, sig, si, uc);
+	else if (e->flags & SA_SIGINFO)
+		e->action(sig, si, uc);
+	else
+		e->handler(sig);
+	if (known && fr_self == t)
+		t->handler = outer;
+}
+
+/* Birth comes first: this may be the first act of a forked child. */
+static void ask_for_snapshot(int sig, const siginfo_t *si)
+{
+	struct fr_thread *t;
+
+	fr_level(FR_CLASS_RECORDER);
+	t = fr_self;
+	if (fr_thread_is_known(t)) {
+		t->signal_errno = errno;
+		t->our_signals++;
+	}
+	fr_snapshot_request(FR_TRIGGER_SIGNAL, sig, si->si_code <= 0 ? (uint32_t)si->si_pid : 0,
+			    NULL);
+}
+
+void fr_signals_arrived(int sig, siginfo_t *si, void *uc, const struct fr_sigentry *e)
+{
+	fr_arch_allow_unaligned();
+	if (fr_rescue_fault(sig, si, uc))
+		return;
+	fr_unwind_fault(sig, si, uc); /* does not return if it was libunwind's */
+	switch (e->role) {
+	case FR_SIGENTRY_CRASH:
+		fr_crash_handler(sig, si, uc);
+		return;
+	case FR_SIGENTRY_TRIGGER:
+		ask_for_snapshot(sig, si);
+		break;
+	}
+	call_host(e, sig, si, uc);
+}
+
+/* ---- installation -----------------------------------------------------------------------------
+ */
 
 static void announce_trigger(int sig)
 {
@@ -181,8 +269,6 @@ static void announce_trigger(int sig)
 	if (fr_region.hdr)
 		fr_region.hdr->signal = (uint32_t)sig;
 }
-
-static uint64_t waited_for; /* bit sig - 1: the host takes these without a handler */
 
 static bool is_waited_for(int sig)
 {
@@ -196,16 +282,11 @@ static void choose_other_trigger(void)
 
 	announce_trigger(0);
 	for (sig = SIGRTMAX - 1; sig > SIGRTMIN + 4; sig--) {
-		if (views[sig].how == NATIVE && !is_waited_for(sig) && is_default_now(sig))
+		if (!is_waited_for(sig) && is_default_now(sig))
 			break;
 	}
-	if (sig <= SIGRTMIN + 4)
-		return;
-	take_default(sig);
-	if (install_trigger(sig, &views[sig].act) == 0)
+	if (sig > SIGRTMIN + 4 && take_default(sig, FR_SIGENTRY_TRIGGER))
 		announce_trigger(sig);
-	else
-		views[sig].how = NATIVE;
 }
 
 static void init_trigger(void)
@@ -219,8 +300,7 @@ static void init_trigger(void)
 			choose_other_trigger();
 		return;
 	}
-	take_default(sig);
-	if (install_trigger(sig, &views[sig].act) == 0)
+	if (take_default(sig, FR_SIGENTRY_TRIGGER))
 		announce_trigger(sig);
 }
 
@@ -234,138 +314,93 @@ void fr_signals_init(bool forked)
 	if (fr_process.sanitized)
 		return; /* the sanitizer's own report is what its user wants to see */
 	for (size_t i = 0; i < sizeof(fatal) / sizeof(*fatal); i++) {
-		if (is_default_now(fatal[i])) {
-			take_default(fatal[i]);
-			install_crash(fatal[i]);
-		}
+		if (is_default_now(fatal[i]))
+			take_default(fatal[i], FR_SIGENTRY_CRASH);
 	}
 	armed = true;
 }
 
 void fr_signals_withdraw(void)
 {
+	const struct fr_sigentry *e;
+	struct sigaction now;
+
 	for (int sig = 1; sig < _NSIG; sig++) {
-		if (views[sig].how != OURS)
-			continue;
-		fr_signals_default(sig);
-		views[sig].how = NATIVE;
+		if (read_now(sig, &now, &e) && is_ours_alone(e))
+			fr_signals_default(sig);
 	}
 	armed = false;
 	announce_trigger(0);
 }
 
-/* ---- the host's calls --------------------------------------------------------------------------
+/* ---- the host's calls ---------------------------------------------------------------------------
  */
-
-/* What the kernel or the view says now. */
-static int read_view(int sig, struct sigaction *old)
-{
-	if (views[sig].how == NATIVE)
-		return FR_REAL(sigaction)(sig, NULL, old);
-	*old = views[sig].act;
-	return 0;
-}
-
-static int set_trigger_view(int sig, const struct sigaction *act)
-{
-	if (fr_config.signal == FR_SIGNAL_AUTO && act->sa_handler != SIG_DFL) {
-		choose_other_trigger();
-		return -1; /* no longer the trigger: go on as with any signal */
-	}
-	views[sig] = (struct view){OURS, *act};
-	return install_trigger(sig, act);
-}
 
 void fr_signals_host_waits(const sigset_t *set)
 {
 	const struct sigaction dfl = {.sa_handler = SIG_DFL};
+	const struct fr_sigentry *e;
+	struct sigaction now;
 	uint64_t bits;
 	int sig = trigger;
 
 	__asm__("" : "+r"(set)); /* null too, whatever signal.h tells the compiler */
-	if (!fr_wait_readable(set, sizeof(bits)))
+	if (!fr_wait_readable(set, sizeof(bits)) || fr_host_is_other_process())
 		return;
 	memcpy(&bits, set, sizeof(bits));
 	__atomic_fetch_or(&waited_for, bits, __ATOMIC_RELAXED);
 	if (!sig || fr_config.signal != FR_SIGNAL_AUTO || !is_waited_for(sig))
 		return;
 	choose_other_trigger();
-	if (!is_function(&views[sig].act) && FR_REAL(sigaction)(sig, &dfl, NULL) == 0)
-		views[sig].how = NATIVE;
+	if (read_now(sig, &now, &e) && is_ours_alone(e))
+		FR_REAL(sigaction)(sig, &dfl, NULL);
 }
 
-static int install_wrapper(int sig, const struct sigaction *act)
+/* What is to be in the kernel for the host's ACT. */
+static struct sigaction arrange(int sig, const struct sigaction *act)
 {
-	int flags = act->sa_flags;
+	struct sigaction a = *act;
 
-	if (!atomic_load(&host_has_altstack))
-		flags &= ~SA_ONSTACK;
-	return install(sig, call_host, flags, &act->sa_mask);
-}
-
-void fr_signals_host_altstack(void)
-{
-	if (atomic_exchange(&host_has_altstack, true))
-		return;
-	for (int sig = 1; sig < _NSIG; sig++) {
-		if (views[sig].how == WRAPPED && (views[sig].act.sa_flags & SA_ONSTACK))
-			install_wrapper(sig, &views[sig].act);
+	if (sig == trigger && fr_config.signal == FR_SIGNAL_AUTO && a.sa_handler != SIG_DFL)
+		choose_other_trigger(); /* this one is no longer the trigger: as with any signal */
+	if (sig == trigger || (is_fatal(sig) && armed && a.sa_handler == SIG_DFL)) {
+		a.sa_flags |= SA_RESTORER;
+		return for_kernel(sig == trigger ? FR_SIGENTRY_TRIGGER : FR_SIGENTRY_CRASH, &a);
 	}
+	return is_function(a.sa_handler) ? for_kernel(FR_SIGENTRY_HOST, &a) : a;
 }
 
-/*
- * A host may set its alternate stacks by system calls of its own, or take the one it finds, ours,
- * for its own. Go does both, and ends when a handler of its runs on any other stack.
- */
-static void look_for_altstack(const struct sigaction *act)
+int fr_signals_plain(int sig, const struct sigaction *act, struct sigaction *old)
 {
-	stack_t now = {.ss_flags = SS_DISABLE};
+	struct sigaction before;
+	int rc = FR_REAL(sigaction)(sig, act, old ? &before : NULL);
 
-	if (!(act->sa_flags & SA_ONSTACK) || atomic_load(&host_has_altstack))
-		return;
-	fr_sys2(SYS_sigaltstack, 0, &now);
-	if ((!(now.ss_flags & SS_DISABLE) && now.ss_sp != fr_self->altstack) ||
-	    fr_modules_is_go((uintptr_t)act->sa_sigaction))
-		fr_signals_host_altstack();
-}
-
-static int set_view(int sig, const struct sigaction *act)
-{
-	struct view before = views[sig];
-	int rc;
-
-	look_for_altstack(act);
-	if (sig == trigger && set_trigger_view(sig, act) == 0)
-		return 0;
-	if (is_function(act)) {
-		views[sig] = (struct view){WRAPPED, *act};
-		rc = install_wrapper(sig, act);
-	} else if (act->sa_handler == SIG_DFL && is_fatal(sig) && armed) {
-		views[sig] = (struct view){OURS, *act};
-		rc = install_crash(sig);
-	} else {
-		rc = FR_REAL(sigaction)(sig, act, NULL);
-		if (rc == 0)
-			views[sig].how = NATIVE;
+	if (rc == 0 && old) {
+		as_host_sees(&before);
+		*old = before;
 	}
-	if (rc != 0)
-		views[sig] = before;
 	return rc;
 }
 
 int fr_signals_action(int sig, const struct sigaction *act, struct sigaction *old)
 {
-	struct sigaction before, wanted;
+	struct sigaction k;
 
-	if (sig < 1 || sig >= _NSIG || sig == SIGKILL || sig == SIGSTOP || fr_process.sanitized)
-		return FR_REAL(sigaction)(sig, act, old);
-	if (act)
-		wanted = *act; /* the host may pass one object as both */
-	if (read_view(sig, &before) != 0)
-		return -1;
-	if (act && set_view(sig, &wanted) != 0)
-		return -1;
-	if (old)
-		*old = before;
-	return 0;
+	if (!act || sig < 1 || sig >= _NSIG || fr_process.sanitized || fr_host_is_other_process())
+		return fr_signals_plain(sig, act, old);
+	k = arrange(sig, act);
+	return fr_signals_plain(sig, &k, old);
+}
+
+/* Of a handler of the host's the kernel has the flag; of what is ours, our note. */
+int fr_signals_interrupts(int sig, bool flag)
+{
+	const struct fr_sigentry *e;
+	struct sigaction now;
+
+	if (fr_host_is_other_process() || !read_now(sig, &now, &e) || !e ||
+	    e->role == FR_SIGENTRY_HOST)
+		return 0;
+	now.sa_flags = flag ? now.sa_flags & ~SA_RESTART : now.sa_flags | SA_RESTART;
+	return fr_signals_action(sig, &now, NULL);
 }

@@ -2,10 +2,10 @@
 /*
  * signals.h - the signals that the recorder listens to, behind the host's back.
  *
- * The host's view of each signal is kept in a table: sigaction() and signal() answer from it. A
- * handler of the host is installed behind a thin wrapper that counts (so that a wait interrupted
- * by our own signal only can be resumed); where the host's disposition is SIG_DFL and the signal
- * would kill, our crash handler stands; for the trigger signal, ours.
+ * A handler of the host's is installed behind an entry that counts (so that a wait interrupted by
+ * our own signal only can be resumed); where the host's disposition is SIG_DFL and the signal would
+ * kill, our crash handler stands; for the trigger signal, ours. sigaction() and signal() answer
+ * with what the host asked for.
  */
 #ifndef FR_SIGNALS_H
 #define FR_SIGNALS_H
@@ -20,13 +20,6 @@ void fr_signals_init(bool forked);
 bool fr_signals_armed(void);
 
 /*
- * The host is about to set an alternate stack of its own. Until it does, SA_ONSTACK of its handlers
- * is kept from the kernel: it must not send them to ours, which is small and not theirs. (From then
- * on, on a thread where the host has none, its handlers do run on ours: 64 KiB.)
- */
-void fr_signals_host_altstack(void);
-
-/*
  * The host is about to take signals of SET out of the queue itself (sigwait, signalfd). In auto
  * mode none of them is the trigger from now on.
  */
@@ -37,6 +30,12 @@ void fr_signals_withdraw(void);
 
 /* sigaction() as the host sees it. Same contract, errno included. */
 int fr_signals_action(int sig, const struct sigaction *act, struct sigaction *old);
+
+/* The same where nothing of ours is to be installed: only the answer is the host's view. */
+int fr_signals_plain(int sig, const struct sigaction *act, struct sigaction *old);
+
+/* siginterrupt() was called: the host's view of what is ours alone. 0, or -1 with errno. */
+int fr_signals_interrupts(int sig, bool flag);
 
 /* Restores SIG_DFL for good, past all tables. Signal-safe. */
 void fr_signals_default(int sig);

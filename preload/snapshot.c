@@ -14,6 +14,7 @@
 #include "snapshot.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -376,9 +377,15 @@ static bool begin(enum fr_trigger_kind kind, int signo, uint32_t sender, const c
 	return true;
 }
 
+bool fr_snapshot_is_here(uintptr_t frame)
+{
+	return self && frame - (uintptr_t)self->stack < STACK_SIZE;
+}
+
 void fr_snapshot_request(enum fr_trigger_kind kind, int signo, uint32_t sender, const char *reason)
 {
-	uint64_t all = ~0ull, old;
+	/* SIGBUS stays open: a page of the region that is gone is no reason to die (rescue.h) */
+	uint64_t all = ~(1ull << (SIGBUS - 1)), old;
 	long tid;
 
 	fr_sys4(SYS_rt_sigprocmask, 0 /* SIG_BLOCK */, &all, &old, 8);

@@ -26,6 +26,9 @@ void fr_snapshot_request(enum fr_trigger_kind kind, int signo, uint32_t sender, 
  */
 void fr_snapshot_wait(void);
 
+/* Is FRAME on the stack of the thread that writes a snapshot? */
+bool fr_snapshot_is_here(uintptr_t frame);
+
 /* Writes one here and now: the process is about to end. True if the file is complete. */
 bool fr_snapshot_now(enum fr_trigger_kind kind, int signo, uint32_t sender, const char *reason);
 

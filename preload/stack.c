@@ -53,7 +53,7 @@ enum fr_unwind_kind fr_stack_upgrade(enum fr_unwind_kind want)
 /* ---- which words may be read ----------------------------------------------------------------- */
 
 struct walker {
-	struct fr_thread *t;
+	uintptr_t lo, hi; /* words of the thread's own stack are in [lo, hi) */
 	struct fr_site site;
 	struct fr_frame f;
 	uintptr_t fp_from; /* where f.fp was read; 0 = the register at the site */
@@ -72,7 +72,7 @@ static bool readable(void *arg, uintptr_t addr)
 	uintptr_t page = addr & ~(uintptr_t)(FR_PAGE - 1);
 
 	/* libunwind asks for the page's first byte, which may lie below sp, but not far */
-	if (addr >= k->t->stack_lo && addr <= k->t->stack_hi - 8)
+	if (addr >= k->lo && addr <= k->hi - 8)
 		return !k->own_stack || addr >= (k->site.sp & ~(uintptr_t)(FR_PAGE - 1));
 	if (page == k->good_page)
 		return true;
@@ -144,6 +144,17 @@ static void rule_store(uint64_t key, struct fr_rule r)
 	atomic_store_explicit(&s->key, key, memory_order_release);
 }
 
+/*
+ * The kernel has made F's caller go on with a sigreturn: behind it lies a signal frame. libunwind
+ * knows it by the same bytes, but is asked about the byte before, as for any return address, and
+ * then takes the interrupted instruction for a call.
+ */
+static bool is_signal_frame(const struct fr_frame *f)
+{
+	return !f->exact && fr_modules_is_code(f->pc) && fr_modules_is_code(f->pc + 8) &&
+	       fr_arch_is_sigreturn(f->pc);
+}
+
 static struct fr_rule rule_for(struct walker *k)
 {
 	uint64_t key = k->f.exact ? k->f.pc : k->f.pc - 1;
@@ -158,7 +169,10 @@ static struct fr_rule rule_for(struct walker *k)
 		r.kind = FR_RULE_UNKNOWN;
 		return r;
 	}
-	r = fr_unwind_rule(&k->f);
+	if (is_signal_frame(&k->f))
+		r.kind = FR_RULE_SIGNAL;
+	else
+		r = fr_unwind_rule(&k->f);
 	rule_store(key, r);
 	fr_unlock_held(&fr_gate.unwind_lock, signals);
 	return r;
@@ -272,7 +286,7 @@ static bool step(struct walker *k, struct fr_walk *w)
 	case FR_RULE_SIGNAL:
 		return step_signal(k, w);
 	case FR_RULE_HARD:
-		return step_hard(k, w);
+		return fr_unwind_broken() ? step_fp_chain(k, w) : step_hard(k, w);
 	case FR_RULE_END:
 		w->flags |= FR_STACK_COMPLETE;
 		return false;
@@ -282,13 +296,20 @@ static bool step(struct walker *k, struct fr_walk *w)
 	}
 }
 
-static void walk(struct walker *k, struct fr_walk *w)
+static void walk_begin(const struct walker *k, struct fr_walk *w)
 {
-	uint32_t depth = fr_region.hdr->stack_depth;
-
 	w->n = w->n_fp = w->flags = 0;
 	w->replayable = k->own_stack;
 	w->uses_fp = false;
+}
+
+static void walk(struct walker *k, struct fr_walk *w)
+{
+	/* others can write to the region's file, and W has so much room and no more */
+	uint32_t depth = fr_region.hdr->stack_depth;
+
+	if (depth <= w->n || depth > FR_FRAMES_MAX)
+		depth = FR_FRAMES_MAX;
 	do {
 		/* see wire.h: PCs are return addresses, an interrupted one is stored plus one */
 		w->pc[w->n++] = k->f.exact ? k->f.pc + 1 : k->f.pc;
@@ -301,10 +322,10 @@ static void walk(struct walker *k, struct fr_walk *w)
 
 static struct walker walker_at(struct fr_thread *t, struct fr_site s, bool exact)
 {
-	struct walker k = {.t = t, .site = s};
+	struct walker k = {.lo = t->stack_lo, .hi = t->stack_hi, .site = s};
 
 	k.f = (struct fr_frame){s.pc, s.sp, s.fp, exact};
-	k.own_stack = s.sp >= t->stack_lo && s.sp < t->stack_hi;
+	k.own_stack = s.sp >= k.lo && s.sp < k.hi;
 	return k;
 }
 
@@ -377,6 +398,8 @@ static void verify(struct fr_thread *t, struct fr_site s, uint32_t id)
 	if (same && (r->flags & FR_STACK_COMPLETE))
 		same = !fr_unwind_step(&k.f, ok);
 	fr_unlock_held(&fr_gate.unwind_lock, signals);
+	if (fr_unwind_broken())
+		return;
 	__atomic_fetch_add(&fr_region.hdr->stack_tests, 1, __ATOMIC_RELAXED);
 	if (!same)
 		__atomic_fetch_add(&fr_region.hdr->stack_differ, 1, __ATOMIC_RELAXED);
@@ -400,6 +423,7 @@ uint32_t fr_stack_miss(struct fr_thread *t, uintptr_t pc, uintptr_t sp, uintptr_
 	}
 	t->rec->stack_walks++;
 	k = walker_at(t, s, false);
+	walk_begin(&k, &t->walk);
 	walk(&k, &t->walk);
 	id = fr_depot_put(&t->walk, &same_slots);
 	if (id && same_slots)
@@ -407,11 +431,30 @@ uint32_t fr_stack_miss(struct fr_thread *t, uintptr_t pc, uintptr_t sp, uintptr_
 	return id;
 }
 
-uint32_t fr_stack_of_context(struct fr_thread *t, struct fr_site s, bool exact)
+/* Code was called at S where there is none: goes on at its caller, if that can be found. */
+static void skip_bad_call(struct walker *k, struct fr_walk *w, struct fr_site caller)
 {
-	struct walker k = walker_at(t, s, exact);
+	if (!fr_modules_is_code(caller.pc - 1))
+		return;
+	w->pc[w->n++] = k->f.pc + 1;
+	k->f = (struct fr_frame){caller.pc, caller.sp, caller.fp, false};
+}
+
+uint32_t fr_stack_of_context(struct fr_walk *w, const ucontext_t *uc, enum fr_context how)
+{
+	struct fr_site s = fr_arch_ucontext_site(uc), caller;
+	/* no word is trusted to be there: the stack itself may be what is broken */
+	struct walker k = {.lo = 8, .hi = 8, .site = s};
 	bool same;
 
-	walk(&k, &t->walk);
-	return fr_depot_put(&t->walk, &same);
+	k.f = (struct fr_frame){s.pc, s.sp, s.fp, how != FR_CONTEXT_BEHIND};
+	walk_begin(&k, w);
+	if (how == FR_CONTEXT_PC_ONLY) {
+		w->pc[w->n++] = s.pc + 1;
+		return fr_depot_put(w, &same);
+	}
+	if (how == FR_CONTEXT_BAD_CALL && fr_arch_ucontext_called_from(uc, readable, &k, &caller))
+		skip_bad_call(&k, w, caller);
+	walk(&k, w);
+	return fr_depot_put(w, &same);
 }

@@ -54,11 +54,16 @@ void fr_stack_forget(struct fr_thread *t);
  */
 uint32_t fr_stack_miss(struct fr_thread *t, uintptr_t pc, uintptr_t sp, uintptr_t fp);
 
-/*
- * The stack of a signal's context. Never uses the memo. EXACT: the pc is the instruction that
- * faulted; else it stands behind it, like a return address.
- */
-uint32_t fr_stack_of_context(struct fr_thread *t, struct fr_site s, bool exact);
+/* What is known of the pc in a signal's context. */
+enum fr_context {
+	FR_CONTEXT_AT, /* the instruction that faulted, or before which the signal came */
+	FR_CONTEXT_BEHIND, /* it stands behind that instruction, like a return address */
+	FR_CONTEXT_BAD_CALL, /* there is no code: who has called it is the place */
+	FR_CONTEXT_PC_ONLY, /* nothing but the pc can be had */
+};
+
+/* The stack of a signal's context, by way of W. Uses neither the memo nor the calling thread. */
+uint32_t fr_stack_of_context(struct fr_walk *w, const ucontext_t *uc, enum fr_context how);
 
 static FR_ALWAYS_INLINE uint64_t fr_memo_key(struct fr_site s)
 {

@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 
+#include "host.h"
 #include "onstack.h"
 #include "process.h"
 #include "real.h"
@@ -26,8 +27,8 @@
 #include "wait.h"
 
 static struct fr_thread_rec none_rec = {.n_held = FR_HELD_MAX};
-struct fr_thread fr_thread_none = {.busy = UINTPTR_MAX, .rec = &none_rec};
-struct fr_thread fr_thread_gone = {.busy = UINTPTR_MAX, .rec = &none_rec};
+struct fr_thread fr_thread_none = {.busy = FR_BUSY_FOR_EVER, .rec = &none_rec};
+struct fr_thread fr_thread_gone = {.busy = FR_BUSY_FOR_EVER, .rec = &none_rec};
 __thread struct fr_thread *fr_self __attribute__((tls_model("initial-exec"))) = &fr_thread_none;
 
 static _Atomic uint32_t serials;
@@ -48,7 +49,7 @@ static void end_destructor(void *arg)
 {
 	struct fr_thread *t = fr_self;
 
-	if (t == &fr_thread_none || t == &fr_thread_gone)
+	if (!fr_thread_is_known(t))
 		return;
 	if (++t->end_rounds < END_ROUNDS)
 		pthread_setspecific(end_key, (void *)1);
@@ -114,7 +115,7 @@ static struct fr_thread *take_block(void)
 		memset(t->w, 0, sizeof(t->w));
 		t->user = (struct fr_user){0};
 		t->handler = 0;
-		t->quiet = t->watching = t->vforked = false;
+		t->quiet = t->watching = t->lent = false;
 		t->altstack = NULL;
 		t->retook = 0;
 		t->walks = t->end_rounds = t->our_signals = t->host_signals = 0;
@@ -157,6 +158,13 @@ void fr_thread_end(void)
 	give_block(t);
 }
 
+/* As new, at the same place. A system call filter may refuse the first. */
+static void empty_block(struct fr_thread *t)
+{
+	if (fr_sys_madvise(t, sizeof(*t), MADV_DONTNEED) != 0)
+		memset(t, 0, sizeof(*t));
+}
+
 void fr_thread_forget(void)
 {
 	struct fr_thread *t = fr_self;
@@ -170,12 +178,59 @@ void fr_thread_forget(void)
 	fr_user_keep(&t->user);
 	fr_self = &fr_thread_none;
 	/* busy: a signal handler forked in the middle of our code, which will go on with T */
-	if (t == &fr_thread_none || t == &fr_thread_gone || t->busy)
+	if (!fr_thread_is_known(t) || (t->busy && t->busy != FR_BUSY_FOR_EVER))
 		return;
-	if (fr_onstack_leave(t))
-		unmap_block(t);
-	else
-		fr_sys_munmap(t, sizeof(*t));
+	empty_block(t);
+	give_block(t);
+}
+
+/* ---- vfork -------------------------------------------------------------------------------------
+ */
+
+void fr_thread_lend(struct fr_thread *t)
+{
+	memset(&t->lent_rec, 0, sizeof(t->lent_rec));
+	t->lent_rec.n_held = FR_HELD_MAX;
+	t->own_rec = t->rec;
+	t->rec = &t->lent_rec;
+	t->lent = true;
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	t->busy = FR_BUSY_FOR_EVER;
+}
+
+/* What the child has allocated lies in the heap that both have: it counts. */
+bool fr_thread_take_back(struct fr_thread *t)
+{
+	if (fr_host_is_other_process())
+		return false;
+	if (!fr_thread_is_known(t))
+		return true; /* of nobody: only the mark is of use */
+	t->own_rec->allocs += t->lent_rec.allocs;
+	t->own_rec->alloc_bytes += t->lent_rec.alloc_bytes;
+	t->own_rec->frees += t->lent_rec.frees;
+	t->rec = t->own_rec;
+	t->lent = false;
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	t->busy = 0;
+	return true;
+}
+
+struct fr_thread *fr_enter_lent(void)
+{
+	struct fr_thread *t = fr_self;
+
+	if (!fr_thread_is_known(t) || !t->lent)
+		return NULL;
+	t->busy = (uintptr_t)__builtin_frame_address(0);
+	t->rec = t->own_rec;
+	return t;
+}
+
+void fr_leave_lent(struct fr_thread *t)
+{
+	t->rec = &t->lent_rec;
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	t->busy = FR_BUSY_FOR_EVER;
 }
 
 /* ---- birth ----------------------------------------------------------------------------------- */
@@ -338,6 +393,12 @@ struct fr_thread *fr_enter_slow(uintptr_t frame)
 			t->busy = frame;
 		return t;
 	}
+	if (t->lent) {
+		if (!fr_thread_take_back(t))
+			return NULL; /* another process: nothing of ours is lost */
+		t->busy = frame;
+		return t;
+	}
 	if (!is_stale(t, frame)) {
 		fr_drop(FR_DROP_NESTED);
 		return NULL;
@@ -350,11 +411,24 @@ struct fr_thread *fr_enter_slow(uintptr_t frame)
 /* ---- held locks, state, names -----------------------------------------------------------------
  */
 
+FR_COLD void fr_held_overflow(struct fr_thread *t, uint64_t lock, enum fr_held_kind kind,
+			      uint64_t since, uint32_t stack)
+{
+	if (t->lent && fr_thread_take_back(t) && t->rec->n_held < FR_HELD_MAX)
+		fr_held_push(t, lock, kind, since, stack);
+	else
+		t->rec->held_more++;
+}
+
 void fr_held_remove(struct fr_thread *t, uint64_t lock)
 {
-	struct fr_thread_rec *rec = t->rec;
-	uint32_t n = rec->n_held;
+	struct fr_thread_rec *rec;
+	uint32_t n;
 
+	if (fr_thread_is_foreign())
+		return;
+	rec = t->rec;
+	n = rec->n_held;
 	for (uint32_t i = n; i-- > 0;) {
 		if (rec->held[i].addr != lock)
 			continue;
@@ -368,8 +442,11 @@ void fr_held_remove(struct fr_thread *t, uint64_t lock)
 
 uint64_t fr_held_since(const struct fr_thread *t, uint64_t lock)
 {
-	const struct fr_thread_rec *rec = t->rec;
+	const struct fr_thread_rec *rec;
 
+	if (fr_thread_is_foreign())
+		return 0;
+	rec = t->rec;
 	for (uint32_t i = rec->n_held; i-- > 0;) {
 		if (rec->held[i].addr == lock)
 			return rec->held[i].since;

@@ -7,6 +7,10 @@
  * there fr_enter_slow() gives birth. After the thread's end was recorded it points at
  * fr_thread_gone, which stays empty.
  *
+ * A thread that calls vfork lends its block: the child has our memory and our TLS, but is another
+ * process, and what it does to its descriptors, signals and locks is not the region's business.
+ * Until the parent takes the block back, at its next hook, it is as shut as fr_thread_none.
+ *
  * Only the owner writes its block, but for signal handlers on the same thread, which `busy` keeps
  * out. The thread record (rec) lies in the region and is read by others at any time.
  */
@@ -39,9 +43,12 @@ struct fr_writer {
 	uint64_t ptr[FR_DICT_SIZE];
 };
 
+#define FR_BUSY_FOR_EVER UINTPTR_MAX /* no room, or lent */
+
 struct fr_thread {
 	/* one cache line, read at each event */
-	uintptr_t busy; /* frame of the recorder's code on this thread, 0 = none */
+	uintptr_t
+		busy; /* frame of the recorder's code on this thread, 0 = none, FR_BUSY_FOR_EVER */
 	struct fr_thread_rec *rec;
 	int64_t sample_left; /* bytes until the next memory sample */
 	uint32_t memo_generation; /* of fr_modules_generation; 0 = all lookups are cold */
@@ -51,7 +58,7 @@ struct fr_thread {
 	int *errno_at;
 	int signal_errno; /* errno when the trigger signal came last */
 	uint32_t tid;
-	bool vforked; /* has called vfork: this may be the child, with our memory */
+	bool lent; /* the thread has called vfork: this may be the child, with our memory */
 	bool quiet; /* inside a real function that is known to call another hook */
 	bool watching; /* inside fr_watch */
 	_Alignas(64) struct fr_writer w[FR_TIERS];
@@ -63,11 +70,13 @@ struct fr_thread {
 	uint64_t retook; /* st_since of the cancelled wait that fr_wait_retook() has told of */
 	uint32_t end_rounds; /* rounds of TSD destructors seen */
 	uint32_t walks; /* of rec->stack_walks, charged to the budget */
+	struct fr_thread_rec *own_rec; /* while lent: what rec is otherwise */
 	void *altstack; /* ours, or NULL */
-	bool disarms; /* the kernel takes it away while a handler runs on it */
 	uint16_t needed_by[FR_TIERS]; /* where in the chunk the event is that needed it */
 	struct fr_user user;
 	struct fr_walk walk; /* scratch of fr_stack_miss: too big for a host's small stack */
+	struct fr_thread_rec
+		lent_rec; /* rec while lent: no room, and counts that are added later */
 };
 _Static_assert(offsetof(struct fr_thread, w) == 64, "one line");
 _Static_assert(sizeof(struct fr_writer) % 64 == 0, "a writer begins with a line");
@@ -77,6 +86,12 @@ extern struct fr_thread fr_thread_gone;
 extern __thread struct fr_thread *fr_self __attribute__((tls_model("initial-exec")));
 
 #define FR_ALTSTACK_SIZE (64u << 10)
+
+/* Has the calling thread a block of its own? T: fr_self, NULL with thread storage of zeros. */
+static inline bool fr_thread_is_known(const struct fr_thread *t)
+{
+	return t && t != &fr_thread_none && t != &fr_thread_gone;
+}
 
 /* At birth of the process. */
 void fr_threads_init(void);
@@ -95,8 +110,34 @@ struct fr_thread_origin {
  */
 struct fr_thread *fr_thread_birth(const struct fr_thread_origin *o);
 
-/* Drops what the parent left in a forked child. */
+/*
+ * Drops what the parent left in a forked child. The calling thread's block stays where it is and
+ * becomes that of its next birth: whoever took a pointer to it before goes on with a good one.
+ */
 void fr_thread_forget(void);
+
+/* The calling thread is about to share our memory with a new process (vfork). T: under the guard.
+ */
+void fr_thread_lend(struct fr_thread *t);
+
+/*
+ * T: fr_self, with `lent` set. False: this is the process it was lent to, whose doings are not
+ * ours. True: it is back, and as it was. System calls at most.
+ */
+bool fr_thread_take_back(struct fr_thread *t);
+
+/*
+ * For the one event that such a process leaves with its parent, who waits meanwhile: its exec. T
+ * under the guard, or NULL; fr_leave_lent() gives it back as it was.
+ */
+struct fr_thread *fr_enter_lent(void);
+void fr_leave_lent(struct fr_thread *t);
+
+/* Is this a vfork child, whose descriptors and the like are not those of the region's process? */
+static FR_ALWAYS_INLINE bool fr_thread_is_foreign(void)
+{
+	return unlikely(fr_self->lent) && !fr_thread_take_back(fr_self);
+}
 
 /* Records the end of the calling thread and closes its chunks. */
 void fr_thread_end(void);
@@ -171,6 +212,9 @@ static FR_ALWAYS_INLINE uint32_t fr_stack_get(struct fr_thread *t, struct fr_sit
 
 /* ---- held locks and current state ------------------------------------------------------------ */
 
+void fr_held_overflow(struct fr_thread *t, uint64_t lock, enum fr_held_kind kind, uint64_t since,
+		      uint32_t stack);
+
 static FR_ALWAYS_INLINE void fr_held_push(struct fr_thread *t, uint64_t lock,
 					  enum fr_held_kind kind, uint64_t since, uint32_t stack)
 {
@@ -178,7 +222,7 @@ static FR_ALWAYS_INLINE void fr_held_push(struct fr_thread *t, uint64_t lock,
 	uint32_t n = rec->n_held;
 
 	if (unlikely(n >= FR_HELD_MAX)) {
-		rec->held_more++;
+		fr_held_overflow(t, lock, kind, since, stack);
 		return;
 	}
 	rec->held[n] = (struct fr_held){lock, since, stack, (uint16_t)kind, 0};

@@ -1,50 +1,32 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * unwind.c - libunwind and its quirks; no other file knows it.
+ * unwind.c - rules and steps, as libunwind knows them.
  *
- * Never DT_NEEDED: its _Unwind_* would replace the host's. It is opened with RTLD_DEEPBIND, and its
- * imports are redirected in its own GOT: a pipe that validates addresses by way of descriptors 3
- * and 4, perhaps the host's, signal masks around every lock, the loader's lock, mutexes that
- * another thread can hold at a fork. If an import is not where it should be, we do without.
+ *   unwind_lib.c    the library: loaded privately, its functions
+ *   unwind_calls.c  what it calls instead of libc
+ *   unwind_guard.c  the way out of it when it faults
+ *   unwind_trial.c  a stack that it must unwind before it is trusted
  *
- * Context: fr_unwind_load at birth; the rest under fr_gate.unwind_lock, which replaces all locks
- * of libunwind's. Must not: call anything of libunwind that allocates (unw_get_proc_name).
+ * Context: fr_unwind_load just before main; the rest under fr_gate.unwind_lock, which replaces all
+ * locks of libunwind's. Must not: call anything of libunwind that allocates (unw_get_proc_name), or
+ * that is not under guard.
  */
 #include "unwind.h"
 
-#define UNW_LOCAL_ONLY
-#include <dlfcn.h>
 #include <errno.h>
-#include <libunwind.h>
-#include <link.h>
 #include <string.h>
-#include <sys/uio.h>
 #include <ucontext.h>
 
 #include "config.h"
+#include "describe.h"
 #include "gate.h"
-#include "got.h"
 #include "modules.h"
-#include "process.h"
-#include "real.h"
+#include "region.h"
 #include "sys.h"
-
-/* The library's functions by their real names (libunwind.h renames them per architecture). */
-#define STR_(x) #x
-#define STR(x) STR_(x)
-#define UNW_FUNCTIONS(F)                                                                           \
-	F(unw_init_local2)                                                                         \
-	F(unw_step)                                                                                \
-	F(unw_get_reg)                                                                             \
-	F(unw_get_save_loc)                                                                        \
-	F(unw_get_proc_info)                                                                       \
-	F(unw_is_signal_frame)
-
-#define F(fn) __typeof__(&fn) fn##_p;
-static struct {
-	UNW_FUNCTIONS(F)
-} lib;
-#undef F
+#include "unwind_calls.h"
+#include "unwind_guard.h"
+#include "unwind_lib.h"
+#include "unwind_trial.h"
 
 #if defined(__x86_64__)
 #define REG_PC UNW_X86_64_RIP
@@ -55,121 +37,6 @@ static struct {
 #define REG_STACK UNW_AARCH64_SP
 #define REG_FRAME UNW_AARCH64_X29
 #endif
-
-/* ---- what libunwind calls instead of libc ---------------------------------------------------- */
-
-static struct fr_readable probe; /* of the walk under way */
-static uintptr_t looking_at; /* PC of the frame under way */
-
-/* "A pipe": the numbers are never used, see my_write and my_read. */
-static int my_pipe2(int fds[2], int flags)
-{
-	fds[0] = fds[1] = -1;
-	return 0;
-}
-
-/* libunwind repeats a call while errno is EINTR, which the host's may be: so errno is set here. */
-static long my_read(int fd, void *buf, size_t n)
-{
-	errno = EAGAIN;
-	return -1;
-}
-
-/* syscall(SYS_write, pipe, addr, 1): is ADDR readable? */
-static long my_syscall(long nr, long fd, const void *addr, long n)
-{
-	errno = EFAULT;
-	return probe.fn && probe.fn(probe.arg, (uintptr_t)addr) ? n : -1;
-}
-
-static long my_write(int fd, const void *addr, size_t n)
-{
-	return my_syscall(0, fd, addr, (long)n);
-}
-
-/* mincore and msync over a page: the same question. */
-static int my_mincore(void *addr, size_t n, unsigned char *vec)
-{
-	if (vec)
-		*vec = 1;
-	return 0;
-}
-
-static int my_msync(void *addr, size_t n, int flags)
-{
-	return 0;
-}
-
-static int my_sigprocmask(int how, const void *set, void *old)
-{
-	return 0;
-}
-
-static int my_mutex(void *m)
-{
-	return 0;
-}
-
-/* Only the object that covers the PC in question, found without the loader's lock. */
-static int my_dl_iterate_phdr(int (*callback)(struct dl_phdr_info *, size_t, void *), void *arg)
-{
-	struct dl_phdr_info info = {0};
-	struct fr_object o;
-
-	if (!fr_modules_find(looking_at, &o))
-		return 0;
-	info.dlpi_addr = o.bias;
-	info.dlpi_name = o.name ? o.name : "";
-	info.dlpi_phdr = o.phdr;
-	info.dlpi_phnum = o.n_phdr;
-	info.dlpi_adds = fr_modules_generation;
-	return callback(&info, sizeof(info), arg);
-}
-
-static const struct fr_redirect redirects[] = {
-	{"dl_iterate_phdr", my_dl_iterate_phdr, true},
-	{"sigprocmask", my_sigprocmask, true},
-	{"pthread_mutex_lock", my_mutex, true},
-	{"pthread_mutex_unlock", my_mutex, true},
-	{"pipe2", my_pipe2, false},
-	{"pipe", my_pipe2, false},
-	{"read", my_read, false},
-	{"write", my_write, false},
-	{"syscall", my_syscall, false},
-	{"mincore", my_mincore, false},
-	{"msync", my_msync, false},
-};
-#define N_REDIRECTS (sizeof(redirects) / sizeof(*redirects))
-
-/* ---- loading --------------------------------------------------------------------------------- */
-
-static bool redirected(void *handle)
-{
-	struct link_map *map = NULL;
-	uint32_t found;
-
-	if (dlinfo(handle, RTLD_DI_LINKMAP, &map) != 0)
-		return false;
-	found = fr_got_redirect(map, redirects, N_REDIRECTS);
-	for (size_t k = 0; k < N_REDIRECTS; k++) {
-		if (redirects[k].must && !(found & 1u << k)) {
-			fr_note("libunwind does not import ", redirects[k].name, ": not used");
-			return false;
-		}
-	}
-	return true;
-}
-
-static bool find_functions(void *handle)
-{
-#define F(fn)                                                                                      \
-	lib.fn##_p = (__typeof__(lib.fn##_p))dlsym(handle, STR(fn));                               \
-	if (!lib.fn##_p)                                                                           \
-		return false;
-	UNW_FUNCTIONS(F)
-#undef F
-	return true;
-}
 
 /* ---- one step -------------------------------------------------------------------------------- */
 
@@ -209,21 +76,20 @@ static void set_context(const struct fr_frame *f)
 	context.uc_mcontext.sp = f->sp;
 	context.uc_mcontext.regs[29] = f->fp;
 #endif
-	looking_at = pc;
 }
 
 static bool start(const struct fr_frame *f, struct fr_readable ok)
 {
-	probe = ok;
+	fr_unwind_calls_begin(ok, f->exact ? f->pc : f->pc - 1);
 	set_context(f);
-	return lib.unw_init_local2_p(&cursor, &context, UNW_INIT_SIGNAL_FRAME) == 0;
+	return fr_unwind_lib.unw_init_local2_p(&cursor, &context, UNW_INIT_SIGNAL_FRAME) == 0;
 }
 
 static uintptr_t saved_at(int reg)
 {
 	unw_save_loc_t loc;
 
-	if (lib.unw_get_save_loc_p(&cursor, reg, &loc) != 0 || loc.type != UNW_SLT_MEMORY)
+	if (fr_unwind_lib.unw_get_save_loc_p(&cursor, reg, &loc) != 0 || loc.type != UNW_SLT_MEMORY)
 		return 0;
 	/* still in a register: libunwind calls its place in our context "memory" */
 	if (loc.u.addr - (uintptr_t)&context < sizeof(context))
@@ -236,11 +102,11 @@ static struct step do_step(void)
 	struct step s = {0};
 	unw_word_t pc = 0, cfa = 0;
 
-	s.rc = lib.unw_step_p(&cursor);
+	s.rc = fr_unwind_lib.unw_step_p(&cursor);
 	if (s.rc < 0)
 		return s;
-	lib.unw_get_reg_p(&cursor, UNW_REG_SP, &cfa);
-	lib.unw_get_reg_p(&cursor, UNW_REG_IP, &pc);
+	fr_unwind_lib.unw_get_reg_p(&cursor, UNW_REG_SP, &cfa);
+	fr_unwind_lib.unw_get_reg_p(&cursor, UNW_REG_IP, &pc);
 	s.ra_at = saved_at(REG_PC);
 	s.fp_at = saved_at(REG_FRAME);
 	s.pc = pc;
@@ -339,22 +205,18 @@ static bool always(void *arg, uintptr_t addr)
 	return true;
 }
 
-static struct fr_rule find_rule(const struct fr_frame *at)
+static struct fr_rule find_rule(const struct fr_frame *f)
 {
-	struct fr_frame tame = *at, *f = &tame;
 	struct fr_readable ok = {always, NULL};
 	struct fr_rule r = {.kind = FR_RULE_HARD};
 	unw_proc_info_t info;
 	struct step s;
 
-	tame.sp = tame.fp = sandbox_sp();
-	if (!fr_modules_is_code(f->exact ? f->pc : f->pc - 1))
-		return (struct fr_rule){.kind = FR_RULE_NO_CFI}; /* its code would be read */
 	if (!start(f, ok))
 		return r;
-	if (lib.unw_is_signal_frame_p(&cursor) > 0)
+	if (fr_unwind_lib.unw_is_signal_frame_p(&cursor) > 0)
 		return (struct fr_rule){.kind = FR_RULE_SIGNAL};
-	if (lib.unw_get_proc_info_p(&cursor, &info) != 0) {
+	if (fr_unwind_lib.unw_get_proc_info_p(&cursor, &info) != 0) {
 		r.kind = FR_RULE_NO_CFI;
 		return r;
 	}
@@ -368,46 +230,106 @@ static struct fr_rule find_rule(const struct fr_frame *at)
 	return rule_from(f, &s, ok);
 }
 
-enum fr_unwind_kind fr_unwind_load(void)
-{
-	int deep = fr_process.sanitized ? 0 : RTLD_DEEPBIND;
-	void *h = FR_REAL(dlopen)("libunwind.so.8", RTLD_NOW | deep);
+/* ---- under guard ------------------------------------------------------------------------------
+ */
 
-	if (!h)
-		fr_note("libunwind.so.8 cannot be loaded: stacks by frame pointers only", "", "");
-	else if (!find_functions(h))
-		fr_note("libunwind.so.8 lacks a function: stacks by frame pointers only", "", "");
-	else if (redirected(h) && make_sandbox())
-		return FR_UNWIND_LIBUNWIND;
-	return FR_UNWIND_FP;
+static const char *broken;
+
+const char *fr_unwind_broken(void)
+{
+	return broken;
+}
+
+/* Under the lock. Rules that it has given stay: they were true. */
+static void give_up(const char *why)
+{
+	broken = why;
+	if (fr_region.hdr->unwind_kind != FR_UNWIND_LIBUNWIND)
+		return; /* still on trial */
+	fr_region.hdr->unwind_kind = FR_UNWIND_FP;
+	fr_unwind_lib_note("failed later, by ", why);
+	fr_describe_notes();
+}
+
+struct asked {
+	const struct fr_frame *f;
+	struct fr_readable ok;
+	struct fr_rule rule;
+	struct step step;
+};
+
+static void ask_rule(void *arg)
+{
+	struct asked *a = arg;
+
+	a->rule = find_rule(a->f);
+}
+
+static void ask_step(void *arg)
+{
+	struct asked *a = arg;
+
+	if (start(a->f, a->ok))
+		a->step = do_step();
+}
+
+/* False: libunwind is not to be used, from now on if not before. */
+static bool ask(void (*fn)(void *), struct asked *a)
+{
+	int saved = errno;
+	const char *why = broken ? broken : fr_unwind_guard(fn, a);
+
+	errno = saved;
+	if (why && !broken)
+		give_up(why);
+	return !why;
+}
+
+struct fr_rule fr_unwind_rule_on(const struct fr_frame *f, uintptr_t sp)
+{
+	struct fr_frame tame = {f->pc, sp, sp, f->exact};
+	struct asked a = {.f = &tame};
+
+	if (!fr_modules_is_code(f->exact ? f->pc : f->pc - 1) || /* its code would be read */
+	    !ask(ask_rule, &a))
+		return (struct fr_rule){.kind = FR_RULE_NO_CFI};
+	return a.rule;
 }
 
 struct fr_rule fr_unwind_rule(const struct fr_frame *f)
 {
-	int saved = errno;
-	struct fr_rule r = find_rule(f);
-
-	errno = saved;
-	return r;
+	return fr_unwind_rule_on(f, sandbox_sp());
 }
 
 bool fr_unwind_step(struct fr_frame *f, struct fr_readable ok)
 {
 	struct fr_frame tame = *f;
-	struct step s = {.rc = -1};
-	int saved = errno;
+	struct asked a = {.f = &tame, .ok = ok, .step.rc = -1};
+	const struct step *s = &a.step;
 
 	if (!fr_modules_is_code(f->exact ? f->pc : f->pc - 1))
 		return false;
 	if (!ok.fn(ok.arg, f->fp))
 		tame.fp = f->sp;
-	if (start(&tame, ok))
-		s = do_step();
-	errno = saved;
-	if (s.rc <= 0 || !s.pc || (s.fp_at && !ok.fn(ok.arg, s.fp_at)))
+	if (!ask(ask_step, &a) || s->rc <= 0 || !s->pc || (s->fp_at && !ok.fn(ok.arg, s->fp_at)))
 		return false;
-	*f = (struct fr_frame){s.pc, s.cfa, s.fp_at ? *(const uintptr_t *)s.fp_at : f->fp, false};
+	*f = (struct fr_frame){s->pc, s->cfa, s->fp_at ? *(const uintptr_t *)s->fp_at : f->fp,
+			       false};
 	return true;
+}
+
+enum fr_unwind_kind fr_unwind_load(void)
+{
+	const char *why;
+
+	if (!fr_unwind_lib_open() || !make_sandbox())
+		return FR_UNWIND_FP;
+	why = fr_unwind_trial();
+	if (!why)
+		return FR_UNWIND_LIBUNWIND;
+	broken = why;
+	fr_unwind_lib_note("failed on trial, by ", why);
+	return FR_UNWIND_FP;
 }
 
 bool fr_unwind_signal(struct fr_frame *f, struct fr_readable ok)

@@ -48,18 +48,26 @@ struct fr_readable {
 };
 
 /*
- * Loads libunwind privately and redirects what it would do to the host. Returns how stacks can be
- * taken; a note says why if not LIBUNWIND. Birth only: it calls dlopen.
+ * Loads libunwind privately, redirects what it would do to the host and unwinds a stack on trial.
+ * Returns how stacks can be taken; a note says why if not LIBUNWIND. Just before main, once: it
+ * calls dlopen. Later trouble with it is survived, said in the header and in a note, and the end of
+ * its use.
  */
 enum fr_unwind_kind fr_unwind_load(void);
 
 /* The rule for a frame: of its PC, nothing else is looked at. Caller holds fr_gate.unwind_lock. */
 struct fr_rule fr_unwind_rule(const struct fr_frame *f);
 
+/* The same with all registers that point into a stack at SP. */
+struct fr_rule fr_unwind_rule_on(const struct fr_frame *f, uintptr_t sp);
+
 /* One step by libunwind alone, for FR_RULE_HARD and for verification. Same lock. */
 bool fr_unwind_step(struct fr_frame *f, struct fr_readable ok);
 
 /* The registers that a signal interrupted, from the kernel's frame whose sp is F->sp. */
 bool fr_unwind_signal(struct fr_frame *f, struct fr_readable ok);
+
+/* Why libunwind is no longer called; NULL: it is fine. */
+const char *fr_unwind_broken(void);
 
 #endif

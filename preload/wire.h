@@ -54,7 +54,7 @@ enum fr_region_kind {
 
 enum fr_unwind_kind {
 	FR_UNWIND_LIBUNWIND = 0, /* call frame information through libunwind */
-	FR_UNWIND_FP = 1, /* libunwind missing or not redirectable: frame pointers */
+	FR_UNWIND_FP = 1, /* libunwind missing, unknown or failed: frame pointers */
 	FR_UNWIND_CALLER = 2, /* only the caller's address */
 };
 

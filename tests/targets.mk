@@ -11,7 +11,11 @@ EXAMPLES := $(patsubst tests/examples/%.c,$(TESTS)/examples/%,$(wildcard tests/e
 PLAIN := $(patsubst tests/targets/%.c,$(TESTS)/targets/%,$(wildcard tests/targets/*.c))
 # inner.so lies in sub/ only, where outer.so's RUNPATH leads.
 PLUGINS := $(addprefix $(TESTS)/targets/plugins/,cxx.so outer.so deep.so ctor.so ctor_blocks.so \
-	sub/inner.so)
+	unwinder.so sub/inner.so)
+# Libraries in libunwind's place, each in a directory of its own: found by LD_LIBRARY_PATH.
+STANDINS := $(patsubst %,$(TESTS)/targets/plugins/%/libunwind.so.8,standin lacks stranger)
+STANDIN_FLAGS_lacks := -DLACKS
+STANDIN_FLAGS_stranger := -DSTRANGER
 # The targets that say every call, in the other shapes programs come in: NAME-SHAPE.
 SHAPE_O2 := -O2
 SHAPE_nopie := -O2 -no-pie -fno-pie
@@ -22,6 +26,7 @@ SHAPE_stripped := -O2 -s
 SHAPE_hole := -O2 -no-pie -fno-pie -Wl,--section-start=.text=0x8000000
 EVERY_SHAPE := O2 nopie fortified stripped
 SHAPED := $(addprefix truth-,O2 nopie nofp stripped hole) sync-O2 c11-O2 threads-O2 old_names-O2
+SHAPED += oddcrash-O2 oddcrash-nofp sigframes-O2 sigframes-nofp
 SHAPED += $(foreach t,net_calls files descriptors process_calls,$(addprefix $t-,$(EVERY_SHAPE)))
 CXX_PLAIN := $(patsubst tests/targets/%.cc,$(TESTS)/targets/%,$(wildcard tests/targets/*.cc))
 
@@ -34,6 +39,7 @@ AS_CXX := $(filter-out -std=% -Wmissing-prototypes -Wstrict-prototypes,$(TARGET_
 .PHONY: targets examples
 targets: $(LAW_CALLS)
 examples: $(EXAMPLES)
+targets: $(STANDINS)
 targets: $(PLAIN) $(PLUGINS) $(addprefix $(TESTS)/targets/,$(SHAPED)) $(CXX_PLAIN)
 
 # Frames of interest stay visible: no sibling calls. The rest is what a release build does.
@@ -69,6 +75,18 @@ $(LAW_CALLS): tests/targets/law_calls.c tests/targets/law_calls.h $(wildcard tes
 	$Q mkdir -p $(@D)
 	$Q$(if $(findstring cxx,$@),$(CXX) $(AS_CXX) -x c++,$(CC) $(TARGET_FLAGS)) $(LAW_FLAGS) \
 		$(if $(findstring .so,$@),-fPIC -shared -DPLUGIN) -o $@ $< -x none $(LAW_LIBS)
+
+$(addprefix $(TESTS)/targets/,unwinds plugins/unwinder.so): LDFLAGS += -lunwind
+$(TESTS)/targets/unwound: $(TESTS)/targets/plugins/faulter.so
+$(TESTS)/targets/unwound: private LDFLAGS += $(TESTS)/targets/plugins/faulter.so \
+	'-Wl,-rpath,$$ORIGIN/plugins'
+$(TESTS)/targets/plugins/faulter.so: LDFLAGS += -Wl,-soname,faulter.so
+$(STANDINS): tests/targets/plugins/standin.c $(TESTS)/targets/plugins/standin_real.so
+	$(call say,PLUGIN,$@)
+	$Q mkdir -p $(@D)
+	$Q$(CC) $(TARGET_FLAGS) $(STANDIN_FLAGS_$(notdir $(@D))) -O0 -fPIC -shared -o $@ $^ \
+		-Wl,-soname,libunwind.so.8 '-Wl,-rpath,$$ORIGIN/..'
+$(TESTS)/targets/plugins/standin_real.so: LDFLAGS += -Wl,-soname,standin_real.so -ldl
 
 $(TESTS)/targets/alone: LDFLAGS += -static
 $(TESTS)/targets/standin_loader: LDFLAGS += -static -nostdlib -fno-stack-protector -fno-pie -no-pie

@@ -151,3 +151,28 @@ def check_parent(host, p):
     p.popen.stdin.write(b"x")
     p.popen.stdin.flush()
     assert p.code() == 0
+
+
+ODD = {"null_call": "calls_null", "data_call": "calls_data", "wild_call": "calls_wild",
+       "nowhere": "pushes_to_nowhere", "first_page": "pushes_to_first_page",
+       "askew": "reads_askew", "unmapped": None}
+SHAPES = ["", "-O2", "-nofp"]
+
+
+@pytest.mark.parametrize("own", [[], ["own"]], ids=str)
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("way", ODD)
+def test_what_is_broken_is_the_stack(host, way, shape, own):
+    """No stack, no code at the pc, no unaligned word: the same death, and who did it is named."""
+    argv = [fr.TARGETS / f"oddcrash{shape}", way, *own]
+    bare = host.start(*argv, recorded=False)
+    p = host.start(*argv)
+    assert p.wait() == bare.wait()
+    assert os.WIFSIGNALED(p.status), p.lines
+    report = the_crash(host.snapshots(p.pid)[0])
+    names = fr.names(report["findings"][0]["stacks"][0])
+    assert names, "at least the function"
+    if ODD[way]:
+        assert ODD[way] in names[:2], names
+    if way.endswith("_call"):
+        assert "main" in names, names

@@ -106,3 +106,49 @@ def test_pause_ends_by_the_hosts_handler_only(host, call):
     fr.tgkill(p.pid, tid, signal.SIGTERM)
     assert p.truth("returned")["handled"] == 1003
     assert p.code() == 0 and len(p.lines) == 5
+
+
+@pytest.mark.parametrize("events", ["", "full", "off"])
+def test_a_handler_is_exchanged_at_once(host, long, events):
+    """By one thread while another gets the signal: never the one with the other's arguments."""
+    p = host.run(fr.TARGETS / "toggles", 4000000 if long else 400000, timeout=120,
+                 **({"FR_EVENTS": events} if events else {}))
+    assert p.truth() == {"wrong": 0, "ran": 1}
+
+
+@pytest.mark.parametrize("thread", [[], ["thread"]], ids=str)
+@pytest.mark.parametrize("when", ["before", "after", "libc"])
+def test_stacks_the_host_sets_by_itself(host, when, thread):
+    """Also by a system call of its own, which nobody sees: its handlers run there."""
+    argv = [fr.TARGETS / "altstacks", when, *thread]
+    bare = host.run(*argv, recorded=False).lines
+    assert bare == ["raised: on its stack 1", "overflowed: on its stack 1"]
+    assert host.run(*argv).lines == bare
+
+
+@pytest.mark.parametrize("thread", [[], ["thread"]], ids=str)
+def test_no_stack_to_run_on(host, thread):
+    """The handler asks for an alternate stack and the host has none: an overflow kills, and that is
+    a crash."""
+    argv = [fr.TARGETS / "altstacks", "none", *thread]
+    bare = host.start(*argv, recorded=False)
+    assert bare.code() == -signal.SIGSEGV and bare.lines == ["raised: on its stack 0"]
+    p = host.start(*argv)
+    assert p.code() == -signal.SIGSEGV and p.lines == bare.lines
+    crash, = fr.findings(fr.read("report", host.snapshots(p.pid)[0]), "crash")
+    assert "deep" in fr.names(crash["stacks"][0])
+
+
+@pytest.mark.parametrize("shape", ["-O2", "-nofp"])
+def test_stack_through_a_signal_frame(full, shape):
+    """The interrupted function is named, also where it had not run one instruction of its own."""
+    p = full.run(fr.TARGETS / f"sigframes{shape}")
+    writes = [e for e in fr.read("events", full.snapshot(p))
+              if e["event"] == "io.write" and e["fd"] != 1]
+    assert {e["size"] for e in writes} >= {len("entry"), len("middle")}
+    for word, fn in (("entry", "at_entry"), ("middle", "in_middle")):
+        event, = [e for e in writes if e["size"] == len(word)]
+        names = fr.names(event["stack"])
+        at = names.index("on_fault")
+        assert names[0] == "on_fault" and fn in names[at:], names
+        assert names[names.index(fn):][:3] == [fn, "on_request", "main"], names

@@ -10,10 +10,8 @@
 #ifndef FR_SYMBOLS_DWARF_FILE_H
 #define FR_SYMBOLS_DWARF_FILE_H
 
-#include <libdwarf/dwarf.h>
-#include <libdwarf/libdwarf.h>
-
 #include "symbols/dwarf.h"
+#include "symbols/libdwarf_api.h"
 
 struct abbrev_table;
 
@@ -59,7 +57,7 @@ struct dwarf_file {
 	struct elf_file *elf; /* not owned, but for .dwo and alt files */
 	bool owns_elf;
 	Dwarf_Debug dbg;
-	Dwarf_Obj_Access_Interface access;
+	fr_dwarf_access access;
 	struct dwarf_sections sec;
 	struct unit *units;
 	size_t n_units, cap_units;

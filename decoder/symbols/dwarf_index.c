@@ -124,7 +124,7 @@ static void take_arange(struct dwarf_file *d, Dwarf_Arange arange)
 	struct collect c = {d, 0};
 	struct unit *u;
 
-	if (dwarf_get_arange_info(arange, &lo, &length, &die, &err) != DW_DLV_OK)
+	if (fr_dwarf_arange(arange, &lo, &length, &die, &err) != DW_DLV_OK)
 		return;
 	u = fr_index_unit(d, die);
 	if (!u || lo <= 1 || lo + length <= lo)

@@ -34,7 +34,7 @@ static bool is_shown(const char *name)
 	return false;
 }
 
-static int get_section_info(void *obj, Dwarf_Half i, Dwarf_Obj_Access_Section *out, int *error)
+static int get_section_info(void *obj, fr_dwarf_index i, fr_dwarf_section *out, int *error)
 {
 	const struct elf_section *s = fr_elf_section(obj, i);
 
@@ -42,20 +42,20 @@ static int get_section_info(void *obj, Dwarf_Half i, Dwarf_Obj_Access_Section *o
 	if (!s)
 		return DW_DLV_NO_ENTRY;
 	memset(out, 0, sizeof(*out));
-	out->name = "";
+	out->FR_DWARF_AS(name) = "";
 	if (s->type == SHT_NOBITS || !is_shown(s->name))
 		return DW_DLV_OK;
-	out->name = s->name;
-	out->type = s->type;
-	out->addr = s->addr;
-	out->size = s->size;
+	out->FR_DWARF_AS(name) = s->name;
+	out->FR_DWARF_AS(type) = s->type;
+	out->FR_DWARF_AS(addr) = s->addr;
+	out->FR_DWARF_AS(size) = s->size;
 	return DW_DLV_OK;
 }
 
-static Dwarf_Endianness get_byte_order(void *obj)
+static fr_dwarf_order get_byte_order(void *obj)
 {
 	(void)obj;
-	return DW_OBJECT_LSB;
+	return FR_DWARF_LITTLE;
 }
 
 static Dwarf_Small get_length_size(void *obj)
@@ -75,7 +75,7 @@ static Dwarf_Unsigned get_section_count(void *obj)
 	return fr_elf_count(obj);
 }
 
-static int load_section(void *obj, Dwarf_Half i, Dwarf_Small **data, int *error)
+static int load_section(void *obj, fr_dwarf_index i, Dwarf_Small **data, int *error)
 {
 	struct span s = fr_elf_data(obj, i);
 
@@ -87,14 +87,17 @@ static int load_section(void *obj, Dwarf_Half i, Dwarf_Small **data, int *error)
 	return DW_DLV_OK;
 }
 
-static const Dwarf_Obj_Access_Methods methods = {
-	.get_section_info = get_section_info,
-	.get_byte_order = get_byte_order,
-	.get_length_size = get_length_size,
-	.get_pointer_size = get_pointer_size,
-	.get_section_count = get_section_count,
-	.load_section = load_section,
+/* clang-format off */
+static const fr_dwarf_methods methods = {
+	.FR_DWARF_OM(get_section_info) = get_section_info,
+	.FR_DWARF_OM(get_byte_order) = get_byte_order,
+	.FR_DWARF_OM(get_length_size) = get_length_size,
+	.FR_DWARF_OM(get_pointer_size) = get_pointer_size,
+	.FR_DWARF_OM(get_section_count) = get_section_count,
+	.FR_DWARF_OM(load_section) = load_section,
+	FR_DWARF_MORE_METHODS
 };
+/* clang-format on */
 
 static struct span find(struct elf_file *elf, const char *name, bool dwo)
 {
@@ -123,8 +126,8 @@ static bool init(struct dwarf_file *d)
 
 	/* Everything is given back by hand: libdwarf's own books cost a tenth of the time. */
 	dwarf_set_de_alloc_flag(0);
-	d->access.object = d->elf;
-	d->access.methods = &methods;
+	d->access.FR_DWARF_AI(object) = d->elf;
+	d->access.FR_DWARF_AI(methods) = &methods;
 	return dwarf_object_init_b(&d->access, NULL, NULL, DW_GROUPNUMBER_ANY, &d->dbg, &err) ==
 	       DW_DLV_OK;
 }
@@ -177,10 +180,8 @@ struct dwarf_file *fr_dwarf_open(struct elf_file *elf, const char **why)
 
 static void close_members(struct dwarf_file *d)
 {
-	Dwarf_Error err = NULL;
-
 	if (d->dbg)
-		dwarf_object_finish(d->dbg, &err);
+		fr_dwarf_finish(d->dbg);
 	fr_abbrev_free(d);
 	fr_name_cache_free(d);
 	free(d->units);
