@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <string.h>
 
+#include "say.h"
 #include "text.h"
 #include "trigger.h"
 
@@ -383,4 +384,5 @@ void fr_config_read(char *const *envp)
 		fr_note(v, " is not understood; using ", s->dflt[0] ? s->dflt : "the default");
 	}
 	reconcile();
+	fr_say_init();
 }

@@ -5,15 +5,18 @@
  * Recorded before the call, because there is no after; a second event says that it failed. The
  * region loses its name before the call (parting.h) and gets it again after a failure. In a vfork
  * child all this is the parent's: only the event is written. A forked child that has not recorded
- * yet passes through: it has nothing to lose.
+ * yet passes through: it has nothing to lose. Recorded or not: a program whose loader cannot take
+ * libfr.so gets an environment without us (preload_env.h), and nothing else of the call is changed.
  *
- * Context: forked and vfork children, signal handlers. Must not: allocate, look at argv or envp
- * (but for the l-forms, whose arguments are put on the stack as libc does it).
+ * Context: forked and vfork children, signal handlers. Must not: allocate, look at argv (but for
+ * the l-forms, whose arguments are put on the stack as libc does it), give birth.
  */
 #include <stdarg.h>
+#include <unistd.h>
 
 #include "host.h"
 #include "parting.h"
+#include "preload_env.h"
 #include "real.h"
 #include "wait.h"
 
@@ -70,42 +73,62 @@ static bool part(const char *path)
 	return fr_parting_begin();
 }
 
-#define EXEC(fn, path, parting, call)                                                              \
+/*
+ * PROGRAM: struct fr_program of what is to run. CALL has the environment as env_. PLAIN: the call
+ * of a form that takes none, for when nothing is to be cut.
+ */
+#define EXEC_ENV(fn, program, parting, envp, plain, call)                                          \
 	({                                                                                         \
 		const struct fr_site s_ = FR_SITE();                                               \
-		const struct exec x_ = begin(path, parting, FR_HOOK_##fn, s_);                     \
+		const struct fr_program p_ = program;                                              \
+		struct fr_env e_ = fr_env_look(&p_, envp);                                         \
+		char room_[e_.on_stack + FR_ENV_ALIGN];                                            \
+		char *const *env_ = fr_env_for(&e_, room_);                                        \
+		const struct exec x_ = begin(p_.path ? p_.path : "", parting, FR_HOOK_##fn, s_);   \
+		int rc_ = failed(&x_, e_.size ? call : plain, s_);                                 \
                                                                                                    \
-		failed(&x_, call, s_);                                                             \
+		fr_env_end(&e_);                                                                   \
+		rc_;                                                                               \
 	})
+
+#define EXEC(fn, program, parting, envp, call) EXEC_ENV(fn, program, parting, envp, call, call)
+
+#define AT(path_) ((struct fr_program){.dir = AT_FDCWD, .path = path_})
+#define SEARCHED(file_) ((struct fr_program){.dir = AT_FDCWD, .path = file_, .search = true})
 
 FR_HOOK int execve(const char *path, char *const argv[], char *const envp[])
 {
-	return EXEC(execve, path, fr_parting_exec, FR_REAL(execve)(path, argv, envp));
+	return EXEC(execve, AT(path), fr_parting_exec, envp, FR_REAL(execve)(path, argv, env_));
 }
 
 FR_HOOK int execv(const char *path, char *const argv[])
 {
-	return EXEC(execv, path, fr_parting_exec, FR_REAL(execv)(path, argv));
+	return EXEC_ENV(execv, AT(path), fr_parting_exec, environ, FR_REAL(execv)(path, argv),
+			FR_REAL(execve)(path, argv, env_));
 }
 
 FR_HOOK int execvp(const char *file, char *const argv[])
 {
-	return EXEC(execvp, file, fr_parting_search, FR_REAL(execvp)(file, argv));
+	return EXEC_ENV(execvp, SEARCHED(file), fr_parting_search, environ,
+			FR_REAL(execvp)(file, argv), FR_REAL(execvpe)(file, argv, env_));
 }
 
 FR_HOOK int execvpe(const char *file, char *const argv[], char *const envp[])
 {
-	return EXEC(execvpe, file, fr_parting_search, FR_REAL(execvpe)(file, argv, envp));
+	return EXEC(execvpe, SEARCHED(file), fr_parting_search, envp,
+		    FR_REAL(execvpe)(file, argv, env_));
 }
 
 FR_HOOK int fexecve(int fd, char *const argv[], char *const envp[])
 {
-	return EXEC(fexecve, "", part, FR_REAL(fexecve)(fd, argv, envp));
+	return EXEC(fexecve, ((struct fr_program){.dir = fd}), part, envp,
+		    FR_REAL(fexecve)(fd, argv, env_));
 }
 
 FR_HOOK int execveat(int dir, const char *path, char *const argv[], char *const envp[], int flags)
 {
-	return EXEC(execveat, path, part, FR_REAL(execveat)(dir, path, argv, envp, flags));
+	return EXEC(execveat, ((struct fr_program){.dir = dir, .path = path, .flags = flags}), part,
+		    envp, FR_REAL(execveat)(dir, path, argv, env_, flags));
 }
 
 /* ---- arguments one by one -----------------------------------------------------------------------
@@ -141,7 +164,8 @@ FR_HOOK int execl(const char *path, const char *arg, ...)
 
 	TAKE_ARGS(argv, n, arg, ap);
 	va_end(ap);
-	return EXEC(execl, path, fr_parting_exec, FR_REAL(execv)(path, argv));
+	return EXEC_ENV(execl, AT(path), fr_parting_exec, environ, FR_REAL(execv)(path, argv),
+			FR_REAL(execve)(path, argv, env_));
 }
 
 FR_HOOK int execlp(const char *file, const char *arg, ...)
@@ -154,7 +178,8 @@ FR_HOOK int execlp(const char *file, const char *arg, ...)
 
 	TAKE_ARGS(argv, n, arg, ap);
 	va_end(ap);
-	return EXEC(execlp, file, fr_parting_search, FR_REAL(execvp)(file, argv));
+	return EXEC_ENV(execlp, SEARCHED(file), fr_parting_search, environ,
+			FR_REAL(execvp)(file, argv), FR_REAL(execvpe)(file, argv, env_));
 }
 
 FR_HOOK int execle(const char *path, const char *arg, ...)
@@ -169,5 +194,5 @@ FR_HOOK int execle(const char *path, const char *arg, ...)
 	TAKE_ARGS(argv, n, arg, ap);
 	envp = va_arg(ap, char *const *);
 	va_end(ap);
-	return EXEC(execle, path, fr_parting_exec, FR_REAL(execve)(path, argv, envp));
+	return EXEC(execle, AT(path), fr_parting_exec, envp, FR_REAL(execve)(path, argv, env_));
 }

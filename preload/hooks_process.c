@@ -19,6 +19,7 @@
 #include "host.h"
 #include "init.h"
 #include "parting.h"
+#include "preload_env.h"
 #include "real.h"
 #include "wait.h"
 
@@ -269,38 +270,70 @@ static bool watched(void)
 	return fr_level(FR_CLASS_THREAD) != FR_LEVEL_OFF;
 }
 
-FR_HOOK int posix_spawn(pid_t *pid, const char *path, const posix_spawn_file_actions_t *actions,
-			const posix_spawnattr_t *attr, char *const argv[], char *const envp[])
+typedef int spawn_fn(pid_t *pid, const char *file, const posix_spawn_file_actions_t *actions,
+		     const posix_spawnattr_t *attr, char *const argv[], char *const envp[]);
+
+/* The arguments of both forms. */
+struct spawn {
+	spawn_fn *real;
+	enum fr_hook via;
+	bool search;
+	pid_t *pid;
+	const char *file;
+	const posix_spawn_file_actions_t *actions;
+	const posix_spawnattr_t *attr;
+	char *const *argv;
+};
+
+static int spawning(const struct spawn *s, char *const *envp, struct fr_site site)
 {
-	struct spawned c = {.via = FR_HOOK_posix_spawn, .path = path};
+	struct spawned c = {.via = s->via, .path = s->file};
 	struct fr_wait w;
 	int rc;
 
 	if (!watched())
-		return FR_REAL(posix_spawn)(pid, path, actions, attr, argv, envp);
-	fr_wait_begin(&w, FR_SITE(), c.via, 0, 0, 0);
-	rc = fr_real.posix_spawn(pid, path, actions, attr, argv, envp);
+		return s->real(s->pid, s->file, s->actions, s->attr, s->argv, envp);
+	fr_wait_begin(&w, site, c.via, 0, 0, 0);
+	rc = s->real(s->pid, s->file, s->actions, s->attr, s->argv, envp);
 	c.err = (uint64_t)rc;
-	c.pid = rc == 0 && pid ? *pid : 0;
+	c.pid = rc == 0 && s->pid ? *s->pid : 0;
 	record_spawn(&w, &c);
 	return rc;
+}
+
+/* The child gets an environment without us where its loader cannot take us. */
+static int spawn(const struct spawn *s, char *const *envp, struct fr_site site)
+{
+	const struct fr_program p = {.dir = AT_FDCWD,
+				     .path = s->file,
+				     .search = s->search,
+				     .elsewhere = s->actions != NULL};
+	struct fr_env e = fr_env_look(&p, envp);
+	char room[e.on_stack + FR_ENV_ALIGN];
+	int rc = spawning(s, fr_env_for(&e, room), site);
+
+	fr_env_end(&e);
+	return rc;
+}
+
+FR_HOOK int posix_spawn(pid_t *pid, const char *path, const posix_spawn_file_actions_t *actions,
+			const posix_spawnattr_t *attr, char *const argv[], char *const envp[])
+{
+	struct spawn s = {NULL, FR_HOOK_posix_spawn, false, NULL, path, actions, attr, argv};
+
+	s.real = FR_REAL(posix_spawn);
+	s.pid = pid;
+	return spawn(&s, envp, FR_SITE());
 }
 
 FR_HOOK int posix_spawnp(pid_t *pid, const char *file, const posix_spawn_file_actions_t *actions,
 			 const posix_spawnattr_t *attr, char *const argv[], char *const envp[])
 {
-	struct spawned c = {.via = FR_HOOK_posix_spawnp, .path = file};
-	struct fr_wait w;
-	int rc;
+	struct spawn s = {NULL, FR_HOOK_posix_spawnp, true, NULL, file, actions, attr, argv};
 
-	if (!watched())
-		return FR_REAL(posix_spawnp)(pid, file, actions, attr, argv, envp);
-	fr_wait_begin(&w, FR_SITE(), c.via, 0, 0, 0);
-	rc = fr_real.posix_spawnp(pid, file, actions, attr, argv, envp);
-	c.err = (uint64_t)rc;
-	c.pid = rc == 0 && pid ? *pid : 0;
-	record_spawn(&w, &c);
-	return rc;
+	s.real = FR_REAL(posix_spawnp);
+	s.pid = pid;
+	return spawn(&s, envp, FR_SITE());
 }
 
 /* Command lines are never recorded: people write passwords there. The stack says which it is. */

@@ -26,12 +26,15 @@
 #include "deepbind.h"
 #include "depot.h"
 #include "describe.h"
+#include "loader_fit.h"
 #include "process.h"
 #include "real.h"
 #include "rescue.h"
 #include "ring.h"
+#include "room.h"
 #include "sample.h"
 #include "sanitizer.h"
+#include "say.h"
 #include "signals.h"
 #include "snapshot.h"
 #include "sys.h"
@@ -75,7 +78,7 @@ static void fill_header(int argc, char *const *argv)
 	h->tick_shift = fr_clock.shift;
 	h->slow_ns = fr_config.slow_ns;
 	h->min_age_ns = fr_config.min_age_ns;
-	h->max_bytes = fr_config.max_bytes;
+	h->max_bytes = fr_room.max_bytes;
 	h->stack_depth = (uint32_t)fr_config.stack_depth;
 	h->recorder_version = VERSION_WORD;
 	h->sample_mean = FR_SAMPLE_MEAN;
@@ -84,7 +87,7 @@ static void fill_header(int argc, char *const *argv)
 /* Everything that belongs to one region: at first birth and in each forked child. */
 static bool make_world(bool forked, int argc, char *const *argv)
 {
-	if (!fr_region_make(fr_config.max_bytes, !forked))
+	if (!fr_region_make(fr_room.max_bytes, !forked))
 		return false;
 	if (!fr_depot_init())
 		fr_note("no memory for the index of stacks", "", "");
@@ -119,20 +122,6 @@ static bool wanted(void)
 	return !fr_config.only[0] || fr_text_match(fr_config.only, fr_process.comm);
 }
 
-static void say(const char *a, const char *b)
-{
-	char line[600];
-	struct fr_text t = fr_text_on(line, sizeof(line));
-
-	if (!fr_config.verbose)
-		return;
-	fr_text_str(&t, "fr: ");
-	fr_text_str(&t, a);
-	fr_text_str(&t, b);
-	fr_text_str(&t, "\n");
-	fr_sys_write_all(2, line, t.n);
-}
-
 static bool first_birth(int argc, char *const *argv, char *const *envp)
 {
 	fr_config_read(envp);
@@ -141,13 +130,17 @@ static bool first_birth(int argc, char *const *argv, char *const *envp)
 		fr_tell(envp, FR_TELL_NOT_WANTED, "");
 		return false;
 	}
+	if (!fr_room_look(fr_config.max_bytes)) {
+		fr_tell(envp, FR_TELL_NO_REGION, "");
+		return false;
+	}
 	fr_sys2(SYS_getcwd, start_dir, sizeof(start_dir));
 	fr_clock_choose(fr_config.clock);
 	fr_stack_init();
 	fr_sample_init();
 	fr_snapshot_init();
 	if (!make_world(false, argc, argv)) {
-		say("no memory for a region: not recording", "");
+		fr_say("no memory for a region: not recording", "", "");
 		fr_tell(envp, FR_TELL_NO_REGION, "");
 		return false;
 	}
@@ -158,7 +151,7 @@ static bool first_birth(int argc, char *const *argv, char *const *envp)
 			"");
 	go_live(FR_UNWIND_CALLER);
 	fr_tell(envp, FR_TELL_RECORDING, fr_region.hdr->out_dir);
-	say("recording into ", fr_region.path[0] ? fr_region.path : "anonymous memory");
+	fr_say("recording into ", fr_region.path[0] ? fr_region.path : "anonymous memory", "");
 	return true;
 }
 
@@ -173,7 +166,7 @@ static bool child_birth(void)
 	fr_thread_forget();
 	fr_region_forget(!busy);
 	fr_process_read(true);
-	if (!make_world(true, 0, NULL))
+	if (!fr_room_look(fr_config.max_bytes) || !make_world(true, 0, NULL))
 		return false;
 	fr_modules_rewrite();
 	fr_deepbind_again();
@@ -215,6 +208,7 @@ __attribute__((constructor)) static void construct(int argc, char **argv, char *
 	if (constructed)
 		return;
 	fr_real_resolve();
+	fr_fit_init();
 	fr_confine_init();
 	atomic_store(&fr_gate.birth, 1);
 	/* a kernel before 4.14 has no WIPEONFORK: a child could not be told from its parent */
@@ -244,14 +238,15 @@ void fr_process_started(void)
 
 	if (watched) {
 		fr_config_read(environ); /* not earlier: strcmp() may be the sanitizer's */
-		say("a sanitizer watches this program: not recording", "");
+		fr_say("a sanitizer watches this program: not recording", "", "");
 		fr_process_read(false);
 		fr_tell(environ, FR_TELL_SANITIZER, "");
 		errno = saved;
 	}
 	if (off || !fr_region.hdr)
 		return;
-	fr_region.hdr->unwind_kind = fr_stack_upgrade((enum fr_unwind_kind)fr_config.unwind);
+	fr_region.hdr->unwind_kind =
+		fr_stack_upgrade(fr_room_unwind((enum fr_unwind_kind)fr_config.unwind));
 	fr_real_look();
 	note_unseen_memory();
 	fr_describe();

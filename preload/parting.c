@@ -22,6 +22,7 @@
 #include "config.h"
 #include "hold.h"
 #include "host.h"
+#include "place.h"
 #include "region.h"
 #include "sys.h"
 #include "text.h"
@@ -181,8 +182,7 @@ static bool new_file(void)
 	bool ok;
 	int fd;
 
-	fd = fr_sys_openat(AT_FDCWD, fr_region.path,
-			   O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	fd = fr_place_make_file(AT_FDCWD, fr_region.path, O_RDWR);
 	if (fd < 0)
 		return false;
 	ok = exchange(fd);

@@ -8,16 +8,18 @@
  */
 #include "region.h"
 
+#include <errno.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
 
 #include "clock.h"
 #include "config.h"
 #include "gate.h"
 #include "leftover.h"
+#include "place.h"
 #include "process.h"
 #include "real.h"
+#include "say.h"
 #include "sys.h"
 #include "text.h"
 
@@ -206,29 +208,11 @@ bool fr_span_grow(struct fr_span *s, size_t end)
 
 /* ---- birth ---------------------------------------------------------------------------------- */
 
-/* A directory of ours, mode 0700: anything else could be somebody's trap. Returns an fd or < 0. */
-static int open_dir(const char *path, bool make)
-{
-	struct stat st;
-	int fd;
-
-	if (make)
-		fr_sys3(SYS_mkdirat, AT_FDCWD, path, 0700);
-	fd = fr_sys_openat(AT_FDCWD, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0);
-	if (fd < 0)
-		return fd;
-	if (fr_sys2(SYS_fstat, fd, &st) < 0 ||
-	    (make && (st.st_uid != fr_process.uid || (st.st_mode & 077)))) {
-		fr_sys_close(fd);
-		return -1;
-	}
-	return fd;
-}
-
-static int open_file_in(const char *dir, bool make, bool first)
+/* OWN: the directory is ours alone, and made if need be. A descriptor, or -1 and why. */
+static int open_file_in(const char *dir, bool own, bool first, struct fr_refusal *r)
 {
 	struct fr_text t = fr_text_on(fr_region.path, sizeof(fr_region.path));
-	int dirfd = open_dir(dir, make);
+	int dirfd = own ? fr_place_open_own(dir, r) : fr_place_open_regions(dir, r);
 	size_t name;
 	int fd;
 
@@ -244,9 +228,10 @@ static int open_file_in(const char *dir, bool make, bool first)
 	fr_text_str(&t, "-");
 	fr_text_num(&t, fr_clock_ns(CLOCK_REALTIME), 16);
 	fr_text_str(&t, ".frr");
-	fd = fr_sys_openat(dirfd, fr_region.path + name,
-			   O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	fd = fr_place_make_file(dirfd, fr_region.path + name, O_RDWR);
 	fr_sys_close(dirfd);
+	if (fd < 0)
+		*r = (struct fr_refusal){FR_PLACE_SYSTEM, -fd};
 	return fd;
 }
 
@@ -271,15 +256,21 @@ bool fr_file_size_allowed(uint64_t size)
 	       lim.rlim_cur >= size;
 }
 
-static void *map_file(int fd, size_t size)
+/* NULL and why. */
+static void *map_file(int fd, size_t size, struct fr_refusal *r)
 {
+	long rc;
 	void *p;
 
-	if (!fr_file_size_allowed(size) || fr_sys2(SYS_ftruncate, fd, size) < 0)
+	*r = (struct fr_refusal){FR_PLACE_LIMIT, 0};
+	if (!fr_file_size_allowed(size))
 		return NULL;
-	p = fr_sys_mmap(size, PROT_READ | PROT_WRITE, MAP_SHARED, fd);
+	rc = fr_sys2(SYS_ftruncate, fd, size);
+	*r = (struct fr_refusal){FR_PLACE_SYSTEM, rc < 0 ? (int)-rc : ENOMEM};
+	p = rc < 0 ? NULL : fr_sys_mmap(size, PROT_READ | PROT_WRITE, MAP_SHARED, fd);
 	if (!p)
 		return NULL;
+	r->error = ENOSPC;
 	if (fr_region_populate(p, FR_PAGE))
 		return p;
 	/* A kernel before 5.14: everything at once, or not at all. */
@@ -289,8 +280,17 @@ static void *map_file(int fd, size_t size)
 	return NULL;
 }
 
+static void note_refusal(const char *dir, const struct fr_refusal *r)
+{
+	fr_note("no region in ", dir, ": ");
+	fr_notes_len--; /* continue the line */
+	fr_note(fr_place_why(r), "", "");
+	fr_say("no region in ", dir, fr_place_why(r));
+}
+
 static void *make_in_dir(size_t size, bool first)
 {
+	struct fr_refusal r;
 	char dir[300];
 
 	for (int i = fr_config.dir[0] ? 0 : 1; i < 2; i++) {
@@ -298,30 +298,30 @@ static void *make_in_dir(size_t size, bool first)
 		int fd;
 
 		candidate_dir(i, dir, sizeof(dir));
-		fd = open_file_in(dir, i == 1, first);
+		fd = open_file_in(dir, i == 1, first, &r);
 		if (fd >= 0) {
-			p = map_file(fd, size);
+			p = map_file(fd, size, &r);
 			if (!p)
 				fr_sys3(SYS_unlinkat, AT_FDCWD, fr_region.path, 0);
 			fr_sys_close(fd);
 		}
 		if (p)
 			return p;
-		fr_note("no region in ", dir,
-			fd < 0 ? ": it cannot be written" : ": no space, or files are limited");
+		note_refusal(dir, &r);
 	}
 	return NULL;
 }
 
 static void *make_memfd(size_t size)
 {
+	struct fr_refusal r;
 	void *p;
 	int fd = (int)fr_sys2(SYS_memfd_create, "fr-region", 1 /* MFD_CLOEXEC */);
 
 	fr_region.path[0] = '\0';
 	if (fd < 0)
 		return NULL;
-	p = map_file(fd, size);
+	p = map_file(fd, size, &r);
 	fr_sys_close(fd);
 	if (p)
 		fr_note("the region is anonymous memory: it will not survive the process", "", "");
@@ -381,15 +381,24 @@ static bool small_sections(size_t max_bytes)
 	return true;
 }
 
-bool fr_region_make(uint64_t max_bytes, bool first)
+size_t fr_region_size(uint64_t max_bytes)
 {
 	struct plan plan[FR_SECTIONS_MAX];
 	unsigned int n = plan_sections(plan, max_bytes);
 	size_t size = FR_HEADER_SIZE;
-	void *p;
 
 	for (unsigned int i = 0; i < n; i++)
 		size += plan[i].size;
+	return size;
+}
+
+bool fr_region_make(uint64_t max_bytes, bool first)
+{
+	struct plan plan[FR_SECTIONS_MAX];
+	unsigned int n = plan_sections(plan, max_bytes);
+	size_t size = fr_region_size(max_bytes);
+	void *p;
+
 	memset(&fr_region, 0, sizeof(fr_region));
 	p = make_in_dir(size, first);
 	if (!p)

@@ -54,6 +54,9 @@ _Static_assert(offsetof(struct fr_region, depot.base) < 64, "the line that each 
  * removed. False: nothing could be had, not even a memfd; the reason is in the notes. */
 bool fr_region_make(uint64_t max_bytes, bool first);
 
+/* Address space that one of MAX_BYTES takes. */
+size_t fr_region_size(uint64_t max_bytes);
+
 /* Lets go of an inherited region after a fork: the memory is the parent's. */
 void fr_region_forget(bool unmap);
 

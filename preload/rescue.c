@@ -22,9 +22,9 @@
 #include "describe.h"
 #include "gate.h"
 #include "region.h"
+#include "say.h"
 #include "snapshot.h"
 #include "sys.h"
-#include "text.h"
 
 static struct fr_header kept;
 static atomic_bool told;
@@ -125,21 +125,14 @@ void fr_rescue_end(void)
 		write_head();
 }
 
-static void say(void)
-{
-	static const char why[] = "fr: the region's file was shortened, or its disk is full: "
-				  "nothing is recorded from here on\n";
-
-	if (fr_config.verbose)
-		fr_sys_write_all(2, why, sizeof(why) - 1);
-}
-
 /*
  * Once; the levels first, so that the other threads stop coming here. In a forked child that is not
  * born yet the region is its parent's: it will have another.
  */
 static void switch_off(void)
 {
+	static const char why[] = "the region's file was shortened, or its disk is full: ";
+
 	if (FR_LEVEL(FR_CLASS_RECORDER) == FR_LEVEL_UNBORN)
 		return;
 	for (int k = 0; k < FR_CLASS_RECORDER; k++)
@@ -149,12 +142,11 @@ static void switch_off(void)
 	if (!fr_region_populate(fr_region.hdr, head_size()) && !replace_head())
 		return;
 	fr_drop(FR_DROP_REGION_LOST);
-	fr_note("the region's file was shortened, or its disk is full: ",
-		"nothing is recorded from then on", "");
+	fr_note(why, "nothing is recorded from then on", "");
 	fr_describe_notes();
 	fr_clock_pair_write(fr_region.clocks);
 	write_head();
-	say();
+	fr_say(why, "nothing is recorded from here on", "");
 }
 
 /* Of the process, and not for the thread that writes a snapshot, which has no TLS of its own. */

@@ -13,6 +13,7 @@
  */
 #include "snapshot.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -23,8 +24,10 @@
 #include "deepbind.h"
 #include "gate.h"
 #include "modules.h"
+#include "place.h"
 #include "process.h"
 #include "region.h"
+#include "say.h"
 #include "sys.h"
 #include "text.h"
 
@@ -40,6 +43,7 @@ struct writer {
 	char path[600];
 	char part[608];
 	struct fr_trigger trigger;
+	struct fr_refusal refusal; /* of the directory in hand */
 	struct stat file;
 	int fd;
 	bool shared_table;
@@ -58,15 +62,23 @@ void fr_snapshot_init(void)
 
 /* ---- the file -------------------------------------------------------------------------------- */
 
+static bool refused(enum fr_place why, long error)
+{
+	self->refusal = (struct fr_refusal){why, (int)-error};
+	return false;
+}
+
 static bool put(const void *buf, size_t n)
 {
 	struct stat now = {0};
+	long rc;
 
 	if (self->shared_table &&
 	    (fr_sys2(SYS_fstat, self->fd, &now) != 0 || now.st_ino != self->file.st_ino ||
 	     now.st_dev != self->file.st_dev))
-		return false;
-	return fr_sys_write_all(self->fd, buf, n) >= 0;
+		return refused(FR_PLACE_SYSTEM, -EBADF);
+	rc = fr_sys_write_all(self->fd, buf, n);
+	return rc >= 0 || refused(FR_PLACE_SYSTEM, rc);
 }
 
 static void name_file(const char *dir, uint64_t number)
@@ -87,46 +99,47 @@ static void name_file(const char *dir, uint64_t number)
 }
 
 /* A number nobody has used in this directory, from the next one on. */
-static int open_in(const char *dir)
+static int make_file(const char *dir, int dirfd)
 {
 	uint64_t number = fr_region.hdr->x_snapshots + 1;
+	size_t name = strlen(dir) + 1;
 
 	for (int tries = 0; tries < 1000; tries++, number++) {
 		int fd;
 
 		name_file(dir, number);
-		if (fr_sys4(SYS_faccessat, AT_FDCWD, self->path, 0, 0) == 0)
+		if (fr_sys4(SYS_faccessat, dirfd, self->path + name, 0, 0) == 0)
 			continue;
-		fd = fr_sys_openat(AT_FDCWD, self->part,
-				   O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-		if (fd == -17 /* EEXIST */)
+		fd = fr_place_make_file(dirfd, self->part + name, O_WRONLY);
+		if (fd == -EEXIST)
 			continue;
 		if (fd >= 0)
 			self->trigger.number = (uint32_t)number;
 		return fd;
 	}
-	return -1;
+	return -EEXIST;
 }
 
-/* FR_OUT or the start directory, FR_DIR, the directory of the region. */
-static bool open_file(void)
+static bool open_in(const char *dir)
 {
-	char region_dir[sizeof(fr_region.path)];
-	const char *dirs[] = {fr_region.hdr->out_dir, fr_config.dir, region_dir};
-	char *slash;
+	int dirfd = fr_place_open_snapshots(dir, &self->refusal);
+	long rc;
 
-	fr_text_copy(region_dir, sizeof(region_dir), fr_region.path);
-	slash = strrchr(region_dir, '/');
-	if (slash)
-		*slash = '\0';
-	for (int i = 0; i < 3; i++) {
-		if (!dirs[i][0])
-			continue;
-		self->fd = open_in(dirs[i]);
-		if (self->fd >= 0)
-			return fr_sys2(SYS_fstat, self->fd, &self->file) == 0;
-	}
-	return false;
+	if (dirfd < 0)
+		return false;
+	self->fd = make_file(dir, dirfd);
+	fr_sys_close(dirfd);
+	if (self->fd < 0)
+		return refused(FR_PLACE_SYSTEM, self->fd);
+	rc = fr_sys2(SYS_fstat, self->fd, &self->file);
+	return rc == 0 || refused(FR_PLACE_SYSTEM, rc);
+}
+
+static void close_file(void)
+{
+	if (self->fd >= 0)
+		fr_sys_close(self->fd);
+	self->fd = -1;
 }
 
 /* ---- the content ----------------------------------------------------------------------------- */
@@ -216,45 +229,107 @@ static bool put_sections(void)
 	return true;
 }
 
+static bool fill_file(uint64_t size)
+{
+	if (!fr_file_size_allowed(size))
+		return refused(FR_PLACE_LIMIT, -EFBIG);
+	self->hdr.x_snapshots = self->trigger.number;
+	if (!put(&self->hdr, FR_HEADER_SIZE) || !put_sections())
+		return false;
+	self->trigger.merged += __atomic_exchange_n(&merged, 0, __ATOMIC_RELAXED);
+	return put(&self->trigger, sizeof(self->trigger));
+}
+
+static bool name_it(void)
+{
+	long rc = fr_sys4(SYS_renameat, AT_FDCWD, self->part, AT_FDCWD, self->path);
+
+	return rc == 0 || refused(FR_PLACE_SYSTEM, rc);
+}
+
+/* All or nothing: a disk may be full, or break, at any byte. */
+static bool write_into(const char *dir)
+{
+	uint64_t size = make_header();
+	bool made = open_in(dir), ok = made && fill_file(size);
+
+	close_file();
+	ok = ok && name_it();
+	if (made && !ok)
+		fr_sys3(SYS_unlinkat, AT_FDCWD, self->part, 0);
+	return ok;
+}
+
+/* The directory that was asked for would not do: said in the region, and in this snapshot. */
+static void note_failure(const char *dir)
+{
+	struct fr_failure *f = &fr_region.hdr->x_failure;
+
+	f->error = (uint32_t)self->refusal.error;
+	f->real_ns = self->trigger.real_ns;
+	f->times++;
+	fr_text_copy(f->dir, sizeof(f->dir), dir);
+	__atomic_store_n(&f->why, self->refusal.why, __ATOMIC_RELEASE);
+}
+
+static bool is_among(const char *dir, const char *const *dirs, int n)
+{
+	for (int i = 0; i < n; i++) {
+		if (strcmp(dirs[i], dir) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* FR_OUT or the start directory, FR_DIR, the directory of the region. */
+static bool write_somewhere(void)
+{
+	char region_dir[sizeof(fr_region.path)];
+	const char *const dirs[] = {fr_region.hdr->out_dir, fr_config.dir, region_dir};
+	char *slash;
+	bool first = true;
+
+	fr_text_copy(region_dir, sizeof(region_dir), fr_region.path);
+	slash = strrchr(region_dir, '/');
+	if (slash)
+		*slash = '\0';
+	for (int i = 0; i < 3; i++) {
+		if (!dirs[i][0] || is_among(dirs[i], dirs, i))
+			continue;
+		if (write_into(dirs[i])) {
+			if (first)
+				fr_region.hdr->x_failure.why = 0;
+			return true;
+		}
+		fr_say("no snapshot in ", dirs[i], fr_place_why(&self->refusal));
+		if (first)
+			note_failure(dirs[i]);
+		first = false;
+	}
+	return false;
+}
+
 static bool write_file(void)
 {
-	uint64_t size;
+	bool ok;
 
 	fr_modules_sweep();
 	fr_deepbind_look();
 	fr_clock_pair_write(fr_region.clocks);
-	size = make_header();
-	if (!fr_file_size_allowed(size) || !open_file())
-		return false;
-	self->hdr.x_snapshots = self->trigger.number;
-	if (!put(&self->hdr, FR_HEADER_SIZE) || !put_sections())
-		return false;
-	self->trigger.merged = __atomic_exchange_n(&merged, 0, __ATOMIC_RELAXED);
-	return put(&self->trigger, sizeof(self->trigger));
-}
-
-static void finish(bool ok)
-{
-	if (self->fd >= 0)
-		fr_sys_close(self->fd);
+	self->fd = -1;
+	ok = write_somewhere();
 	if (ok)
-		ok = fr_sys4(SYS_renameat, AT_FDCWD, self->part, AT_FDCWD, self->path) == 0;
-	if (ok) {
 		fr_region.hdr->x_snapshots = self->trigger.number;
-	} else {
+	else
 		fr_drop(FR_DROP_SNAPSHOT_FAILED);
-		if (self->fd >= 0)
-			fr_sys3(SYS_unlinkat, AT_FDCWD, self->part, 0);
-	}
-	self->ok = ok;
+	return ok;
 }
 
 static void write_here(void)
 {
-	self->fd = -1;
 	self->shared_table = true;
 	self->here = true;
-	finish(write_file());
+	self->ok = write_file();
 	self->here = false;
 }
 
@@ -270,9 +345,13 @@ static void write_here(void)
 
 static void thread_main(void)
 {
-	self->fd = -1;
-	self->shared_table = fr_sys3(SYS_close_range, 0, ~0u, CLOSE_RANGE_UNSHARE) != 0;
-	finish(write_file());
+	/* stderr stays if there may be something to say; nobody waits for its end that long */
+	unsigned int from = fr_config.verbose ? 3 : 0;
+
+	self->shared_table = fr_sys3(SYS_close_range, from, ~0u, CLOSE_RANGE_UNSHARE) != 0;
+	if (from && !self->shared_table)
+		fr_sys3(SYS_close_range, 0, 1, 0);
+	self->ok = write_file();
 }
 
 static bool begin(enum fr_trigger_kind kind, int signo, uint32_t sender, const char *reason)

@@ -4,15 +4,14 @@
  */
 #include "tell.h"
 
-#include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <string.h>
-#include <time.h>
 
 #include "config.h"
 #include "process.h"
 #include "region.h"
+#include "say.h"
 #include "sys.h"
 #include "text.h"
 
@@ -39,16 +38,6 @@ static bool take(char *const *envp)
 	return false;
 }
 
-/* To write where nobody reads any more would be SIGPIPE, and the host's death. */
-static bool somebody_reads(int fd)
-{
-	struct pollfd p = {fd, POLLOUT, 0};
-	struct timespec now = {0, 0};
-
-	return fr_sys4(SYS_ppoll, &p, 1, &now, 0) >= 0 &&
-	       !(p.revents & (POLLERR | POLLHUP | POLLNVAL));
-}
-
 static void recording(struct fr_text *t, const char *out_dir)
 {
 	fr_text_str(t, "recording; fr snapshot ");
@@ -72,7 +61,7 @@ void fr_tell(char *const *envp, enum fr_tell what, const char *out_dir)
 	char line[700];
 	struct fr_text t = fr_text_on(line, sizeof(line) - 1); /* a newline fits whatever is cut */
 
-	if (!take(envp) || !somebody_reads(2))
+	if (!take(envp) || !fr_say_is_read())
 		return;
 	fr_text_str(&t, "fr: ");
 	if (what == FR_TELL_RECORDING)

@@ -84,6 +84,15 @@ enum fr_section_id {
 	FR_SEC_CONTROL = 15, /* struct fr_control, see wire_control.h */
 };
 
+/* The directory that the last snapshot was meant for, and did not go to. */
+struct fr_failure {
+	uint32_t why; /* row of places.def; 0 = the last one went where it should */
+	uint32_t error; /* errno, 0 = none */
+	uint64_t times; /* snapshots that did not go where they should, so far */
+	uint64_t real_ns; /* of the last one */
+	char dir[512]; /* NUL-terminated, cut */
+};
+
 struct fr_header {
 	char magic[8];
 	uint32_t version;
@@ -121,6 +130,7 @@ struct fr_header {
 	char out_dir[512]; /* where snapshots are written */
 	char cmdline[1024]; /* arguments separated by NUL, cut at the end */
 	struct fr_section sections[FR_SECTIONS_MAX];
+	struct fr_failure x_failure; /* 0 in recordings of older recorders */
 };
 
 /* ---- time --------------------------------------------------------------------------------- */
@@ -438,6 +448,7 @@ enum fr_level {
 };
 
 _Static_assert(sizeof(struct fr_section) == 32, "wire");
+_Static_assert(offsetof(struct fr_header, x_failure) == 3144, "wire");
 _Static_assert(sizeof(struct fr_header) <= FR_HEADER_SIZE, "wire");
 _Static_assert(sizeof(struct fr_clock_pair) == 32, "wire");
 _Static_assert(sizeof(struct fr_held) == 24, "wire");

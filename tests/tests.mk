@@ -28,6 +28,7 @@ $(TEST_LIB_OBJ) $(UNIT_OBJ): $O/%.o: %.c
 # The parts of the recorder that are tested outside of a host.
 $O/tests/unit/test_ring: $O/preload/ring.o
 $O/tests/unit/test_budget: $O/preload/budget_rule.o
+$O/tests/unit/test_place: $O/preload/place.o
 
 $(UNIT_BIN): %: %.o $(TEST_LIB_OBJ) $(UNIT_DECODER_OBJ)
 	$(call say,LINK,$@)

@@ -82,6 +82,7 @@ static json_t *header(const struct recording *rec)
 	set_u64(o, "stack_differ", h->stack_differ);
 	set_u64(o, "sample_mean", h->sample_mean);
 	set_text(o, "out_dir", h->out_dir);
+	json_object_set_new(o, "snapshot_failure", fr_json_failure(&h->x_failure));
 	return o;
 }
 

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/sbuf.h"
+#include "exporters/words.h"
 
 json_t *fr_json_text(const char *s)
 {
@@ -38,6 +39,22 @@ json_t *fr_json_stack(struct stacks *st, uint32_t id)
 	v = json_loads(fr_sbuf_cstr(&b), 0, NULL);
 	fr_sbuf_free(&b);
 	return v ? v : json_array();
+}
+
+json_t *fr_json_failure(const struct fr_failure *f)
+{
+	json_t *o;
+
+	if (!f->why)
+		return json_null();
+	o = json_object();
+	json_object_set_new(o, "dir", fr_json_text(f->dir));
+	json_object_set_new(o, "why", fr_json_text(fr_word_place(f->why)));
+	json_object_set_new(o, "errno", fr_json_u64(f->error));
+	json_object_set_new(o, "text", fr_json_text(fr_word_failure(f)));
+	json_object_set_new(o, "times", fr_json_u64(f->times));
+	json_object_set_new(o, "real_ns", fr_json_u64(f->real_ns));
+	return o;
 }
 
 void fr_json_print(json_t *v, FILE *out)

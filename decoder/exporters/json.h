@@ -14,6 +14,7 @@
 json_t *fr_json_text(const char *s); /* NULL becomes null */
 json_t *fr_json_addr(uint64_t addr); /* "0x7f..." */
 json_t *fr_json_stack(struct stacks *st, uint32_t id); /* frames, leaf first */
+json_t *fr_json_failure(const struct fr_failure *f); /* null: snapshots go where they should */
 /* Prints V to OUT with a newline and drops the reference. */
 void fr_json_print(json_t *v, FILE *out);
 

@@ -96,6 +96,11 @@ static const char *why(const struct region_info *r, char buf[WHY_LEN])
 			 r->stuck.call);
 		return buf;
 	}
+	if (r->trigger.kind == FR_TRIGGER_NONE && !r->crash.signo && r->failure.why) {
+		snprintf(buf, WHY_LEN, "no snapshot in %.60s: %s", r->failure.dir,
+			 fr_word_failure(&r->failure));
+		return buf;
+	}
 	if (r->trigger.kind == FR_TRIGGER_NONE && !r->crash.signo)
 		return "";
 	snprintf(buf, WHY_LEN, "%s%s%s",
@@ -165,6 +170,7 @@ static void print_json(struct call *c, const struct found *f)
 		json_object_set_new(o, "start_real_ns", fr_json_u64(r->start_real_ns));
 		json_object_set_new(o, "end_real_ns", fr_json_u64(r->end_real_ns));
 		json_object_set_new(o, "bytes", fr_json_u64(r->bytes));
+		json_object_set_new(o, "snapshot_failure", fr_json_failure(&r->failure));
 		json_object_set_new(o, "problem", fr_json_text(r->problem));
 		json_array_append_new(a, o);
 	}

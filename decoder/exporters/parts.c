@@ -127,6 +127,9 @@ static void settings(struct call *c)
 	     fr_units_bytes(max, h->max_bytes), h->stack_depth);
 	line(c, "snapshots", "by signal %s into %s; %" PRIu64 " so far",
 	     h->signal ? fr_units_signal(sig, h->signal) : "none", h->out_dir, h->x_snapshots);
+	if (h->x_failure.why)
+		line(c, "", "not into %.*s: %s", (int)sizeof(h->x_failure.dir), h->x_failure.dir,
+		     fr_word_failure(&h->x_failure));
 }
 
 void fr_part_header(struct call *c)

@@ -47,6 +47,15 @@ static const struct {
 };
 #undef DROP
 #define N_DROPS (sizeof(drops) / sizeof(drops[0]))
+#define PLACE(id, NAME, name, meaning) [id] = {name, meaning},
+static const struct {
+	const char *name;
+	const char *meaning;
+} places[] = {
+#include "preload/places.def"
+};
+#undef PLACE
+#define N_PLACES (sizeof(places) / sizeof(places[0]))
 
 const char *fr_word_source(enum recording_source source)
 {
@@ -111,6 +120,19 @@ const char *fr_word_drop(uint32_t drop, char buf[24])
 const char *fr_word_drop_meaning(uint32_t drop)
 {
 	return drop < N_DROPS && drops[drop].name ? drops[drop].meaning : "";
+}
+
+const char *fr_word_place(uint32_t why)
+{
+	return why < N_PLACES ? places[why].name : NULL;
+}
+
+const char *fr_word_failure(const struct fr_failure *f)
+{
+	/* a number from a recording: strerror knows any */
+	if (f->error)
+		return strerror((int)f->error);
+	return fr_word_place(f->why) ? places[f->why].meaning : "for an unknown reason";
 }
 
 json_t *fr_json_bytes(const void *bytes, size_t n)

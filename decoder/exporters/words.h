@@ -28,6 +28,12 @@ const char *fr_word_trigger_kind(uint32_t kind);
 const char *fr_word_drop(uint32_t drop, char buf[24]);
 const char *fr_word_drop_meaning(uint32_t drop); /* "" if unknown */
 
+/* Why the recorder did not use a directory, by places.def: "owner"; NULL if unknown or 0. */
+const char *fr_word_place(uint32_t why);
+
+/* The same as a sentence's end: "it belongs to another user", or what the system says. */
+const char *fr_word_failure(const struct fr_failure *f);
+
 /* Foreign bytes for libjansson, which refuses what is not UTF-8. */
 json_t *fr_json_bytes(const void *bytes, size_t n);
 json_t *fr_json_u64(uint64_t v); /* libjansson knows signed numbers: beyond them, text */

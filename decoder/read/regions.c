@@ -101,6 +101,12 @@ static uint64_t time_ns(const struct timespec *t)
 	return (uint64_t)t->tv_sec * 1000000000 + (uint64_t)t->tv_nsec;
 }
 
+static void info_failure(struct region_info *info, const struct fr_header *hdr)
+{
+	info->failure = hdr->x_failure;
+	info->failure.dir[sizeof(info->failure.dir) - 1] = 0;
+}
+
 static void info_live(struct region_info *info, int fd, uint64_t base, const struct fr_header *hdr)
 {
 	if (hdr->x_state == FR_STATE_ALIVE)
@@ -124,6 +130,7 @@ static void info_fill(struct region_info *info, int fd, const struct stat *st)
 	info->state = hdr.x_state;
 	info->start_real_ns = hdr.start_real_ns;
 	memcpy(info->comm, hdr.comm, sizeof(hdr.comm));
+	info_failure(info, &hdr);
 	section_peek(fd, &hdr, FR_SEC_CRASH, &info->crash, sizeof(info->crash));
 	section_peek(fd, &hdr, FR_SEC_TRIGGER, &info->trigger, sizeof(info->trigger));
 	info->end_real_ns = last_recorded(fd, &hdr, info->end_real_ns);
@@ -250,6 +257,7 @@ static bool anonymous_open(struct region_info *info, uint32_t pid)
 	info->start_real_ns = info->end_real_ns = hdr.start_real_ns;
 	info->bytes = end - start;
 	memcpy(info->comm, hdr.comm, sizeof(hdr.comm));
+	info_failure(info, &hdr);
 	return true;
 }
 

@@ -33,6 +33,7 @@ struct region_info {
 #define FR_REGION_OTHER_VERSION "another format version"
 	uint32_t signal; /* live: the one that asks for a snapshot now, 0 = none */
 	struct region_stuck stuck; /* live */
+	struct fr_failure failure; /* why 0 = none */
 };
 
 /* The directory of the region files: $FR_DIR, else /dev/shm/fr-<uid>. */

@@ -48,6 +48,7 @@ static void terminate(struct fr_header *h)
 	h->exe[sizeof(h->exe) - 1] = 0;
 	h->out_dir[sizeof(h->out_dir) - 1] = 0;
 	h->cmdline[sizeof(h->cmdline) - 1] = 0;
+	h->x_failure.dir[sizeof(h->x_failure.dir) - 1] = 0;
 }
 
 static bool header_good(const struct recording *rec, size_t n, struct diag *d)
