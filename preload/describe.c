@@ -16,7 +16,7 @@
 
 #define ARG(type, name)                                                                            \
 	{                                                                                          \
-		FR_ARG_##type, name                                                                \
+		FR_ARG_##type, #name                                                               \
 	}
 #define EVENT(id, NAME, text, klass, tier, n_short, ...)                                           \
 	{id, n_short, FR_CLASS_##klass, text, {__VA_ARGS__}},

@@ -118,16 +118,16 @@ static inline uint64_t decode_arg(struct lane_cursor *l, const uint8_t **at, uin
 {
 	uint64_t v;
 
-	if (op == OP_OBJ)
+	if (op == FR_WIRE_OBJ)
 		return decode_addr(&l->obj, at);
-	if (op == OP_PTR)
+	if (op == FR_WIRE_PTR)
 		return decode_addr(&l->ptr, at);
 	v = fr_varint_get(at);
-	if (op == OP_ZIGZAG)
+	if (op == FR_WIRE_ZIGZAG)
 		return (uint64_t)fr_zigzag(v);
-	if (op == OP_TICKS)
+	if (op == FR_WIRE_TICKS)
 		return fr_clock_scale(v, mean);
-	if (op == OP_BYTES) {
+	if (op == FR_WIRE_BYTES) {
 		e->blob = *at;
 		*at += v;
 	}
@@ -162,7 +162,7 @@ static inline void lane_take(struct lane_cursor *l, struct lane_place *p,
 		break;
 	default:
 		for (unsigned int i = 0; i < row->n_there; i++) {
-			if (row->op[i] != OP_VIA)
+			if (row->op[i] != FR_WIRE_VIA)
 				e->arg[i] = decode_arg(l, &p->at, row->op[i], mean, e);
 		}
 	}

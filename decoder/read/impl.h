@@ -78,17 +78,6 @@ static inline uint64_t fr_clock_ns(const struct clock_segment *s, uint64_t ticks
 
 /* ---- schema: what an event's bytes mean ------------------------------------------------------ */
 
-/* What the decoder does with an argument; several enum fr_arg share one. */
-enum arg_op {
-	OP_VARINT = 0,
-	OP_ZIGZAG = 1,
-	OP_TICKS = 2,
-	OP_OBJ = 3,
-	OP_PTR = 4,
-	OP_BYTES = 5,
-	OP_VIA = 6, /* no bytes here: from the stack dictionary */
-};
-
 /* Arguments that nearly all events of a busy recording have, each with a decoder of its own. */
 enum args_shape {
 	ARGS_ANY = 0,
@@ -104,10 +93,10 @@ struct event_row {
 	uint8_t n_args; /* by the schema */
 	uint8_t n_there; /* in this form */
 	uint8_t n_varints; /* of these, those with bytes of their own: at least a varint */
-	uint8_t via; /* place of OP_VIA, which both forms have; else that of the first */
+	uint8_t via; /* place of FR_WIRE_VIA, which both forms have; else that of the first */
 	uint8_t has_bytes;
 	uint8_t shape; /* enum args_shape */
-	uint8_t op[FR_ARGS_MAX];
+	uint8_t op[FR_ARGS_MAX]; /* enum fr_wire */
 };
 
 struct schema {

@@ -13,7 +13,7 @@
 
 #define ARG(type, name)                                                                            \
 	{                                                                                          \
-		FR_ARG_##type, name                                                                \
+		FR_ARG_##type, #name                                                               \
 	}
 #define EVENT(id_, NAME, name_, CLASS, TIER, short_, ...)                                          \
 	{.id = id_,                                                                                \
@@ -36,15 +36,17 @@ static const struct {
 #undef EVENT
 #undef ARG
 
+#define ARGTYPE(number, NAME, WIRE, ...) [FR_ARG_##NAME] = FR_WIRE_##WIRE,
 static const uint8_t ops[] = {
-	[FR_ARG_UINT] = OP_VARINT,  [FR_ARG_INT] = OP_ZIGZAG,   [FR_ARG_OBJ] = OP_OBJ,
-	[FR_ARG_PTR] = OP_PTR,      [FR_ARG_ADDR] = OP_VARINT,  [FR_ARG_NS] = OP_TICKS,
-	[FR_ARG_SIZE] = OP_VARINT,  [FR_ARG_FD] = OP_ZIGZAG,    [FR_ARG_ERR] = OP_VARINT,
-	[FR_ARG_TID] = OP_VARINT,   [FR_ARG_CALL] = OP_VARINT,  [FR_ARG_STR] = OP_BYTES,
-	[FR_ARG_SOCK] = OP_BYTES,   [FR_ARG_SIG] = OP_VARINT,   [FR_ARG_STACK] = OP_VARINT,
-	[FR_ARG_PAIR] = OP_BYTES,   [FR_ARG_KIND] = OP_VARINT,  [FR_ARG_VIA] = OP_VIA,
-	[FR_ARG_CLASS] = OP_VARINT, [FR_ARG_LEVEL] = OP_VARINT, [FR_ARG_WHY] = OP_VARINT,
+#include "preload/args.def"
 };
+#undef ARGTYPE
+
+/* To read, a wide varint is a varint. */
+static uint8_t op_of(uint8_t type)
+{
+	return ops[type] == FR_WIRE_WIDE ? FR_WIRE_VARINT : ops[type];
+}
 
 static bool row_good(const struct fr_event_rec *r)
 {
@@ -55,19 +57,19 @@ static bool row_good(const struct fr_event_rec *r)
 	for (uint32_t i = 0; i < r->n_args; i++) {
 		if (r->type[i] == FR_ARG_NONE || r->type[i] >= sizeof(ops))
 			return false;
-		n_bytes += ops[r->type[i]] == OP_BYTES;
-		n_via += ops[r->type[i]] == OP_VIA;
+		n_bytes += ops[r->type[i]] == FR_WIRE_BYTES;
+		n_via += ops[r->type[i]] == FR_WIRE_VIA;
 	}
 	return n_bytes <= 1 && n_via <= 1; /* struct event has room for one, the dictionary too */
 }
 
 static enum args_shape shape_of(const struct event_row *row)
 {
-	if (row->n_there == 1 && row->op[0] == OP_OBJ)
+	if (row->n_there == 1 && row->op[0] == FR_WIRE_OBJ)
 		return ARGS_OBJ;
-	if (row->n_there == 1 && row->op[0] == OP_PTR)
+	if (row->n_there == 1 && row->op[0] == FR_WIRE_PTR)
 		return ARGS_PTR;
-	if (row->n_there == 2 && row->op[0] == OP_PTR && row->op[1] == OP_VARINT)
+	if (row->n_there == 2 && row->op[0] == FR_WIRE_PTR && row->op[1] == FR_WIRE_VARINT)
 		return ARGS_PTR_VARINT;
 	return ARGS_ANY;
 }
@@ -78,7 +80,7 @@ static void row_cut(struct event_row *row, unsigned int n)
 	row->n_there = (uint8_t)n;
 	row->n_varints = 0;
 	for (unsigned int i = 0; i < n; i++)
-		row->n_varints += row->op[i] != OP_VIA;
+		row->n_varints += row->op[i] != FR_WIRE_VIA;
 	row->shape = shape_of(row);
 }
 
@@ -90,9 +92,9 @@ static void row_add(struct schema *schema, const struct fr_event_rec *r)
 	schema->recs[r->id].name[sizeof(r->name) - 1] = 0;
 	*row = (struct event_row){.known = 1, .kind = (uint8_t)r->id, .n_args = (uint8_t)r->n_args};
 	for (uint32_t i = 0; i < r->n_args; i++) {
-		row->op[i] = ops[r->type[i]];
-		row->has_bytes |= row->op[i] == OP_BYTES;
-		if (row->op[i] == OP_VIA)
+		row->op[i] = op_of(r->type[i]);
+		row->has_bytes |= row->op[i] == FR_WIRE_BYTES;
+		if (row->op[i] == FR_WIRE_VIA)
 			row->via = (uint8_t)i;
 	}
 	*short_row = *row;
