@@ -42,7 +42,7 @@ static const struct {
 
 #define ARG(type, name)                                                                            \
 	{                                                                                          \
-		FR_ARG_##type, name                                                                \
+		FR_ARG_##type, #name                                                               \
 	}
 #define EVENT(id_, NAME, name_, CLASS, TIER, short_, ...)                                          \
 	{id_, name_, FR_CLASS_##CLASS, FR_TIER_##TIER, short_, {__VA_ARGS__}},
