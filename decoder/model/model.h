@@ -167,7 +167,6 @@ struct held {
 struct last_event {
 	uint64_t id;
 	uint64_t t_ns;
-	uint64_t arg0;
 	uint32_t stack;
 	uint16_t kind;
 };

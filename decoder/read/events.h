@@ -30,6 +30,11 @@ struct event {
 	const uint8_t *blob; /* the bytes of the event's (only) STR or SOCK argument */
 };
 
+/* Checks, where one function reads both events, that ARG stands at the same place of both. */
+#define FR_SAME_PLACE(A, B, arg)                                                                   \
+	_Static_assert((int)FR_A_##A##_##arg == (int)FR_A_##B##_##arg,                             \
+		       #A " and " #B " have `" #arg "` at different places")
+
 struct stream;
 struct stream *fr_stream_open(const struct recording *rec);
 bool fr_stream_next(struct stream *s, struct event *e);
