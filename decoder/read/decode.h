@@ -134,6 +134,31 @@ static inline uint64_t decode_arg(struct lane_cursor *l, const uint8_t **at, uin
 	return v;
 }
 
+/*
+ * Arguments by the places that the schema gives them; all are 0 before, but for ROW's `via`.
+ * Returns the end of their bytes at AT: with AT's own address the caller's place would have to
+ * live in memory.
+ */
+static __attribute__((noinline)) const uint8_t *
+lane_take_moved(struct lane_cursor *l, const uint8_t *at, const struct schema *schema,
+		const struct event_row *row, uint64_t mean, struct event *e)
+{
+	const uint8_t *place = schema->places[row->kind];
+
+	if (schema->recs[row->kind].type[row->via] != FR_ARG_VIA)
+		e->arg[0] = 0;
+	for (unsigned int i = 0; i < row->n_there; i++) {
+		uint64_t v;
+
+		if (row->op[i] == FR_WIRE_VIA)
+			continue;
+		v = decode_arg(l, &at, row->op[i], mean, e);
+		if (place[i] != ARG_NOWHERE)
+			e->arg[place[i]] = v;
+	}
+	return at;
+}
+
 /* The rest of the event that lane_peek() has begun. Leaves id and t_ns to the merge. */
 static inline void lane_take(struct lane_cursor *l, struct lane_place *p,
 			     const struct schema *schema, uint64_t mean, struct event *e)
@@ -148,7 +173,7 @@ static inline void lane_take(struct lane_cursor *l, struct lane_place *p,
 	e->stack = (uint32_t)key;
 	e->blob = NULL;
 	memset(e->arg, 0, sizeof(e->arg));
-	e->arg[row->via] = key >> 32; /* a row without that argument has another one there */
+	e->arg[row->via] = key >> 32; /* a row without that argument has its first one there */
 	switch (row->shape) {
 	case ARGS_PTR_VARINT:
 		e->arg[0] = decode_addr(&l->ptr, &p->at);
@@ -161,6 +186,10 @@ static inline void lane_take(struct lane_cursor *l, struct lane_place *p,
 		e->arg[0] = decode_addr(&l->obj, &p->at);
 		break;
 	default:
+		if (__builtin_expect(row->shape == ARGS_MOVED, 0)) {
+			p->at = lane_take_moved(l, p->at, schema, row, mean, e);
+			break;
+		}
 		for (unsigned int i = 0; i < row->n_there; i++) {
 			if (row->op[i] != FR_WIRE_VIA)
 				e->arg[i] = decode_arg(l, &p->at, row->op[i], mean, e);
