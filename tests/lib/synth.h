@@ -16,6 +16,7 @@
 #ifndef TESTS_LIB_SYNTH_H
 #define TESTS_LIB_SYNTH_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -29,6 +30,11 @@
 struct synth;
 
 struct synth *synth_new(void);
+/*
+ * Recordings begun from now on have the arguments of all built-in events in another order, schema
+ * and bytes; whoever makes events still gives them as events.def has them.
+ */
+void synth_shuffle(bool on);
 void synth_free(struct synth *s);
 
 struct fr_header *synth_header(struct synth *s);
@@ -67,7 +73,8 @@ void synth_schema(struct synth *s, const struct fr_event_rec *row);
 size_t synth_sockaddr(uint8_t *to, const char *peer);
 
 /*
- * One event in its kind's own tier. ARGS in the order of the schema, N of them, the rest 0; signed
+ * One event in its kind's own tier. ARGS in the order of events.def, or of a row that was added by
+ * synth_schema(), N of them, the rest 0; signed
  * ones as two's complement. BLOB are the bytes of its STR or SOCK argument, whose value in ARGS is
  * then ignored. Times of a thread's tier must not fall.
  */
