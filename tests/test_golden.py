@@ -85,7 +85,7 @@ def test_golden_recording(tmp_path, name):
 
 
 def shape_of(recording):
-    """What two runs of one program have in common, but not what a reader of wrong arguments sees."""
+    """What two runs of one program share, and a reader of the wrong arguments does not see."""
     report = fr.read("report", recording, ok=(0, 3, 10))
     long = {}
     for wait in report["waits"]:
