@@ -15,8 +15,9 @@
  * file. Addresses of the host's address space are plain numbers. Fields named x_... are written by
  * several threads. All times are ticks unless the name says otherwise: see struct fr_clock_pair.
  *
- * Must not: include anything but stdint/stddef and args.def; change an offset without raising
- * FR_VERSION. The numbers of sections, events, drops, hooks and enumerators below are never reused.
+ * Must not: include anything but stdint/stddef, args.def and waits.def; change an offset without
+ * raising FR_VERSION. The numbers of sections, events, drops, hooks and enumerators below are never
+ * reused.
  */
 #ifndef FR_WIRE_H
 #define FR_WIRE_H
@@ -403,10 +404,22 @@ struct fr_hook_rec {
 	uint32_t id;
 	uint32_t taken; /* 1 = real function found; 0 = this libc has none */
 	uint32_t klass;
-	uint32_t flags; /* FR_HOOK_... */
+	uint32_t flags; /* FR_HOOK_..., and enum fr_wait_kind from bit FR_HOOK_WAIT_SHIFT on */
 	uint64_t provider; /* address of the real function: which module provides it */
 };
 #define FR_HOOK_SHADOWED 1u /* the host's calls go to another function: provider is that one */
+#define FR_HOOK_TOLD 2u /* what stands below is known; not in old files */
+#define FR_HOOK_STUCK 4u /* a thread that waits in it for long is `stuck` */
+#define FR_HOOK_WAIT_SHIFT 8
+
+/* How a thread waits in a call. */
+#define WAIT_KIND(number, NAME, ...) FR_WAIT_##NAME = number,
+enum fr_wait_kind {
+	FR_WAIT_NONE = 0,
+#include "waits.def"
+	FR_WAIT_KINDS
+};
+#undef WAIT_KIND
 
 /* ---- levels and classes ------------------------------------------------------------------- */
 

@@ -17,6 +17,7 @@ CASES = {
     "rdlock": ("lock_wait>80ms", "rdlock:20", "rdlock:120", "pthread_rwlock_rdlock"),
     "hold": ("hold>80ms", "hold:20", "hold:120", "lock 0x"),
     "recv": ("recv>80ms", "recv:20", "recv:120", "recv fd"),
+    "eventfd": ("recv>80ms", "eventfd:20", "eventfd:120", "eventfd_read fd"),
     "cond_wait": ("cond_wait>80ms", "cond:20", "cond:120", "pthread_cond_timedwait"),
     "poll": ("poll>80ms", "poll:20", "poll:120", "poll fd"),
     "join": ("join>80ms", "join:20", "join:120", "pthread_join"),

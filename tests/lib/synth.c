@@ -340,6 +340,12 @@ uint32_t synth_call(struct synth *s, const char *name)
 	return n;
 }
 
+struct fr_hook_rec *synth_call_rec(struct synth *s, uint32_t id)
+{
+	SYNTH_NEED((id + 1) * sizeof(struct fr_hook_rec) <= s->sections[FR_SEC_HOOKS].n);
+	return (struct fr_hook_rec *)s->sections[FR_SEC_HOOKS].p + id;
+}
+
 void synth_note(struct synth *s, const char *line)
 {
 	size_t n = strlen(line);

@@ -61,6 +61,8 @@ struct fr_fd_rec *synth_fd(struct synth *s, uint32_t fd, uint32_t kind, const ch
 struct fr_lock_rec *synth_lock(struct synth *s, uint64_t addr);
 /* The hook id of a function's name, added when new. */
 uint32_t synth_call(struct synth *s, const char *name);
+/* Its record: flags 0, as in recordings that do not say how one waits in a call. */
+struct fr_hook_rec *synth_call_rec(struct synth *s, uint32_t id);
 void synth_note(struct synth *s, const char *line);
 void synth_drop(struct synth *s, uint32_t drop, uint64_t n);
 struct fr_control *synth_control(struct synth *s); /* zeroed; without it there is none */
