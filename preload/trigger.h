@@ -34,9 +34,10 @@ extern uint64_t fr_trigger_hold;
 
 /*
  * Reads a list like "lock_wait>100ms,exit" into LIMIT. An item that is not understood is left out
- * and told to the notes; the others hold. Only while being born.
+ * and given to REFUSE; the others hold.
  */
-void fr_trigger_parse(const char *list, uint64_t limit[FR_RULES_MAX]);
+void fr_trigger_parse(const char *list, uint64_t limit[FR_RULES_MAX],
+		      void (*refuse)(const char *item));
 
 /* The rule that a wait in this hook belongs to, FR_RULE_none = none. */
 int fr_trigger_rule_of(uint32_t call);

@@ -8,10 +8,10 @@
 #include <string.h>
 
 #include "arch.h"
-#include "config.h"
 #include "real.h"
 #include "text.h"
 #include "trigger.h"
+#include "units.h"
 
 #define WAIT FR_WHERE_WAIT
 #define WAIT_FD (FR_WHERE_WAIT | FR_WHERE_FD)
@@ -97,9 +97,9 @@ static bool parse_item(char *item, uint64_t *limit)
 			continue;
 		if ((r->unit == FR_RULE_FLAG) != !value)
 			return false;
-		if (r->unit == FR_RULE_NS && !fr_config_time(value, &v))
+		if (r->unit == FR_RULE_NS && !fr_units_time(value, &v))
 			return false;
-		if (r->unit == FR_RULE_BYTES && !fr_config_bytes(value, &v))
+		if (r->unit == FR_RULE_BYTES && !fr_units_bytes(value, &v))
 			return false;
 		if (!v || !fr_trigger_possible(i, v))
 			return false;
@@ -109,7 +109,8 @@ static bool parse_item(char *item, uint64_t *limit)
 	return false;
 }
 
-void fr_trigger_parse(const char *list, uint64_t limit[FR_RULES_MAX])
+void fr_trigger_parse(const char *list, uint64_t limit[FR_RULES_MAX],
+		      void (*refuse)(const char *item))
 {
 	memset(limit, 0, FR_RULES_MAX * sizeof(*limit));
 	while (*list) {
@@ -120,8 +121,7 @@ void fr_trigger_parse(const char *list, uint64_t limit[FR_RULES_MAX])
 		fr_text_bytes(&t, list, n);
 		fr_text_copy(copy, sizeof(copy), item);
 		if (n && (n >= sizeof(item) || !parse_item(copy, limit)))
-			fr_note("refused: FR_TRIGGER: ", item,
-				" is not understood and left out; the others hold");
+			refuse(item);
 		list += n + (list[n] == ',');
 	}
 }
