@@ -104,6 +104,7 @@ struct event_row {
 #define ARG_NOWHERE 255u
 
 struct schema {
+	bool moved; /* some row is ARGS_MOVED */
 	bool stack_pairs; /* a new entry of the stack dictionary moves the old one (version 2) */
 	struct event_row rows[2 * EVENT_KINDS];
 	struct fr_event_rec recs[EVENT_KINDS]; /* as readers see them; id 0 = unknown */

@@ -167,6 +167,7 @@ static void row_add(struct schema *schema, const struct fr_event_rec *home,
 	schema->recs[r->id] = settle(home, r, place);
 	schema->recs[r->id].name[sizeof(r->name) - 1] = 0;
 	moved = is_moved(r, place);
+	schema->moved |= moved;
 	*row = (struct event_row){
 		.known = 1, .kind = (uint8_t)r->id, .n_args = (uint8_t)schema->recs[r->id].n_args};
 	for (uint32_t i = 0; i < r->n_args; i++) {
