@@ -13,6 +13,7 @@
 #include "say.h"
 #include "text.h"
 #include "trigger.h"
+#include "units.h"
 
 struct fr_config fr_config;
 char fr_notes[FR_NOTES_SIZE];
@@ -29,65 +30,13 @@ void fr_note(const char *a, const char *b, const char *c)
 	fr_notes_len = t.n;
 }
 
-/* A decimal number; *END is left after it. */
-static bool number_at(const char *s, const char **end, uint64_t *v)
-{
-	const char *p = s;
-
-	*v = 0;
-	for (; *p >= '0' && *p <= '9'; p++) {
-		if (*v > (UINT64_MAX - 9) / 10)
-			return false;
-		*v = *v * 10 + (uint64_t)(*p - '0');
-	}
-	*end = p;
-	return p != s;
-}
-
-struct unit {
-	const char *name;
-	uint64_t factor;
-};
-
-static const struct unit byte_units[] = {
-	{"", 1},
-	{"k", 1024},
-	{"K", 1024},
-	{"KiB", 1024},
-	{"m", 1024 * 1024},
-	{"M", 1024 * 1024},
-	{"MiB", 1024 * 1024},
-	{"g", 1ull << 30},
-	{"G", 1ull << 30},
-	{"GiB", 1ull << 30},
-};
-
-static const struct unit time_units[] = {
-	{"ns", 1},         {"us", 1000},          {"ms", 1000000},
-	{"s", 1000000000}, {"m", 60000000000ull}, {"", 1000000000},
-};
-
-static bool with_unit(const char *s, const struct unit *units, size_t n, uint64_t *v)
-{
-	const char *end;
-	uint64_t num;
-
-	if (!number_at(s, &end, &num))
-		return false;
-	for (size_t i = 0; i < n; i++) {
-		if (strcmp(end, units[i].name) == 0)
-			return !__builtin_mul_overflow(num, units[i].factor, v);
-	}
-	return false;
-}
-
 /* ---- one parser per kind of value: true = understood and stored ---------------------------- */
 
 static bool parse_bytes(const char *s, uint64_t *v)
 {
 	uint64_t n;
 
-	if (!with_unit(s, byte_units, sizeof(byte_units) / sizeof(*byte_units), &n))
+	if (!fr_units_bytes(s, &n))
 		return false;
 	if (n < 1u << 20 || n > 1ull << 36)
 		return false;
@@ -97,17 +46,7 @@ static bool parse_bytes(const char *s, uint64_t *v)
 
 static bool parse_duration(const char *s, uint64_t *v)
 {
-	return with_unit(s, time_units, sizeof(time_units) / sizeof(*time_units), v);
-}
-
-bool fr_config_time(const char *s, uint64_t *ns)
-{
-	return parse_duration(s, ns);
-}
-
-bool fr_config_bytes(const char *s, uint64_t *bytes)
-{
-	return with_unit(s, byte_units, sizeof(byte_units) / sizeof(*byte_units), bytes);
+	return fr_units_time(s, v);
 }
 
 static bool parse_number(const char *s, uint64_t *v)
@@ -115,7 +54,7 @@ static bool parse_number(const char *s, uint64_t *v)
 	const char *end;
 	uint64_t n;
 
-	if (!number_at(s, &end, &n) || *end || n < 1 || n > 254)
+	if (!fr_units_number(s, &end, &n) || *end || n < 1 || n > 254)
 		return false;
 	*v = n;
 	return true;
@@ -175,7 +114,7 @@ static bool parse_budget(const char *s, uint64_t *v)
 		*v = 0;
 		return true;
 	}
-	if (!number_at(s, &end, &n) || (*end && strcmp(end, "%") != 0) || n > 100)
+	if (!fr_units_number(s, &end, &n) || (*end && strcmp(end, "%") != 0) || n > 100)
 		return false;
 	*v = n;
 	return true;
@@ -265,16 +204,21 @@ static bool parse_signal(const char *s, int *v)
 			return true;
 		}
 	}
-	if (strncmp(s, "RTMIN+", 6) != 0 || !number_at(s + 6, &end, &n) || *end || n > 28)
+	if (strncmp(s, "RTMIN+", 6) != 0 || !fr_units_number(s + 6, &end, &n) || *end || n > 28)
 		return false;
 	*v = 34 + (int)n; /* glibc's SIGRTMIN; the function behind the macro is not up yet */
 	return true;
 }
 
+static void refuse_condition(const char *item)
+{
+	fr_note("refused: FR_TRIGGER: ", item, " is not understood and left out; the others hold");
+}
+
 /* Never refused as a whole: what is not understood is told and left out. */
 static bool parse_trigger(const char *s, uint64_t *limits)
 {
-	fr_trigger_parse(s, limits);
+	fr_trigger_parse(s, limits, refuse_condition);
 	return true;
 }
 

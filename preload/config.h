@@ -52,10 +52,6 @@ extern char fr_notes[FR_NOTES_SIZE];
 extern size_t fr_notes_len;
 void fr_note(const char *a, const char *b, const char *c);
 
-/* Numbers with a unit: "100ms", "2G". False = not understood. */
-bool fr_config_time(const char *s, uint64_t *ns);
-bool fr_config_bytes(const char *s, uint64_t *bytes);
-
 /* Makes LEVELS fit each other and the triggers: memory has no `slow`, `hold` needs every lock. */
 void fr_config_levels(uint8_t levels[FR_CLASSES]);
 

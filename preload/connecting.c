@@ -37,6 +37,7 @@ void fr_connecting_end(struct fr_thread *t, int fd, uint64_t err, uint32_t via, 
 		return;
 	l = fr_link_connect(fd, peer.data, peer.size);
 	fr_put_cold(t, FR_EV_NET_CONNECTED, FR_TIER_RARE, now, stack,
-		    FR_ARGS((uint64_t)(int64_t)fd, (uint64_t)&peer,
-			    now > r->since ? now - r->since : 0, err, via, l.port, err ? 0 : l.id));
+		    FR_ARGS(NET_CONNECTED, .fd = fd, .peer = &peer,
+			    .dur = now > r->since ? now - r->since : 0, .err = err, .via = via,
+			    .local_port = l.port, .link = err ? 0 : l.id));
 }

@@ -139,8 +139,9 @@ static void put_level(struct fr_thread *t, uint64_t ticks, int klass, uint8_t be
 
 	if (t)
 		fr_put_cold(t, FR_EV_LEVEL, FR_TIER_RARE, ticks, 0,
-			    FR_ARGS((uint64_t)klass, in_force[klass], before, why,
-				    now > ticks ? now - ticks : 0));
+			    FR_ARGS(LEVEL, .class = klass, .level = in_force[klass],
+				    .before = before, .why = why,
+				    .settled = now > ticks ? now - ticks : 0));
 }
 
 static void change_level(struct fr_thread *t, uint64_t ticks, int klass, uint8_t level,

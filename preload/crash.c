@@ -72,7 +72,7 @@ static void record_event(const siginfo_t *si, const ucontext_t *uc)
 		return;
 	t->busy = (uintptr_t)__builtin_frame_address(0);
 	fr_put_cold(t, FR_EV_SIGNAL, FR_TIER_RARE, c->ticks, c->stack,
-		    FR_ARGS(c->signo, (uint64_t)(int64_t)c->code, c->fault_addr));
+		    FR_ARGS(SIGNAL, .signo = c->signo, .code = c->code, .addr = c->fault_addr));
 	t->busy = 0;
 }
 

@@ -13,10 +13,11 @@
 #include "real.h"
 #include "region.h"
 #include "text.h"
+#include "trigger.h"
 
 #define ARG(type, name)                                                                            \
 	{                                                                                          \
-		FR_ARG_##type, name                                                                \
+		FR_ARG_##type, #name                                                               \
 	}
 #define EVENT(id, NAME, text, klass, tier, n_short, ...)                                           \
 	{id, n_short, FR_CLASS_##klass, text, {__VA_ARGS__}},
@@ -54,6 +55,16 @@ static void describe_events(struct fr_event_rec *rec)
 	fr_section_used(FR_SEC_SCHEMA, n * sizeof(*rec));
 }
 
+static uint32_t hook_flags(const struct fr_hook_row *row)
+{
+	int rule = fr_trigger_rule_of(row->id);
+	bool stuck = rule >= 0 && (fr_trigger_where((unsigned int)rule) & FR_WHERE_STUCK);
+
+	return FR_HOOK_TOLD | (stuck ? FR_HOOK_STUCK : 0) |
+	       (uint32_t)row->wait << FR_HOOK_WAIT_SHIFT |
+	       (fr_hook_shadows[row->id] ? FR_HOOK_SHADOWED : 0);
+}
+
 static void describe_hooks(struct fr_hook_rec *recs)
 {
 	uint32_t top = 0;
@@ -67,10 +78,9 @@ static void describe_hooks(struct fr_hook_rec *recs)
 		rec->klass = row->klass;
 		rec->provider = (uint64_t)fr_real_slot(row);
 		rec->taken = rec->provider != 0;
-		if (fr_hook_shadows[row->id]) {
+		rec->flags = hook_flags(row);
+		if (fr_hook_shadows[row->id])
 			rec->provider = (uint64_t)fr_hook_shadows[row->id];
-			rec->flags = FR_HOOK_SHADOWED;
-		}
 		if (rec->id >= top)
 			top = rec->id + 1;
 	}

@@ -11,8 +11,6 @@
 #include "fds.h"
 #include "ring.h"
 
-#define SIGNED(v) ((uint64_t)(int64_t)(v))
-
 static void record_end(struct fr_thread *t, int fd, enum fr_fd_kind kind, uint32_t via,
 		       uint32_t stack)
 {
@@ -22,10 +20,10 @@ static void record_end(struct fr_thread *t, int fd, enum fr_fd_kind kind, uint32
 		fr_connecting_end(t, fd, fr_connecting_is_done(fd) ? 0 : ECANCELED, via, stack);
 	if (kind == FR_FD_SOCKET || kind == FR_FD_LISTENER)
 		fr_put_cold(t, FR_EV_NET_CLOSE, FR_TIER_RARE, fr_clock_ticks(), stack,
-			    FR_ARGS(SIGNED(fd), kind, (uint64_t)&peer, via));
+			    FR_ARGS(NET_CLOSE, .fd = fd, .kind = kind, .peer = &peer, .via = via));
 	else
 		fr_put_cold(t, FR_EV_FD_CLOSE, FR_TIER_RARE, fr_clock_ticks(), stack,
-			    FR_ARGS(SIGNED(fd), kind, via));
+			    FR_ARGS(FD_CLOSE, .fd = fd, .kind = kind, .via = via));
 }
 
 /* Files come and go by the thousand: only level full wants the end of each. */
@@ -97,7 +95,7 @@ static void received_one(struct fr_thread *t, int fd, uint32_t stack)
 	kind = fr_fd_kind(fd);
 	peer = fr_fd_peer_blob(fd);
 	fr_put_cold(t, FR_EV_FD_RECEIVED, FR_TIER_RARE, fr_clock_ticks(), stack,
-		    FR_ARGS(SIGNED(fd), kind, (uint64_t)&peer));
+		    FR_ARGS(FD_RECEIVED, .fd = fd, .kind = kind, .peer = &peer));
 }
 
 void fr_fd_received(const struct msghdr *msg, struct fr_site s)

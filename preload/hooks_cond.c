@@ -50,7 +50,9 @@ static void record_release(pthread_mutex_t *m, struct fr_site s, const struct ho
 	fr_held_pop(t, (uint64_t)m);
 	if (waited || full)
 		fr_put_cold(t, FR_EV_MUTEX_UNLOCK, FR_TIER_DENSE, fr_clock_ticks(),
-			    fr_stack_get(t, s), FR_ARGS((uint64_t)m, waited, h->via));
+			    fr_stack_get(t, s),
+			    FR_ARGS(MUTEX_UNLOCK, .lock = (uint64_t)m, .contended = waited,
+				    .via = h->via));
 	fr_leave(t);
 }
 
@@ -66,7 +68,9 @@ static void record_wait(pthread_cond_t *c, pthread_mutex_t *m, const struct how 
 	if (rc == 0 || rc == ETIMEDOUT || rc == EOWNERDEAD)
 		fr_held_push(t, (uint64_t)m, FR_HELD_MUTEX, now, w->stack);
 	fr_put_cold(t, FR_EV_COND_WAIT, fr_wait_tier(dur, rc != 0 && rc != ETIMEDOUT), now,
-		    w->stack, FR_ARGS((uint64_t)c, (uint64_t)m, dur, (uint64_t)rc, via));
+		    w->stack,
+		    FR_ARGS(COND_WAIT, .cond = (uint64_t)c, .lock = (uint64_t)m, .dur = dur,
+			    .err = rc, .via = via));
 	fr_leave(t);
 }
 
@@ -108,6 +112,8 @@ FR_HOOK int pthread_cond_clockwait(pthread_cond_t *c, pthread_mutex_t *m, clocki
 	return cond_wait(c, m, &h, FR_SITE());
 }
 
+FR_SAME_ARGS(COND_SIGNAL, COND_BROADCAST);
+
 /* A signal that nobody waits for is recorded at level full only. */
 static void record_wake(pthread_cond_t *c, enum fr_event ev, uint64_t via, struct fr_site s)
 {
@@ -120,7 +126,7 @@ static void record_wake(pthread_cond_t *c, enum fr_event ev, uint64_t via, struc
 	if (!t)
 		return;
 	fr_put_cold(t, ev, FR_TIER_DENSE, fr_clock_ticks(), fr_stack_get(t, s),
-		    FR_ARGS((uint64_t)c, waiters, via));
+		    FR_ARGS(COND_SIGNAL, .cond = (uint64_t)c, .waiters = waiters, .via = via));
 	fr_leave(t);
 }
 

@@ -15,8 +15,6 @@
 #include "real.h"
 #include "wait.h"
 
-#define SIGNED(v) ((uint64_t)(int64_t)(v))
-
 /* errno of a call that returned RC. */
 static inline uint64_t err_of(long rc)
 {
@@ -74,7 +72,8 @@ FR_HOOK int socket(int domain, int type, int protocol)
 	if (fd >= 0)
 		fr_fd_open(fd, FR_FD_SOCKET, now, stack);
 	fr_put_cold(t, FR_EV_NET_SOCKET, FR_TIER_RARE, now, stack,
-		    FR_ARGS(SIGNED(fd), SIGNED(domain), SIGNED(type), SIGNED(protocol), err));
+		    FR_ARGS(NET_SOCKET, .fd = fd, .domain = domain, .type = type,
+			    .protocol = protocol, .err = err));
 	fr_leave(t);
 	return fd;
 }
@@ -93,7 +92,7 @@ FR_HOOK int bind(int fd, const struct sockaddr *addr, socklen_t len)
 	if (!t)
 		return rc;
 	fr_put_cold(t, FR_EV_NET_BIND, FR_TIER_RARE, fr_clock_ticks(), fr_stack_get(t, FR_SITE()),
-		    FR_ARGS(SIGNED(fd), (uint64_t)&a.blob, err));
+		    FR_ARGS(NET_BIND, .fd = fd, .addr = &a.blob, .err = err));
 	fr_leave(t);
 	return rc;
 }
@@ -122,7 +121,7 @@ FR_HOOK int listen(int fd, int backlog)
 	if (rc == 0)
 		is_listener(fd);
 	fr_put_cold(t, FR_EV_NET_LISTEN, FR_TIER_RARE, fr_clock_ticks(), fr_stack_get(t, FR_SITE()),
-		    FR_ARGS(SIGNED(fd), (uint64_t)&a.blob, SIGNED(backlog), err));
+		    FR_ARGS(NET_LISTEN, .fd = fd, .addr = &a.blob, .backlog = backlog, .err = err));
 	fr_leave(t);
 	return rc;
 }
@@ -140,7 +139,7 @@ FR_HOOK int shutdown(int fd, int how)
 		peer = fr_fd_peer_blob(fd);
 		fr_put_cold(t, FR_EV_NET_SHUTDOWN, FR_TIER_RARE, fr_clock_ticks(),
 			    fr_stack_get(t, FR_SITE()),
-			    FR_ARGS(SIGNED(fd), (uint64_t)&peer, SIGNED(how)));
+			    FR_ARGS(NET_SHUTDOWN, .fd = fd, .peer = &peer, .how = how));
 		fr_leave(t);
 	}
 	return fr_real.shutdown(fd, how);
@@ -172,8 +171,9 @@ static void record_connect(const struct fr_wait *w, int fd, const struct address
 		if (!err || goes_on)
 			l = fr_link_connect(fd, a->bytes, a->blob.size);
 		fr_put_cold(t, FR_EV_NET_CONNECT, FR_TIER_RARE, now, w->stack,
-			    FR_ARGS(SIGNED(fd), (uint64_t)&a->blob, dur, err,
-				    w->call == FR_HOOK_connect ? 0 : w->call, l.port, l.id));
+			    FR_ARGS(NET_CONNECT, .fd = fd, .peer = &a->blob, .dur = dur, .err = err,
+				    .via = w->call == FR_HOOK_connect ? 0 : w->call,
+				    .local_port = l.port, .link = l.id));
 	}
 	fr_leave(t);
 }
@@ -286,8 +286,8 @@ static void record_accept(const struct fr_wait *w, const struct accepting *a, in
 	}
 	if (FR_LEVEL(FR_CLASS_NET) == FR_LEVEL_FULL || err != EAGAIN)
 		fr_put_cold(t, FR_EV_NET_ACCEPT, FR_TIER_RARE, now, w->stack,
-			    FR_ARGS(SIGNED(a->listener), SIGNED(fd), (uint64_t)&peer, dur, err,
-				    a->via, link));
+			    FR_ARGS(NET_ACCEPT, .listener = a->listener, .fd = fd, .peer = &peer,
+				    .dur = dur, .err = err, .via = a->via, .link = link));
 	fr_leave(t);
 }
 

@@ -27,7 +27,7 @@ static void record_detach(uint64_t th, uint64_t before, int err, uint64_t via, s
 	if (!t)
 		return;
 	fr_put_cold(t, FR_EV_THREAD_DETACH, FR_TIER_RARE, before, fr_stack_get(t, s),
-		    FR_ARGS(th, (uint64_t)err, via));
+		    FR_ARGS(THREAD_DETACH, .handle = th, .err = err, .via = via));
 	fr_leave(t);
 }
 
@@ -64,7 +64,7 @@ static void record_cancel(uint64_t th, uint64_t when, int err, struct fr_site s)
 	if (!t)
 		return;
 	fr_put_cold(t, FR_EV_THREAD_CANCEL, FR_TIER_RARE, when, fr_stack_get(t, s),
-		    FR_ARGS(th, (uint64_t)err));
+		    FR_ARGS(THREAD_CANCEL, .handle = th, .err = err));
 	fr_leave(t);
 }
 
@@ -106,7 +106,8 @@ static void record_name(struct fr_site s)
 		fr_thread_rename(t->rec, name);
 	}
 	fr_put_cold(t, FR_EV_THREAD_NAME, FR_TIER_RARE, fr_clock_ticks(), fr_stack_get(t, s),
-		    FR_ARGS(t->rec->handle, (uint64_t)&blob, 0, FR_HOOK_prctl));
+		    FR_ARGS(THREAD_NAME, .handle = t->rec->handle, .name = &blob,
+			    .via = FR_HOOK_prctl));
 	fr_leave(t);
 }
 

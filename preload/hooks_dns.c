@@ -42,8 +42,8 @@ static void record(const struct lookup *l, const char *name, int answer, int err
 		text.size = SHOWN;
 	if (FR_LEVEL(FR_CLASS_NET) == FR_LEVEL_FULL || dur >= fr_slow_ticks || answer)
 		fr_put_cold(t, FR_EV_DNS_LOOKUP, FR_TIER_RARE, now, l->w.stack,
-			    FR_ARGS((uint64_t)&text, (uint64_t)(int64_t)answer, dur, (uint64_t)err,
-				    l->via));
+			    FR_ARGS(DNS_LOOKUP, .name = &text, .result = answer, .dur = dur,
+				    .err = err, .via = l->via));
 	fr_leave(t);
 }
 

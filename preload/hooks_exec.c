@@ -32,14 +32,14 @@ static void record(enum fr_event ev, const struct exec *x, uint64_t err, struct 
 	bool lent = !t &&
 		    (t = fr_enter_lent()); /* a vfork child's last word stands with its parent's */
 	struct fr_blob path;
-	uint64_t args[FR_ARGS_MAX] = {0};
+	const uint64_t *args;
 
 	if (!t)
 		return;
 	path = fr_host_text(x->path);
-	args[0] = (uint64_t)&path;
-	args[1] = ev == FR_EV_PROCESS_EXEC ? x->via : err;
-	args[2] = x->via;
+	args = ev == FR_EV_PROCESS_EXEC
+		       ? FR_ARGS(PROCESS_EXEC, .path = &path, .via = x->via)
+		       : FR_ARGS(PROCESS_EXEC_FAILED, .path = &path, .err = err, .via = x->via);
 	fr_put_cold(t, ev, FR_TIER_RARE, fr_clock_ticks(), fr_stack_get(t, s), args);
 	if (lent)
 		fr_leave_lent(t);

@@ -19,8 +19,6 @@
 #include "real.h"
 #include "wait.h"
 
-#define SIGNED(v) ((uint64_t)(int64_t)(v))
-
 static inline uint64_t err_of(int rc)
 {
 	return rc < 0 ? (uint64_t)errno : 0;
@@ -62,9 +60,10 @@ static void record_open(const struct fr_wait *w, const struct opened *o, int fd)
 	}
 	if (FR_LEVEL(FR_CLASS_IO) == FR_LEVEL_FULL ||
 	    (FR_LEVEL(FR_CLASS_IO) > FR_LEVEL_OFF && (err || dur >= fr_slow_ticks))) {
-		fr_put_cold(
-			t, FR_EV_FD_OPEN, fr_wait_tier(dur, err && err != ENOENT), now, w->stack,
-			FR_ARGS(SIGNED(fd), (uint64_t)&path, SIGNED(o->flags), dur, err, o->via));
+		fr_put_cold(t, FR_EV_FD_OPEN, fr_wait_tier(dur, err && err != ENOENT), now,
+			    w->stack,
+			    FR_ARGS(FD_OPEN, .fd = fd, .path = &path, .flags = o->flags, .dur = dur,
+				    .err = err, .via = o->via));
 	}
 	fr_leave(t);
 }
@@ -221,10 +220,11 @@ static void record_made(int fd, int fd2, enum fr_fd_kind kind, uint64_t err, enu
 		;
 	else if (kind == FR_FD_PIPE || kind == FR_FD_SOCKET)
 		fr_put_cold(t, FR_EV_FD_PAIR, FR_TIER_RARE, now, stack,
-			    FR_ARGS(SIGNED(fd), SIGNED(fd2), kind, err, via));
+			    FR_ARGS(FD_PAIR, .fd = fd, .fd2 = fd2, .kind = kind, .err = err,
+				    .via = via));
 	else
 		fr_put_cold(t, FR_EV_FD_MAKE, FR_TIER_RARE, now, stack,
-			    FR_ARGS(SIGNED(fd), kind, err, via));
+			    FR_ARGS(FD_MAKE, .fd = fd, .kind = kind, .err = err, .via = via));
 	fr_leave(t);
 }
 
@@ -300,7 +300,8 @@ int fr_fd_copied(int old, int fd, uint32_t via, struct fr_site s)
 	if (!t)
 		return fd;
 	fr_put_cold(t, FR_EV_FD_DUP, FR_TIER_RARE, fr_clock_ticks(), fr_stack_get(t, s),
-		    FR_ARGS(SIGNED(old), SIGNED(fd), fr_fd_kind(old), err, via));
+		    FR_ARGS(FD_DUP, .old = old, .fd = fd, .kind = fr_fd_kind(old), .err = err,
+			    .via = via));
 	fr_leave(t);
 	return fd;
 }

@@ -13,8 +13,6 @@
 
 #include "host.h"
 
-#define SIGNED(v) ((uint64_t)(int64_t)(v))
-
 static inline uint64_t err_of(long rc)
 {
 	return rc < 0 ? (uint64_t)errno : 0;
@@ -44,6 +42,8 @@ static inline bool wakes(enum fr_event ev, int fd, long rc)
 	return kind == FR_FD_PIPE || kind == FR_FD_EVENTFD;
 }
 
+FR_SAME_ARGS(IO_READ, IO_WRITE);
+
 static FR_COLD void record(const struct fr_wait *w, enum fr_event ev, int fd, size_t size, long rc,
 			   enum fr_hook via)
 {
@@ -61,7 +61,8 @@ static FR_COLD void record(const struct fr_wait *w, enum fr_event ev, int fd, si
 	}
 	if (wanted(dur, failed) || woke)
 		fr_put_cold(t, ev, fr_wait_tier(dur, failed), now, w->stack,
-			    FR_ARGS(SIGNED(fd), size, SIGNED(rc), dur, err, fr_fd_kind(fd), via));
+			    FR_ARGS(IO_READ, .fd = fd, .size = size, .result = rc, .dur = dur,
+				    .err = err, .kind = fr_fd_kind(fd), .via = via));
 	fr_leave(t);
 }
 
@@ -185,7 +186,8 @@ static int record_sync(const struct fr_wait *w, int fd, uint64_t size, int rc, e
 		return rc;
 	if (wanted(dur, err != 0))
 		fr_put_cold(t, FR_EV_IO_SYNC, fr_wait_tier(dur, err != 0), now, w->stack,
-			    FR_ARGS(SIGNED(fd), dur, size, err, via));
+			    FR_ARGS(IO_SYNC, .fd = fd, .dur = dur, .size = size, .err = err,
+				    .via = via));
 	fr_leave(t);
 	return rc;
 }
@@ -198,7 +200,7 @@ static int record_sync(const struct fr_wait *w, int fd, uint64_t size, int rc, e
 		if (!watched()) {                                                                  \
 			rc_ = call;                                                                \
 		} else {                                                                           \
-			fr_wait_begin(&w_, FR_SITE(), FR_HOOK_##fn, SIGNED(fd), 0, 0);             \
+			fr_wait_begin(&w_, FR_SITE(), FR_HOOK_##fn, (uint64_t)fd, 0, 0);           \
 			do {                                                                       \
 				rc_ = call;                                                        \
 			} while (rc_ < 0 && fr_wait_our_eintr(&w_));                               \
@@ -253,7 +255,7 @@ static void record_path(const struct fr_wait *w, const char *path, int rc, enum 
 	if (wanted(dur, err != 0)) {
 		name = rc == 0 ? fr_host_text_read(path) : fr_host_text(path);
 		fr_put_cold(t, FR_EV_IO_PATH, fr_wait_tier(dur, failed), now, w->stack,
-			    FR_ARGS((uint64_t)&name, dur, err, via));
+			    FR_ARGS(IO_PATH, .path = &name, .dur = dur, .err = err, .via = via));
 	}
 	fr_leave(t);
 }

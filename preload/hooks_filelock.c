@@ -42,7 +42,8 @@ static void record(const struct fr_wait *w, int fd, enum mode mode, int rc, enum
 	}
 	if (slow || err || FR_LEVEL(FR_CLASS_LOCK) == FR_LEVEL_FULL)
 		fr_put_cold(t, FR_EV_FILE_LOCK, fr_wait_tier(dur, err != 0), now, w->stack,
-			    FR_ARGS((uint64_t)(int64_t)fd, dur, mode, err, via));
+			    FR_ARGS(FILE_LOCK, .fd = fd, .dur = dur, .mode = mode, .err = err,
+				    .via = via));
 	fr_leave(t);
 }
 

@@ -32,8 +32,9 @@ static void record_init(const volatile void *lock, uint64_t value, int err, enum
 	t = fr_enter();
 	if (!t)
 		return;
-	fr_put_cold(t, FR_EV_LOCK_INIT, FR_TIER_DENSE, fr_clock_ticks(), fr_stack_get(t, s),
-		    FR_ARGS((uint64_t)lock, value, (uint64_t)err, via));
+	fr_put_cold(
+		t, FR_EV_LOCK_INIT, FR_TIER_DENSE, fr_clock_ticks(), fr_stack_get(t, s),
+		FR_ARGS(LOCK_INIT, .lock = (uint64_t)lock, .value = value, .err = err, .via = via));
 	fr_leave(t);
 }
 
@@ -54,7 +55,8 @@ static void record_destroy(const volatile void *lock, uint64_t before, int err, 
 	if (!t)
 		return;
 	fr_put_cold(t, FR_EV_LOCK_DESTROY, FR_TIER_DENSE, before ? before : fr_clock_ticks(),
-		    fr_stack_get(t, s), FR_ARGS((uint64_t)lock, 0, (uint64_t)err, via));
+		    fr_stack_get(t, s),
+		    FR_ARGS(LOCK_DESTROY, .lock = (uint64_t)lock, .err = err, .via = via));
 	fr_leave(t);
 }
 
@@ -71,7 +73,8 @@ static void record_slow_destroy(const void *lock, const struct fr_wait *w, int e
 		return;
 	if (FR_LEVEL(FR_CLASS_LOCK) == FR_LEVEL_FULL || err || dur >= fr_slow_ticks)
 		fr_put_cold(t, FR_EV_LOCK_DESTROY, fr_wait_tier(dur, err != 0), now, w->stack,
-			    FR_ARGS((uint64_t)lock, dur, (uint64_t)err, via));
+			    FR_ARGS(LOCK_DESTROY, .lock = (uint64_t)lock, .dur = dur, .err = err,
+				    .via = via));
 	fr_leave(t);
 }
 

@@ -18,8 +18,6 @@
 #include "sys.h"
 
 #define LARGE (1u << 20)
-#define SIGNED(v) ((uint64_t)(int64_t)(v))
-
 static bool watched(size_t size)
 {
 	return size >= LARGE && fr_level(FR_CLASS_MEM) != FR_LEVEL_OFF;
@@ -50,8 +48,8 @@ static void record_map(void *p, const struct map *m, struct fr_site s)
 	if (!t)
 		return;
 	fr_put_cold(t, FR_EV_MEM_MAP, FR_TIER_RARE, fr_clock_ticks(), fr_stack_get(t, s),
-		    FR_ARGS(err ? 0 : (uint64_t)p, m->size, SIGNED(m->prot), SIGNED(m->fd), err,
-			    m->via));
+		    FR_ARGS(MEM_MAP, .ptr = err ? 0 : (uint64_t)p, .size = m->size, .prot = m->prot,
+			    .fd = m->fd, .err = err, .via = m->via));
 	fr_leave(t);
 }
 
@@ -84,7 +82,8 @@ FR_HOOK int munmap(void *p, size_t size)
 
 		if (t) {
 			fr_put_cold(t, FR_EV_MEM_UNMAP, FR_TIER_RARE, fr_clock_ticks(),
-				    fr_stack_get(t, FR_SITE()), FR_ARGS((uint64_t)p, size, 0));
+				    fr_stack_get(t, FR_SITE()),
+				    FR_ARGS(MEM_UNMAP, .ptr = (uint64_t)p, .size = size));
 			fr_leave(t);
 		}
 	}
@@ -121,9 +120,10 @@ FR_HOOK void *mremap(void *old, size_t old_size, size_t size, int flags, ...)
 	t = fr_enter();
 	if (!t)
 		return p;
-	fr_put_cold(
-		t, FR_EV_MEM_REMAP, FR_TIER_RARE, before, fr_stack_get(t, FR_SITE()),
-		FR_ARGS((uint64_t)old, old_size, err ? 0 : (uint64_t)p, size, err, FR_HOOK_mremap));
+	fr_put_cold(t, FR_EV_MEM_REMAP, FR_TIER_RARE, before, fr_stack_get(t, FR_SITE()),
+		    FR_ARGS(MEM_REMAP, .old = (uint64_t)old, .old_size = old_size,
+			    .ptr = err ? 0 : (uint64_t)p, .size = size, .err = err,
+			    .via = FR_HOOK_mremap));
 	fr_leave(t);
 	return p;
 }
@@ -149,8 +149,9 @@ FR_HOOK void *sbrk(intptr_t by)
 	t = p == MAP_FAILED ? NULL : fr_enter();
 	if (!t)
 		return p;
-	fr_put_cold(t, FR_EV_MEM_UNMAP, FR_TIER_RARE, before, fr_stack_get(t, FR_SITE()),
-		    FR_ARGS((uint64_t)p - size, size, FR_HOOK_sbrk));
+	fr_put_cold(
+		t, FR_EV_MEM_UNMAP, FR_TIER_RARE, before, fr_stack_get(t, FR_SITE()),
+		FR_ARGS(MEM_UNMAP, .ptr = (uint64_t)p - size, .size = size, .via = FR_HOOK_sbrk));
 	fr_leave(t);
 	return p;
 }

@@ -84,10 +84,10 @@ static FR_ALWAYS_INLINE void record_alloc_full(struct fr_site s, void *p, size_t
 	count_alloc(t, p, n);
 	if (via == FR_HOOK_malloc)
 		fr_put(t, FR_EV_MEM_ALLOC, FR_TIER_DENSE, fr_clock_ticks(), fr_stack_get(t, s),
-		       FR_ARGS((uint64_t)p, n));
+		       FR_ARGS(MEM_ALLOC, .ptr = (uint64_t)p, .size = n));
 	else
 		fr_put_cold(t, FR_EV_MEM_ALLOC, FR_TIER_DENSE, fr_clock_ticks(), fr_stack_get(t, s),
-			    FR_ARGS((uint64_t)p, n, 0, via));
+			    FR_ARGS(MEM_ALLOC, .ptr = (uint64_t)p, .size = n, .via = via));
 	fr_leave(t);
 }
 
@@ -108,7 +108,8 @@ static FR_COLD void record_alloc_sample(struct fr_site s, void *p, size_t n, enu
 	weight = fr_sample_weight(t, n);
 	if (weight && p && fr_sample_add(p, weight))
 		fr_put_cold(t, FR_EV_MEM_ALLOC, FR_TIER_DENSE, fr_clock_ticks(), fr_stack_get(t, s),
-			    FR_ARGS((uint64_t)p, n, weight, via == FR_HOOK_malloc ? 0 : via));
+			    FR_ARGS(MEM_ALLOC, .ptr = (uint64_t)p, .size = n, .weight = weight,
+				    .via = via == FR_HOOK_malloc ? 0 : via));
 	fr_leave(t);
 }
 
@@ -162,10 +163,10 @@ static FR_ALWAYS_INLINE void record_free_full(struct fr_site s, void *p, enum fr
 	t->rec->frees++;
 	if (via == FR_HOOK_free)
 		fr_put(t, FR_EV_MEM_FREE, FR_TIER_DENSE, fr_clock_ticks(), fr_stack_get(t, s),
-		       FR_ARGS((uint64_t)p));
+		       FR_ARGS(MEM_FREE, .ptr = (uint64_t)p));
 	else
 		fr_put_cold(t, FR_EV_MEM_FREE, FR_TIER_DENSE, fr_clock_ticks(), fr_stack_get(t, s),
-			    FR_ARGS((uint64_t)p, 0, via));
+			    FR_ARGS(MEM_FREE, .ptr = (uint64_t)p, .via = via));
 	fr_leave(t);
 }
 
@@ -187,7 +188,8 @@ static FR_COLD uint64_t record_free_sample(struct fr_site s, void *p, enum fr_ho
 	if (!t)
 		return weight;
 	fr_put_cold(t, FR_EV_MEM_FREE, FR_TIER_DENSE, fr_clock_ticks(), fr_stack_get(t, s),
-		    FR_ARGS((uint64_t)p, weight, via == FR_HOOK_free ? 0 : via));
+		    FR_ARGS(MEM_FREE, .ptr = (uint64_t)p, .weight = weight,
+			    .via = via == FR_HOOK_free ? 0 : via));
 	fr_leave(t);
 	return weight;
 }
@@ -222,7 +224,7 @@ static FR_COLD void lives_on(struct fr_site s, void *p, uint64_t weight, enum fr
 		return;
 	if (fr_sample_add(p, weight))
 		fr_put_cold(t, FR_EV_MEM_ALLOC, FR_TIER_DENSE, fr_clock_ticks(), fr_stack_get(t, s),
-			    FR_ARGS((uint64_t)p, 0, weight, via));
+			    FR_ARGS(MEM_ALLOC, .ptr = (uint64_t)p, .weight = weight, .via = via));
 	fr_leave(t);
 }
 
@@ -234,7 +236,8 @@ static void record_realloc(struct fr_site s, void *old, void *p, size_t n, enum 
 	if (!t)
 		return;
 	fr_put_cold(t, FR_EV_MEM_REALLOC, FR_TIER_DENSE, fr_clock_ticks(), fr_stack_get(t, s),
-		    FR_ARGS((uint64_t)old, (uint64_t)p, n, 0, via == FR_HOOK_realloc ? 0 : via));
+		    FR_ARGS(MEM_REALLOC, .old = (uint64_t)old, .ptr = (uint64_t)p, .size = n,
+			    .via = via == FR_HOOK_realloc ? 0 : via));
 	fr_leave(t);
 }
 

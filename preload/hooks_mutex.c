@@ -100,7 +100,7 @@ static void record_free_lock(pthread_mutex_t *m, const struct how *h, struct fr_
 	if (got(rc))
 		fr_held_push(t, (uint64_t)m, FR_HELD_MUTEX, now, stack);
 	fr_put_cold(t, FR_EV_MUTEX_LOCK, FR_TIER_DENSE, now, stack,
-		    FR_ARGS((uint64_t)m, 0, 0, (uint64_t)rc, via_of(h)));
+		    FR_ARGS(MUTEX_LOCK, .lock = (uint64_t)m, .err = rc, .via = via_of(h)));
 	fr_leave(t);
 }
 
@@ -116,7 +116,8 @@ static void record_wait(pthread_mutex_t *m, const struct how *h, const struct fr
 		fr_held_push(t, (uint64_t)m, FR_HELD_MUTEX, now, w->stack);
 	fr_lock_waited((uint64_t)m, dur, w->stack, FR_HELD_MUTEX);
 	fr_put_cold(t, FR_EV_MUTEX_LOCK, fr_wait_tier(dur, rc != 0), now, w->stack,
-		    FR_ARGS((uint64_t)m, dur, owner, (uint64_t)rc, via_of(h)));
+		    FR_ARGS(MUTEX_LOCK, .lock = (uint64_t)m, .dur = dur, .owner = owner, .err = rc,
+			    .via = via_of(h)));
 	fr_leave(t);
 }
 
@@ -131,7 +132,8 @@ static int try_taken(pthread_mutex_t *m, const struct how *h, struct fr_site s, 
 	if (got(rc))
 		fr_held_push(t, (uint64_t)m, FR_HELD_MUTEX, 0, 0);
 	fr_put_cold(t, FR_EV_MUTEX_LOCK, FR_TIER_DENSE, fr_clock_ticks(), fr_stack_get(t, s),
-		    FR_ARGS((uint64_t)m, 0, owner, (uint64_t)rc, via_of(h)));
+		    FR_ARGS(MUTEX_LOCK, .lock = (uint64_t)m, .owner = owner, .err = rc,
+			    .via = via_of(h)));
 	fr_leave(t);
 	return rc;
 }
@@ -235,7 +237,8 @@ static __attribute__((noinline)) int lock_full(pthread_mutex_t *m, uintptr_t pc,
 		return rc;
 	now = fr_clock_ticks();
 	fr_held_push(t, (uint64_t)m, FR_HELD_MUTEX, now, stack);
-	fr_put(t, FR_EV_MUTEX_LOCK, FR_TIER_DENSE, now, stack, FR_ARGS((uint64_t)m));
+	fr_put(t, FR_EV_MUTEX_LOCK, FR_TIER_DENSE, now, stack,
+	       FR_ARGS(MUTEX_LOCK, .lock = (uint64_t)m));
 	fr_leave(t);
 	return rc;
 }
@@ -321,7 +324,8 @@ static FR_COLD void record_waited_unlock(pthread_mutex_t *m, uint64_t via, struc
 	now = fr_clock_ticks();
 	since = fr_held_since(t, (uint64_t)m);
 	fr_put_cold(t, FR_EV_MUTEX_UNLOCK, fr_wait_tier(waited && since ? now - since : 0, false),
-		    now, fr_stack_get(t, s), FR_ARGS((uint64_t)m, waited, via));
+		    now, fr_stack_get(t, s),
+		    FR_ARGS(MUTEX_UNLOCK, .lock = (uint64_t)m, .contended = waited, .via = via));
 	fr_leave(t);
 }
 
@@ -364,7 +368,7 @@ static __attribute__((noinline)) int unlock_full(pthread_mutex_t *m, uintptr_t p
 		return unlock_other(m, pc, sp, fp);
 	fr_guard(t);
 	fr_put(t, FR_EV_MUTEX_UNLOCK, FR_TIER_DENSE, fr_clock_ticks(), fr_stack_get(t, s),
-	       FR_ARGS((uint64_t)m));
+	       FR_ARGS(MUTEX_UNLOCK, .lock = (uint64_t)m));
 	fr_held_pop(t, (uint64_t)m);
 	fr_leave(t);
 	return fr_real.pthread_mutex_unlock(m);

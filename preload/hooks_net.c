@@ -37,6 +37,8 @@ static bool tells_of_connect(uint64_t err)
 	return !would_block(err) && err != ENOTCONN && err != EINTR && err != EFAULT;
 }
 
+FR_SAME_ARGS(NET_SEND, NET_RECV);
+
 /* Every end of a transfer that the hot form is not for. */
 static FR_COLD void record_transfer(const struct fr_wait *w, enum fr_event ev, size_t size,
 				    ssize_t rc)
@@ -53,7 +55,8 @@ static FR_COLD void record_transfer(const struct fr_wait *w, enum fr_event ev, s
 	if (FR_LEVEL(FR_CLASS_NET) == FR_LEVEL_FULL || dur >= fr_slow_ticks ||
 	    (err && !would_block(err)))
 		fr_put_cold(t, ev, fr_wait_tier(dur, err && !would_block(err)), now, w->stack,
-			    FR_ARGS((uint64_t)(int64_t)fd, size, (uint64_t)rc, dur, err, w->call));
+			    FR_ARGS(NET_SEND, .fd = fd, .size = size, .result = rc, .dur = dur,
+				    .err = err, .via = w->call));
 	fr_leave(t);
 }
 
@@ -78,7 +81,8 @@ static __attribute__((noinline)) void transferred(const struct fr_wait *w, enum 
 	fr_state_clear(t);
 	if (likely(FR_LEVEL(FR_CLASS_NET) == FR_LEVEL_FULL))
 		fr_put_whole(t, ev, FR_EV_NET_SEND, FR_TIER_DENSE, now, w->stack,
-			     FR_ARGS(w->object, size, (uint64_t)rc, dur, err, w->call));
+			     FR_ARGS(NET_SEND, .fd = w->object, .size = size, .result = rc,
+				     .dur = dur, .err = err, .via = w->call));
 	fr_leave(t);
 }
 

@@ -36,9 +36,9 @@ static FR_COLD void record_poll(const struct fr_wait *w, const struct call *c, i
 	fr_ready_list(&ready, &c->asked, waited(dur) ? rc : 0);
 	if (FR_LEVEL(FR_CLASS_NET) == FR_LEVEL_FULL || dur >= fr_slow_ticks || err)
 		fr_put_cold(t, FR_EV_NET_POLL, FR_TIER_DENSE, now, w->stack,
-			    FR_ARGS((uint64_t)(int64_t)c->fd, c->n,
-				    (uint64_t)(int64_t)c->timeout_ms, (uint64_t)(int64_t)rc, dur,
-				    err, c->via, (uint64_t)&ready.blob));
+			    FR_ARGS(NET_POLL, .fd = c->fd, .nfds = c->n,
+				    .timeout_ms = c->timeout_ms, .result = rc, .dur = dur,
+				    .err = err, .via = c->via, .ready = &ready.blob));
 	fr_leave(t);
 }
 
@@ -58,9 +58,9 @@ static __attribute__((noinline)) void polled(const struct fr_wait *w, const stru
 	fr_state_clear(t);
 	if (likely(FR_LEVEL(FR_CLASS_NET) == FR_LEVEL_FULL))
 		fr_put_whole(t, FR_EV_NET_POLL, FR_EV_NET_POLL, FR_TIER_DENSE, now, w->stack,
-			     FR_ARGS((uint64_t)(int64_t)c->fd, c->n,
-				     (uint64_t)(int64_t)c->timeout_ms, (uint64_t)(int64_t)rc, dur,
-				     0, c->via, 0));
+			     FR_ARGS(NET_POLL, .fd = c->fd, .nfds = c->n,
+				     .timeout_ms = c->timeout_ms, .result = rc, .dur = dur,
+				     .via = c->via));
 	fr_leave(t);
 }
 
@@ -229,8 +229,9 @@ static void record_watch(int epfd, int op, int fd, const struct epoll_event *ev,
 	if (!t)
 		return;
 	fr_put_cold(t, FR_EV_NET_WATCH, tier, fr_clock_ticks(), fr_stack_get(t, s),
-		    FR_ARGS((uint64_t)(int64_t)epfd, (uint64_t)(int64_t)fd, (uint64_t)(int64_t)op,
-			    given ? ev->events : 0, given ? ev->data.u64 : 0, err));
+		    FR_ARGS(NET_WATCH, .epoll = epfd, .fd = fd, .op = op,
+			    .events = given ? ev->events : 0, .data = given ? ev->data.u64 : 0,
+			    .err = err));
 	fr_leave(t);
 }
 

@@ -20,8 +20,6 @@
 #include "real.h"
 #include "wait.h"
 
-#define SIGNED(v) ((uint64_t)(int64_t)(v))
-
 /* ---- fork ---------------------------------------------------------------------------------------
  */
 
@@ -44,7 +42,7 @@ static pid_t forking(pid_t (*real)(void), enum fr_hook via, struct fr_site s)
 	if (!t)
 		return pid;
 	fr_put_cold(t, FR_EV_PROCESS_FORK, FR_TIER_RARE, now, w.stack,
-		    FR_ARGS(SIGNED(pid), dur, err, via));
+		    FR_ARGS(PROCESS_FORK, .pid = pid, .dur = dur, .err = err, .via = via));
 	fr_leave(t);
 	return pid;
 }
@@ -84,7 +82,7 @@ static void *sharing(void *real, enum fr_hook via, struct fr_site s)
 	}
 	if (FR_LEVEL(FR_CLASS_THREAD) > FR_LEVEL_OFF)
 		fr_put_cold(t, FR_EV_PROCESS_FORK, FR_TIER_RARE, fr_clock_ticks(),
-			    fr_stack_get(t, s), FR_ARGS(0, 0, 0, via));
+			    fr_stack_get(t, s), FR_ARGS(PROCESS_FORK, .via = via));
 	fr_thread_lend(t);
 	return real;
 }
@@ -265,8 +263,8 @@ static void record_wait(const struct fr_wait *w, const struct waited *c)
 	tier = c->pid > 0 ? FR_TIER_RARE : fr_wait_tier(dur, false); /* ECHILD is an answer */
 	if (FR_LEVEL(FR_CLASS_THREAD) == FR_LEVEL_FULL || dur >= fr_slow_ticks || err || c->pid > 0)
 		fr_put_cold(t, FR_EV_PROCESS_WAIT, tier, now, w->stack,
-			    FR_ARGS((uint64_t)c->asked, (uint64_t)c->pid, (uint64_t)status, dur,
-				    err, c->via));
+			    FR_ARGS(PROCESS_WAIT, .asked = c->asked, .pid = c->pid,
+				    .status = status, .dur = dur, .err = err, .via = c->via));
 	fr_leave(t);
 }
 
@@ -275,7 +273,7 @@ static void record_wait(const struct fr_wait *w, const struct waited *c)
 	({                                                                                         \
 		struct fr_wait w_;                                                                 \
                                                                                                    \
-		fr_wait_begin(&w_, FR_SITE(), (c).via, SIGNED((c).asked), 0, 0);                   \
+		fr_wait_begin(&w_, FR_SITE(), (c).via, (uint64_t)(c).asked, 0, 0);                 \
 		do {                                                                               \
 			(c).pid = call;                                                            \
 		} while ((c).pid < 0 && fr_wait_our_eintr(&w_));                                   \
@@ -346,7 +344,7 @@ FR_HOOK int waitid(idtype_t type, id_t id, siginfo_t *info, int options)
 
 	if (!watched())
 		return FR_REAL(waitid)(type, id, info, options);
-	fr_wait_begin(&w, FR_SITE(), c.via, SIGNED(c.asked), 0, 0);
+	fr_wait_begin(&w, FR_SITE(), c.via, (uint64_t)c.asked, 0, 0);
 	do {
 		rc = fr_real.waitid(type, id, info, options);
 	} while (rc < 0 && fr_wait_our_eintr(&w));

@@ -92,6 +92,8 @@ static uint64_t via_of(const struct how *h)
 	return plain ? 0 : (uint64_t)h->via;
 }
 
+FR_SAME_ARGS(RWLOCK_RDLOCK, RWLOCK_WRLOCK);
+
 /* No wait: RC 0 at level full, or a failure. */
 static void record_at_once(pthread_rwlock_t *l, const struct how *h, struct fr_site s,
 			   uint32_t owner, int rc)
@@ -107,7 +109,8 @@ static void record_at_once(pthread_rwlock_t *l, const struct how *h, struct fr_s
 	if (rc == 0)
 		fr_held_push(t, (uint64_t)l, held_of(h), now, stack);
 	fr_put_cold(t, event_of(h), FR_TIER_DENSE, now, stack,
-		    FR_ARGS((uint64_t)l, 0, owner, (uint64_t)rc, via_of(h)));
+		    FR_ARGS(RWLOCK_RDLOCK, .lock = (uint64_t)l, .owner = owner, .err = rc,
+			    .via = via_of(h)));
 	fr_leave(t);
 }
 
@@ -123,7 +126,8 @@ static void record_wait(pthread_rwlock_t *l, const struct how *h, const struct f
 		fr_held_push(t, (uint64_t)l, held_of(h), now, w->stack);
 	fr_lock_waited((uint64_t)l, dur, w->stack, held_of(h));
 	fr_put_cold(t, event_of(h), fr_wait_tier(dur, rc != 0), now, w->stack,
-		    FR_ARGS((uint64_t)l, dur, owner, (uint64_t)rc, via_of(h)));
+		    FR_ARGS(RWLOCK_RDLOCK, .lock = (uint64_t)l, .dur = dur, .owner = owner,
+			    .err = rc, .via = via_of(h)));
 	fr_leave(t);
 }
 
@@ -210,7 +214,7 @@ static void record_unlock(pthread_rwlock_t *l, struct fr_site s, bool waited, ui
 	if (!t)
 		return;
 	fr_put_cold(t, FR_EV_RWLOCK_UNLOCK, FR_TIER_DENSE, fr_clock_ticks(), fr_stack_get(t, s),
-		    FR_ARGS((uint64_t)l, waited, via));
+		    FR_ARGS(RWLOCK_UNLOCK, .lock = (uint64_t)l, .contended = waited, .via = via));
 	fr_leave(t);
 }
 

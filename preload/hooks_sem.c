@@ -65,7 +65,7 @@ static __attribute__((noinline)) void record_taken(sem_t *s, struct fr_site site
 	if (unlikely(!t))
 		return;
 	fr_put(t, FR_EV_SEM_WAIT, FR_TIER_DENSE, fr_clock_ticks_after(), fr_stack_get(t, site),
-	       FR_ARGS((uint64_t)s));
+	       FR_ARGS(SEM_WAIT, .sem = (uint64_t)s));
 	fr_leave(t);
 }
 
@@ -77,7 +77,7 @@ static void record_at_once(sem_t *s, const struct how *h, struct fr_site site, i
 	if (!t)
 		return;
 	fr_put_cold(t, FR_EV_SEM_WAIT, FR_TIER_DENSE, fr_clock_ticks_after(), fr_stack_get(t, site),
-		    FR_ARGS((uint64_t)s, 0, err_of(rc), via_of(h)));
+		    FR_ARGS(SEM_WAIT, .sem = (uint64_t)s, .err = err_of(rc), .via = via_of(h)));
 	fr_leave(t);
 }
 
@@ -112,8 +112,9 @@ static FR_COLD int wait_for_post(sem_t *s, const struct how *h, struct fr_site s
 	t = fr_wait_end(&w, &now, &dur);
 	if (!t)
 		return rc;
-	fr_put_cold(t, FR_EV_SEM_WAIT, fr_wait_tier(dur, err && err != ETIMEDOUT), now, w.stack,
-		    FR_ARGS((uint64_t)s, dur, err, via_of(h)));
+	fr_put_cold(
+		t, FR_EV_SEM_WAIT, fr_wait_tier(dur, err && err != ETIMEDOUT), now, w.stack,
+		FR_ARGS(SEM_WAIT, .sem = (uint64_t)s, .dur = dur, .err = err, .via = via_of(h)));
 	fr_leave(t);
 	return rc;
 }
@@ -170,7 +171,7 @@ static void record_post(sem_t *s, struct fr_site site, uint32_t waiters, uint64_
 	if (!t)
 		return;
 	fr_put_cold(t, FR_EV_SEM_POST, FR_TIER_DENSE, fr_clock_ticks(), fr_stack_get(t, site),
-		    FR_ARGS((uint64_t)s, waiters, err));
+		    FR_ARGS(SEM_POST, .sem = (uint64_t)s, .waiters = waiters, .err = err));
 	fr_leave(t);
 }
 
@@ -205,7 +206,7 @@ static void record_open(sem_t *s, const char *name, struct fr_site site)
 	if (!err)
 		blob = (struct fr_blob){name, (uint32_t)strnlen(name, NAME_MAX_KEPT)};
 	fr_put_cold(t, FR_EV_SEM_OPEN, FR_TIER_RARE, fr_clock_ticks(), fr_stack_get(t, site),
-		    FR_ARGS(err ? 0 : (uint64_t)s, (uint64_t)&blob, err));
+		    FR_ARGS(SEM_OPEN, .sem = err ? 0 : (uint64_t)s, .name = &blob, .err = err));
 	fr_leave(t);
 }
 

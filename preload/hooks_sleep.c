@@ -40,7 +40,8 @@ static void record(const struct fr_wait *w, uint64_t asked_ns, uint64_t err, enu
 		return;
 	if (level == FR_LEVEL_FULL || (level > FR_LEVEL_OFF && (dur >= fr_slow_ticks || err)))
 		fr_put_cold(t, FR_EV_IO_SLEEP, fr_wait_tier(dur, err != 0), now, w->stack,
-			    FR_ARGS(fr_clock_from_ns(asked_ns), dur, err, via));
+			    FR_ARGS(IO_SLEEP, .asked = fr_clock_from_ns(asked_ns), .dur = dur,
+				    .err = err, .via = via));
 	fr_leave(t);
 }
 

@@ -32,8 +32,8 @@ static void record_spawn(const struct fr_wait *w, const struct spawned *c)
 		return;
 	path = fr_host_text(c->path);
 	fr_put_cold(t, FR_EV_PROCESS_SPAWN, FR_TIER_RARE, now, w->stack,
-		    FR_ARGS((uint64_t)c->pid, (uint64_t)&path, dur, (uint64_t)c->status, c->err,
-			    c->via));
+		    FR_ARGS(PROCESS_SPAWN, .pid = c->pid, .path = &path, .dur = dur,
+			    .status = c->status, .err = c->err, .via = c->via));
 	fr_leave(t);
 }
 

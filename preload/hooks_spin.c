@@ -50,7 +50,8 @@ static __attribute__((noinline)) void record_taken(pthread_spinlock_t *l, struct
 	now = fr_clock_ticks_after();
 	stack = fr_stack_get(t, s);
 	fr_held_push(t, (uint64_t)l, FR_HELD_SPIN, now, stack);
-	fr_put(t, FR_EV_SPIN_LOCK, FR_TIER_DENSE, now, stack, FR_ARGS((uint64_t)l));
+	fr_put(t, FR_EV_SPIN_LOCK, FR_TIER_DENSE, now, stack,
+	       FR_ARGS(SPIN_LOCK, .lock = (uint64_t)l));
 	fr_leave(t);
 }
 
@@ -68,7 +69,8 @@ static FR_COLD void record_try(pthread_spinlock_t *l, struct fr_site s, int rc)
 	if (rc == 0)
 		fr_held_push(t, (uint64_t)l, FR_HELD_SPIN, now, stack);
 	fr_put_cold(t, FR_EV_SPIN_LOCK, FR_TIER_DENSE, now, stack,
-		    FR_ARGS((uint64_t)l, 0, 0, (uint64_t)rc, FR_HOOK_pthread_spin_trylock));
+		    FR_ARGS(SPIN_LOCK, .lock = (uint64_t)l, .err = rc,
+			    .via = FR_HOOK_pthread_spin_trylock));
 	fr_leave(t);
 }
 
@@ -87,7 +89,7 @@ static FR_COLD int lock_taken(pthread_spinlock_t *l, struct fr_site s)
 	fr_held_push(t, (uint64_t)l, FR_HELD_SPIN, now, w.stack);
 	fr_lock_waited((uint64_t)l, dur, w.stack, FR_HELD_SPIN);
 	fr_put_cold(t, FR_EV_SPIN_LOCK, fr_wait_tier(dur, false), now, w.stack,
-		    FR_ARGS((uint64_t)l, dur, 0, (uint64_t)rc, 0));
+		    FR_ARGS(SPIN_LOCK, .lock = (uint64_t)l, .dur = dur, .err = rc));
 	fr_leave(t);
 	return rc;
 }
@@ -130,7 +132,7 @@ static __attribute__((noinline)) void record_quiet_unlock(pthread_spinlock_t *l,
 	if (unlikely(!t))
 		return;
 	fr_put(t, FR_EV_SPIN_UNLOCK, FR_TIER_DENSE, fr_clock_ticks(), fr_stack_get(t, s),
-	       FR_ARGS((uint64_t)l));
+	       FR_ARGS(SPIN_UNLOCK, .lock = (uint64_t)l));
 	fr_leave(t);
 }
 
@@ -144,7 +146,7 @@ static FR_COLD void record_unlock(pthread_spinlock_t *l, struct fr_site s)
 	now = fr_clock_ticks();
 	since = fr_held_since(t, (uint64_t)l);
 	fr_put_cold(t, FR_EV_SPIN_UNLOCK, fr_wait_tier(since ? now - since : 0, false), now,
-		    fr_stack_get(t, s), FR_ARGS((uint64_t)l, 1, 0));
+		    fr_stack_get(t, s), FR_ARGS(SPIN_UNLOCK, .lock = (uint64_t)l, .contended = 1));
 	fr_leave(t);
 }
 

@@ -40,7 +40,8 @@ FR_HOOK int pthread_barrier_wait(pthread_barrier_t *b)
 		return rc;
 	if (level == FR_LEVEL_FULL || dur >= fr_slow_ticks || (serial && several))
 		fr_put_cold(t, FR_EV_BARRIER_WAIT, fr_wait_tier(dur, false), now, w.stack,
-			    FR_ARGS((uint64_t)b, dur, serial, serial ? 0 : (uint64_t)rc));
+			    FR_ARGS(BARRIER_WAIT, .barrier = (uint64_t)b, .dur = dur,
+				    .serial = serial, .err = serial ? 0 : (uint64_t)rc));
 	fr_leave(t);
 	return rc;
 }
@@ -57,8 +58,9 @@ static void record_once(const void *once, uint64_t now, uint64_t dur, uint32_t s
 
 	if (!t)
 		return;
-	fr_put_cold(t, FR_EV_ONCE, FR_TIER_RARE, now, stack,
-		    FR_ARGS((uint64_t)once, dur, waited, via));
+	fr_put_cold(
+		t, FR_EV_ONCE, FR_TIER_RARE, now, stack,
+		FR_ARGS(ONCE, .once = (uint64_t)once, .dur = dur, .waited = waited, .via = via));
 	fr_leave(t);
 }
 

@@ -97,7 +97,8 @@ static void record_create(uint64_t handle, const struct fr_thread_origin *o, int
 	if (!t)
 		return;
 	fr_put_cold(t, FR_EV_THREAD_CREATE, FR_TIER_RARE, fr_clock_ticks(), o->create_stack,
-		    FR_ARGS(handle, o->routine, (uint64_t)rc, via));
+		    FR_ARGS(THREAD_CREATE, .handle = handle, .routine = o->routine, .err = rc,
+			    .via = via));
 	fr_leave(t);
 }
 
@@ -193,8 +194,9 @@ static int join(const struct join *j, struct fr_site s)
 	t = fr_wait_end(&w, &now, &dur);
 	if (!t)
 		return rc;
-	fr_put_cold(t, FR_EV_THREAD_JOIN, FR_TIER_RARE, now, w.stack,
-		    FR_ARGS((uint64_t)j->th, dur, (uint64_t)rc, via));
+	fr_put_cold(
+		t, FR_EV_THREAD_JOIN, FR_TIER_RARE, now, w.stack,
+		FR_ARGS(THREAD_JOIN, .handle = (uint64_t)j->th, .dur = dur, .err = rc, .via = via));
 	fr_leave(t);
 	return rc;
 }
@@ -257,7 +259,7 @@ FR_HOOK int pthread_setname_np(pthread_t th, const char *name)
 		fr_thread_rename(rec, name);
 	fr_put_cold(t, FR_EV_THREAD_NAME, FR_TIER_RARE, fr_clock_ticks(),
 		    fr_stack_get(t, FR_SITE()),
-		    FR_ARGS((uint64_t)th, (uint64_t)&blob, (uint64_t)rc, 0));
+		    FR_ARGS(THREAD_NAME, .handle = (uint64_t)th, .name = &blob, .err = rc));
 	fr_leave(t);
 	return rc;
 }

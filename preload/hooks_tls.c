@@ -24,8 +24,6 @@
 #define WANT_WRITE 3
 #define ZERO_RETURN 6
 
-#define SIGNED(v) ((uint64_t)(int64_t)(v))
-
 struct tls_call {
 	const struct fr_tls *tls;
 	struct fr_tls room;
@@ -50,7 +48,7 @@ static bool begin(struct tls_call *c, enum fr_tls_family family, void *ssl, enum
 		return true;
 	c->fd = c->tls->get_rbio && c->tls->get_fd && c->tls->get_rbio(ssl) ? c->tls->get_fd(ssl)
 									    : -1;
-	fr_wait_begin(&c->w, s, via, SIGNED(c->fd), (uint64_t)ssl, 0);
+	fr_wait_begin(&c->w, s, via, (uint64_t)c->fd, (uint64_t)ssl, 0);
 	return true;
 }
 
@@ -91,8 +89,9 @@ static int handshaken(const struct tls_call *c, int rc)
 		return rc;
 	if (!is_inner(c))
 		fr_put_cold(t, FR_EV_TLS_HANDSHAKE, FR_TIER_RARE, now, c->w.stack,
-			    FR_ARGS(SIGNED(c->fd), (uint64_t)c->ssl, (uint64_t)&name, SIGNED(rc),
-				    dur, (uint64_t)error, c->via));
+			    FR_ARGS(TLS_HANDSHAKE, .fd = c->fd, .ssl = (uint64_t)c->ssl,
+				    .name = &name, .result = rc, .dur = dur, .ssl_error = error,
+				    .via = c->via));
 	fr_leave(t);
 	return rc;
 }
@@ -113,6 +112,8 @@ static int handshaken(const struct tls_call *c, int rc)
 /* ---- data
  * ---------------------------------------------------------------------------------------- */
 
+FR_SAME_ARGS(TLS_READ, TLS_WRITE);
+
 /* DONE: bytes, or what the call returned instead. */
 static void moved(const struct tls_call *c, enum fr_event ev, size_t size, int rc, int64_t done)
 {
@@ -125,8 +126,8 @@ static void moved(const struct tls_call *c, enum fr_event ev, size_t size, int r
 		return;
 	if (FR_LEVEL(FR_CLASS_NET) == FR_LEVEL_FULL || dur >= fr_slow_ticks || failed)
 		fr_put_cold(t, ev, fr_wait_tier(dur, failed), now, c->w.stack,
-			    FR_ARGS(SIGNED(c->fd), (uint64_t)c->ssl, size, SIGNED(done), dur,
-				    (uint64_t)error, c->via));
+			    FR_ARGS(TLS_READ, .fd = c->fd, .ssl = (uint64_t)c->ssl, .size = size,
+				    .result = done, .dur = dur, .ssl_error = error, .via = c->via));
 	fr_leave(t);
 }
 

@@ -16,8 +16,8 @@
 
 struct fr_real fr_real;
 
-#define HOOK(id, fn, klass, version)                                                               \
-	{#fn, version, id, FR_CLASS_##klass, offsetof(struct fr_real, fn)},
+#define HOOK(id, fn, klass, wait, trigger, version)                                                \
+	{#fn, version, id, FR_CLASS_##klass, FR_WAIT_##wait, offsetof(struct fr_real, fn)},
 const struct fr_hook_row fr_hook_rows[] = {
 #include "hooks.def"
 };

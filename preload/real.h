@@ -108,7 +108,7 @@ int __libc_start_main(int (*main)(int, char **, char **), int argc, char **argv,
 /* We stand in front of what nobody should call any more, too. */
 #pragma GCC diagnostic ignored "-Wdeprecated-declarations"
 
-#define HOOK(id, fn, klass, version) __typeof__(&fn) fn;
+#define HOOK(id, fn, ...) __typeof__(&fn) fn;
 struct fr_real {
 #include "hooks.def"
 };
@@ -116,7 +116,7 @@ struct fr_real {
 
 extern struct fr_real fr_real;
 
-#define HOOK(id, fn, klass, version) FR_HOOK_##fn = id,
+#define HOOK(id, fn, ...) FR_HOOK_##fn = id,
 enum fr_hook {
 #include "hooks.def"
 	FR_HOOK_MAX = 320
@@ -142,7 +142,8 @@ struct fr_hook_row {
 	const char *name;
 	const char *version;
 	unsigned short id;
-	unsigned short klass;
+	unsigned char klass;
+	unsigned char wait; /* enum fr_wait_kind */
 	unsigned int slot; /* offset in struct fr_real */
 };
 extern const struct fr_hook_row fr_hook_rows[];

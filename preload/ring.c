@@ -237,21 +237,21 @@ struct row {
 	uint8_t pad[2];
 };
 
-#define SIGNED(type) ((type) == FR_ARG_INT || (type) == FR_ARG_FD)
-#define BLOB(type) ((type) == FR_ARG_STR || (type) == FR_ARG_SOCK || (type) == FR_ARG_PAIR)
-#define ADDRESS(type) ((type) == FR_ARG_OBJ || (type) == FR_ARG_PTR)
-#define VIA(type) ((type) == FR_ARG_VIA)
+#define IS_SIGNED(op) ((int)(op) == FR_WIRE_ZIGZAG)
+#define IS_BLOB(op) ((int)(op) == FR_WIRE_BYTES)
+#define IS_ADDRESS(op) ((int)(op) == FR_WIRE_OBJ || (int)(op) == FR_WIRE_PTR)
+#define IS_VIA(op) ((int)(op) == FR_WIRE_VIA)
 #define BITS_OF(f, a, b, c, d, e, g, h, i, ...)                                                    \
 	(f(a) | f(b) << 1 | f(c) << 2 | f(d) << 3 | f(e) << 4 | f(g) << 5 | f(h) << 6 | f(i) << 7)
 #define BITS(f, ...) BITS_OF(f, __VA_ARGS__, 0, 0, 0, 0, 0, 0, 0, 0)
-#define ARG(type, name) FR_ARG_##type
+#define ARG(type, name) FR_OP_##type
 #define EVENT(id, NAME, text, klass, tier, n_short, ...)                                           \
 	[id] = {sizeof((uint8_t[]){__VA_ARGS__}),                                                  \
 		n_short,                                                                           \
-		BITS(SIGNED, __VA_ARGS__),                                                         \
-		BITS(BLOB, __VA_ARGS__),                                                           \
-		BITS(ADDRESS, __VA_ARGS__),                                                        \
-		BITS(VIA, __VA_ARGS__),                                                            \
+		BITS(IS_SIGNED, __VA_ARGS__),                                                      \
+		BITS(IS_BLOB, __VA_ARGS__),                                                        \
+		BITS(IS_ADDRESS, __VA_ARGS__),                                                     \
+		BITS(IS_VIA, __VA_ARGS__),                                                         \
 		{0}},
 static const struct row rows[FR_EV_MAX] = {
 #include "events.def"
@@ -304,7 +304,7 @@ void fr_put_cold(struct fr_thread *t, enum fr_event ev, enum fr_tier tier, uint6
 #pragma GCC unroll 1
 	for (unsigned int i = 0; i < n; i++) {
 		if (unlikely(special >> i & 1))
-			p = fr_put_arg(p, w, fr_event_types[ev][i], args[i]);
+			p = fr_put_arg(p, w, fr_event_ops[ev][i], args[i]);
 		else
 			p = fr_put_varint(p, row->is_signed >> i & 1 ? fr_zigzag((int64_t)args[i])
 								     : args[i]);

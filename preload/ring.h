@@ -2,11 +2,12 @@
 /*
  * ring.h - hot: one event into the calling thread's chunk. The bytes are drawn in wire.h.
  *
- *   fr_put(t, FR_EV_MUTEX_LOCK, tier, ticks, stack, FR_ARGS(a0, a1, ...))
+ *   fr_put(t, FR_EV_MUTEX_LOCK, tier, ticks, stack, FR_ARGS(MUTEX_LOCK, .lock = m, .dur = dur))
  *
- * The argument types come from events.def: with a constant event the compiler unrolls the row.
- * The record is written first, then x_committed is raised with release order: a reader, or a kill
- * at any instruction, sees whole events only. Must: run under the guard (fr_enter).
+ * What is not named is 0. The argument types come from events.def: with a constant event the
+ * compiler unrolls the row. The record is written first, then x_committed is raised with release
+ * order: a reader, or a kill at any instruction, sees whole events only. Must: run under the guard
+ * (fr_enter).
  */
 #ifndef FR_RING_H
 #define FR_RING_H
@@ -20,9 +21,17 @@
  */
 #define FR_EVENT_FIXED_MAX 112u
 
-#define ARG(type, name) FR_ARG_##type
+/* FR_OP_NS: how an argument of a type is stored, enum fr_wire. */
+#define ARGTYPE(number, NAME, WIRE, ...) FR_OP_##NAME = FR_WIRE_##WIRE,
+enum {
+#include "args.def"
+};
+#undef ARGTYPE
+
+/* Of each event: how its arguments are stored, how many the short form has, how many there are. */
+#define ARG(type, name) FR_OP_##type
 #define EVENT(id, NAME, text, klass, tier, n_short, ...) [id] = {__VA_ARGS__},
-static const uint8_t fr_event_types[FR_EV_MAX][FR_ARGS_MAX] = {
+static const uint8_t fr_event_ops[FR_EV_MAX][FR_ARGS_MAX] = {
 #include "events.def"
 };
 #undef EVENT
@@ -38,6 +47,59 @@ static const uint8_t fr_event_args[FR_EV_MAX] = {
 #undef EVENT
 #undef ARG
 
+/* The bytes of an argument that has some. */
+struct fr_blob {
+	const void *data;
+	uint32_t size;
+};
+
+/*
+ * What a writer fills in, one type for each event: a word for each argument of its row, by name.
+ * Bytes are given by address; all else is a number, of which a negative one keeps its sign.
+ */
+#define FR_FIELD_VARINT uint64_t
+#define FR_FIELD_ZIGZAG uint64_t
+#define FR_FIELD_TICKS uint64_t
+#define FR_FIELD_OBJ uint64_t
+#define FR_FIELD_PTR uint64_t
+#define FR_FIELD_BYTES const struct fr_blob *
+#define FR_FIELD_VIA uint64_t
+#define FR_FIELD_WIDE uint64_t
+#define ARGTYPE(number, NAME, WIRE, ...) typedef FR_FIELD_##WIRE fr_field_##NAME;
+#include "args.def"
+#undef ARGTYPE
+
+#define ARG(type, name) (type, name)
+#define FR_FIELD(X, arg) FR_PASTE(fr_field_, FR_ARG_TYPE arg) FR_ARG_NAME arg;
+#define EVENT(id, NAME, text, klass, tier, n_short, ...)                                           \
+	union fr_args_##NAME {                                                                     \
+		struct {                                                                           \
+			FR_EACH_ARG(FR_FIELD, NAME, __VA_ARGS__)                                   \
+		};                                                                                 \
+		uint64_t word[FR_ARGS_MAX];                                                        \
+	};
+#include "events.def"
+#undef EVENT
+#undef ARG
+#define FR_ARGS(NAME, ...) (((const union fr_args_##NAME){__VA_ARGS__}).word)
+
+/*
+ * One function writes both events, which have the same arguments: FR_ARGS of one of them serves.
+ * All of their types, each at its place, are one number.
+ */
+#define ARG(type, name) (type, name)
+#define FR_SHAPE_ADD(NAME, arg)                                                                    \
+	+((unsigned long long)FR_PASTE(FR_ARG_, FR_ARG_TYPE arg)                                   \
+	  << 6 * FR_PASTE4(FR_A_, NAME, _, FR_ARG_NAME arg))
+#define EVENT(id, NAME, text, klass, tier, n_short, ...)                                           \
+	__extension__ enum { FR_SHAPE_##NAME = 0 FR_EACH_ARG(FR_SHAPE_ADD, NAME, __VA_ARGS__) };
+#include "events.def"
+#undef EVENT
+#undef ARG
+#define FR_SAME_ARGS(A, B)                                                                         \
+	_Static_assert((unsigned long long)FR_SHAPE_##A == (unsigned long long)FR_SHAPE_##B,       \
+		       "these events have different arguments")
+
 /*
  * Closes the writer's chunk and takes another. False: none to be had (counted by the caller's
  * reason); the writer then has no room. Cold.
@@ -49,12 +111,6 @@ void fr_chunk_close_all(struct fr_thread *t);
 
 /* Empties the tiers (birth, forked child). */
 void fr_chunks_init(void);
-
-/* Bytes a STR or SOCK argument carries; passed through the argument's word. */
-struct fr_blob {
-	const void *data;
-	uint32_t size;
-};
 
 /* A varint of any length, without a branch that depends on it: for what is seldom below 128. */
 static FR_ALWAYS_INLINE uint8_t *fr_put_varint_wide(uint8_t *p, uint64_t v)
@@ -124,22 +180,18 @@ static FR_ALWAYS_INLINE uint8_t *fr_put_blob(uint8_t *p, const struct fr_blob *b
 	return p + b->size;
 }
 
-static FR_ALWAYS_INLINE uint8_t *fr_put_arg(uint8_t *p, struct fr_writer *w, uint8_t type,
-					    uint64_t v)
+static FR_ALWAYS_INLINE uint8_t *fr_put_arg(uint8_t *p, struct fr_writer *w, uint8_t op, uint64_t v)
 {
-	switch (type) {
-	case FR_ARG_VIA: /* stands by the stack */
+	switch (op) {
+	case FR_WIRE_VIA:
 		return p;
-	case FR_ARG_OBJ:
+	case FR_WIRE_OBJ:
 		return fr_put_addr(p, w->obj, &w->last_obj, v);
-	case FR_ARG_PTR:
+	case FR_WIRE_PTR:
 		return fr_put_addr(p, w->ptr, &w->last_ptr, v);
-	case FR_ARG_INT:
-	case FR_ARG_FD:
+	case FR_WIRE_ZIGZAG:
 		return fr_put_varint(p, fr_zigzag((int64_t)v));
-	case FR_ARG_STR:
-	case FR_ARG_SOCK:
-	case FR_ARG_PAIR:
+	case FR_WIRE_BYTES:
 		return fr_put_blob(p, (const struct fr_blob *)v);
 	default:
 		return fr_put_varint(p, v);
@@ -198,14 +250,14 @@ static FR_ALWAYS_INLINE void fr_put_whole(struct fr_thread *t, enum fr_event ev,
 					  enum fr_tier tier, uint64_t ticks, uint32_t stack,
 					  const uint64_t *args)
 {
-	const uint8_t *type = fr_event_types[row];
+	const uint8_t *op = fr_event_ops[row];
 	struct fr_writer *w = &t->w[tier];
 	uint64_t via = 0, rest = 0; /* of what the short form leaves out */
 	uint8_t *p;
 
 #pragma GCC unroll 8
 	for (unsigned int i = 0; i < fr_event_args[row]; i++) {
-		if (type[i] == FR_ARG_VIA)
+		if (op[i] == FR_WIRE_VIA)
 			via = args[i];
 		else if (i >= fr_event_short[row])
 			rest |= args[i];
@@ -213,16 +265,16 @@ static FR_ALWAYS_INLINE void fr_put_whole(struct fr_thread *t, enum fr_event ev,
 	p = fr_put_head(w, ev, ticks, FR_STACK_KEY(stack, via), !rest, true);
 #pragma GCC unroll 8
 	for (unsigned int i = 0; i < fr_event_short[row]; i++) {
-		if (type[i] == FR_ARG_NS || type[i] == FR_ARG_SIZE)
+		if (op[i] == FR_WIRE_TICKS || op[i] == FR_WIRE_WIDE)
 			p = fr_put_varint_wide(p, args[i]);
 		else
-			p = fr_put_arg(p, w, type[i], args[i]);
+			p = fr_put_arg(p, w, op[i], args[i]);
 	}
 	if (unlikely(rest)) {
 #pragma GCC unroll 8
 		for (unsigned int i = fr_event_short[row]; i < fr_event_args[row]; i++)
-			p = type[i] == FR_ARG_STR ? fr_put_varint(p, 0)
-						  : fr_put_arg(p, w, type[i], args[i]);
+			p = op[i] == FR_WIRE_BYTES ? fr_put_varint(p, 0)
+						   : fr_put_arg(p, w, op[i], args[i]);
 	}
 	fr_commit(w, p);
 }
@@ -239,7 +291,7 @@ static FR_ALWAYS_INLINE void fr_put(struct fr_thread *t, enum fr_event ev, enum 
 	p = fr_put_head(w, ev, ticks, stack, true, false);
 #pragma GCC unroll 8
 	for (unsigned int i = 0; i < fr_event_short[ev]; i++)
-		p = fr_put_arg(p, w, fr_event_types[ev][i], args[i]);
+		p = fr_put_arg(p, w, fr_event_ops[ev][i], args[i]);
 	fr_commit(w, p);
 }
 
@@ -249,7 +301,5 @@ static FR_ALWAYS_INLINE void fr_put(struct fr_thread *t, enum fr_event ev, enum 
  */
 void fr_put_cold(struct fr_thread *t, enum fr_event ev, enum fr_tier tier, uint64_t ticks,
 		 uint32_t stack, const uint64_t *args);
-
-#define FR_ARGS(...) ((const uint64_t[FR_ARGS_MAX]){__VA_ARGS__})
 
 #endif

@@ -136,7 +136,8 @@ static void record_cancelled(struct fr_thread *t)
 	uint64_t dur = rec->end > rec->st_since ? rec->end - rec->st_since : 0;
 
 	fr_put_cold(t, FR_EV_THREAD_CANCELLED, FR_TIER_RARE, rec->end, rec->st_stack,
-		    FR_ARGS(rec->st_object, dur, rec->st_object2, rec->st_call));
+		    FR_ARGS(THREAD_CANCELLED, .object = rec->st_object, .dur = dur,
+			    .lock = rec->st_object2, .via = rec->st_call));
 }
 
 void fr_thread_end(void)
@@ -149,7 +150,8 @@ void fr_thread_end(void)
 	if (t->rec->st_call)
 		record_cancelled(t);
 	fr_state_clear(t);
-	fr_put_cold(t, FR_EV_THREAD_EXIT, FR_TIER_RARE, t->rec->end, 0, FR_ARGS(t->rec->handle));
+	fr_put_cold(t, FR_EV_THREAD_EXIT, FR_TIER_RARE, t->rec->end, 0,
+		    FR_ARGS(THREAD_EXIT, .handle = t->rec->handle));
 	fr_chunk_close_all(t);
 	__atomic_store_n(&t->rec->x_life, FR_THREAD_DEAD, __ATOMIC_RELEASE);
 	fr_self = &fr_thread_gone;
@@ -354,7 +356,8 @@ struct fr_thread *fr_thread_birth(const struct fr_thread_origin *o)
 	t->busy = (uintptr_t)__builtin_frame_address(0);
 	fr_self = t;
 	fr_put_cold(t, FR_EV_THREAD_START, FR_TIER_RARE, rec->start, 0,
-		    FR_ARGS(rec->handle, o->routine, o->creator_tid, o->create_stack));
+		    FR_ARGS(THREAD_START, .handle = rec->handle, .routine = o->routine,
+			    .creator = o->creator_tid, .created_by = o->create_stack));
 	t->busy = 0;
 	return t;
 }

@@ -162,7 +162,8 @@ static void fire(struct fr_thread *t, unsigned int rule, uint64_t now, uint64_t 
 
 	__atomic_fetch_add(&fr_region.control->rules[rule].x_fired, 1, __ATOMIC_RELAXED);
 	fr_put_cold(t, FR_EV_TRIGGER, FR_TIER_RARE, now, 0,
-		    FR_ARGS(rule, rule == FR_RULE_rss ? value : to_ns(value), (uint64_t)&blob));
+		    FR_ARGS(TRIGGER, .rule = rule,
+			    .value = rule == FR_RULE_rss ? value : to_ns(value), .reason = &blob));
 	fr_snapshot_request(FR_TRIGGER_THRESHOLD, 0, 0, reason->p);
 }
 

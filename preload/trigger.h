@@ -15,8 +15,9 @@
 #include "wire.h"
 #include "wire_control.h"
 
-#define TRIGGER(number, name, unit, where, hooks, help) FR_RULE_##name = number,
+#define TRIGGER(number, name, ...) FR_RULE_##name = number,
 enum fr_rule {
+	FR_RULE_none = -1,
 #include "triggers.def"
 };
 #undef TRIGGER
@@ -33,11 +34,12 @@ extern uint64_t fr_trigger_hold;
 
 /*
  * Reads a list like "lock_wait>100ms,exit" into LIMIT. An item that is not understood is left out
- * and told to the notes; the others hold. Only while being born.
+ * and given to REFUSE; the others hold.
  */
-void fr_trigger_parse(const char *list, uint64_t limit[FR_RULES_MAX]);
+void fr_trigger_parse(const char *list, uint64_t limit[FR_RULES_MAX],
+		      void (*refuse)(const char *item));
 
-/* The rule that a wait in this hook belongs to, -1 = none. Cheap after fr_trigger_describe(). */
+/* The rule that a wait in this hook belongs to, FR_RULE_none = none. */
 int fr_trigger_rule_of(uint32_t call);
 
 /* Is there a rule of this number, and may it have this limit? */

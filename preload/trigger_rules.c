@@ -8,10 +8,10 @@
 #include <string.h>
 
 #include "arch.h"
-#include "config.h"
 #include "real.h"
 #include "text.h"
 #include "trigger.h"
+#include "units.h"
 
 #define WAIT FR_WHERE_WAIT
 #define WAIT_FD (FR_WHERE_WAIT | FR_WHERE_FD)
@@ -25,23 +25,20 @@ struct rule {
 	const char *name;
 	enum fr_rule_unit unit;
 	unsigned int where;
-	const char *hooks;
 };
 
-#define TRIGGER(number, name, unit, where, hooks, help)                                            \
-	[number] = {#name, FR_RULE_##unit, where, hooks},
+#define TRIGGER(number, name, unit, where, help) [number] = {#name, FR_RULE_##unit, where},
 static const struct rule rules[FR_RULES_MAX] = {
 #include "triggers.def"
 };
 #undef TRIGGER
 
-/*
- * Rule + 1 of each hook, found when first asked for: at birth all of them would take a tenth of a
- * millisecond. Two threads that ask at once find the same.
- */
-static uint8_t of_hook[FR_HOOK_MAX];
-#define UNASKED 0
-#define NO_RULE 255
+/* Rule + 1 of each hook. */
+#define HOOK(id, fn, klass, wait, trigger, version) [id] = FR_RULE_##trigger + 1,
+static const uint8_t of_hook[FR_HOOK_MAX] = {
+#include "hooks.def"
+};
+#undef HOOK
 
 const char *fr_trigger_name(unsigned int rule)
 {
@@ -67,38 +64,9 @@ bool fr_trigger_possible(unsigned int rule, uint64_t limit)
 	}
 }
 
-/* Old and checked names count as the plain one: __read, __poll_chk. */
-static uint8_t rule_for(const char *hook)
-{
-	hook += strspn(hook, "_");
-	for (unsigned int i = 0; i < FR_RULES_MAX; i++) {
-		if ((rules[i].where & FR_WHERE_WAIT) && fr_text_match(rules[i].hooks, hook))
-			return (uint8_t)(i + 1);
-	}
-	return NO_RULE;
-}
-
-static uint8_t look_up(uint32_t call)
-{
-	for (unsigned int i = 0; i < fr_hook_count; i++) {
-		if (fr_hook_rows[i].id == call)
-			return rule_for(fr_hook_rows[i].name);
-	}
-	return NO_RULE;
-}
-
 int fr_trigger_rule_of(uint32_t call)
 {
-	uint8_t rule;
-
-	if (call >= sizeof(of_hook))
-		return -1;
-	rule = __atomic_load_n(&of_hook[call], __ATOMIC_RELAXED);
-	if (unlikely(rule == UNASKED)) {
-		rule = look_up(call);
-		__atomic_store_n(&of_hook[call], rule, __ATOMIC_RELAXED);
-	}
-	return rule == NO_RULE ? -1 : rule - 1;
+	return call < FR_HOOK_MAX ? of_hook[call] - 1 : FR_RULE_none;
 }
 
 void fr_trigger_describe(struct fr_control *c)
@@ -129,9 +97,9 @@ static bool parse_item(char *item, uint64_t *limit)
 			continue;
 		if ((r->unit == FR_RULE_FLAG) != !value)
 			return false;
-		if (r->unit == FR_RULE_NS && !fr_config_time(value, &v))
+		if (r->unit == FR_RULE_NS && !fr_units_time(value, &v))
 			return false;
-		if (r->unit == FR_RULE_BYTES && !fr_config_bytes(value, &v))
+		if (r->unit == FR_RULE_BYTES && !fr_units_bytes(value, &v))
 			return false;
 		if (!v || !fr_trigger_possible(i, v))
 			return false;
@@ -141,7 +109,8 @@ static bool parse_item(char *item, uint64_t *limit)
 	return false;
 }
 
-void fr_trigger_parse(const char *list, uint64_t limit[FR_RULES_MAX])
+void fr_trigger_parse(const char *list, uint64_t limit[FR_RULES_MAX],
+		      void (*refuse)(const char *item))
 {
 	memset(limit, 0, FR_RULES_MAX * sizeof(*limit));
 	while (*list) {
@@ -152,8 +121,7 @@ void fr_trigger_parse(const char *list, uint64_t limit[FR_RULES_MAX])
 		fr_text_bytes(&t, list, n);
 		fr_text_copy(copy, sizeof(copy), item);
 		if (n && (n >= sizeof(item) || !parse_item(copy, limit)))
-			fr_note("refused: FR_TRIGGER: ", item,
-				" is not understood and left out; the others hold");
+			refuse(item);
 		list += n + (list[n] == ',');
 	}
 }

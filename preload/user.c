@@ -113,7 +113,7 @@ static uint64_t user_task_begin(const char *name)
 	blob = name_blob(k->name, name);
 	atomic_store_explicit(&k->id, id, memory_order_release);
 	fr_put_cold(t, FR_EV_TASK_BEGIN, FR_TIER_RARE, now, fr_stack_get(t, FR_SITE()),
-		    FR_ARGS(id, t->user.task, (uint64_t)&blob));
+		    FR_ARGS(TASK_BEGIN, .task = id, .parent = t->user.task, .name = &blob));
 	t->user.task = id;
 	fr_leave(t);
 	return id;
@@ -133,9 +133,10 @@ static void user_task_end(uint64_t id)
 	if (known)
 		blob = (struct fr_blob){k->name, (uint32_t)strnlen(k->name, FR_USER_NAME)};
 	if (listening())
-		fr_put_cold(
-			t, FR_EV_TASK_END, FR_TIER_RARE, now, fr_stack_get(t, FR_SITE()),
-			FR_ARGS(id, known && now > k->since ? now - k->since : 0, (uint64_t)&blob));
+		fr_put_cold(t, FR_EV_TASK_END, FR_TIER_RARE, now, fr_stack_get(t, FR_SITE()),
+			    FR_ARGS(TASK_END, .task = id,
+				    .dur = known && now > k->since ? now - k->since : 0,
+				    .name = &blob));
 	if (t->user.task == id)
 		t->user.task = known ? k->parent : 0;
 	fr_leave(t);
@@ -162,8 +163,9 @@ static void user_region_begin(const char *name)
 		u->region[u->depth].since = now;
 	u->depth++;
 	if (level == FR_LEVEL_FULL)
-		fr_put_cold(t, FR_EV_REGION_BEGIN, FR_TIER_DENSE, now, fr_stack_get(t, FR_SITE()),
-			    FR_ARGS(u->task, u->depth, (uint64_t)&blob));
+		fr_put_cold(
+			t, FR_EV_REGION_BEGIN, FR_TIER_DENSE, now, fr_stack_get(t, FR_SITE()),
+			FR_ARGS(REGION_BEGIN, .task = u->task, .depth = u->depth, .name = &blob));
 	fr_leave(t);
 }
 
@@ -188,7 +190,8 @@ static void user_region_end(void)
 	if (level == FR_LEVEL_FULL || (level > FR_LEVEL_OFF && dur >= fr_slow_ticks))
 		fr_put_cold(t, FR_EV_REGION_END, fr_wait_tier(dur, false), now,
 			    fr_stack_get(t, FR_SITE()),
-			    FR_ARGS(dur, u->task, u->depth, (uint64_t)&blob));
+			    FR_ARGS(REGION_END, .dur = dur, .task = u->task, .depth = u->depth,
+				    .name = &blob));
 	u->depth -= u->depth != 0;
 	fr_leave(t);
 }
@@ -206,7 +209,7 @@ static void user_log(const char *key, const char *value)
 		return;
 	blob = pair_blob(buf, key, value, LOG_VALUE);
 	fr_put_cold(t, FR_EV_LOG, FR_TIER_RARE, fr_clock_ticks(), fr_stack_get(t, FR_SITE()),
-		    FR_ARGS(t->user.task, (uint64_t)&blob));
+		    FR_ARGS(LOG, .task = t->user.task, .log = &blob));
 	fr_leave(t);
 }
 
@@ -220,7 +223,7 @@ static void user_counter(const char *name, int64_t value)
 		return;
 	blob = name_blob(buf, name);
 	fr_put_cold(t, FR_EV_COUNTER, FR_TIER_DENSE, fr_clock_ticks(), fr_stack_get(t, FR_SITE()),
-		    FR_ARGS((uint64_t)value, (uint64_t)&blob));
+		    FR_ARGS(COUNTER, .value = value, .name = &blob));
 	fr_leave(t);
 }
 
@@ -250,7 +253,8 @@ static bool next_label(const char *text, uint32_t bytes, uint32_t *at, struct fr
 static void say(struct fr_thread *t, uint64_t ticks, uint32_t stack, bool again,
 		const struct fr_blob *pair)
 {
-	fr_put_cold(t, FR_EV_LABEL, FR_TIER_RARE, ticks, stack, FR_ARGS(again, (uint64_t)pair));
+	fr_put_cold(t, FR_EV_LABEL, FR_TIER_RARE, ticks, stack,
+		    FR_ARGS(LABEL, .again = again, .label = pair));
 }
 
 static void say_all(struct fr_thread *t, uint64_t ticks, uint32_t stack, bool again)

@@ -15,8 +15,9 @@
  * file. Addresses of the host's address space are plain numbers. Fields named x_... are written by
  * several threads. All times are ticks unless the name says otherwise: see struct fr_clock_pair.
  *
- * Must not: include anything but stdint/stddef; change an offset without raising FR_VERSION.
- * The numbers of sections, events, drops, hooks and enumerators below are never reused.
+ * Must not: include anything but stdint/stddef, args.def and waits.def; change an offset without
+ * raising FR_VERSION. The numbers of sections, events, drops, hooks and enumerators below are never
+ * reused.
  */
 #ifndef FR_WIRE_H
 #define FR_WIRE_H
@@ -328,31 +329,24 @@ enum fr_tier {
 #define FR_EVENT_MAX 512u /* no event is longer */
 #define FR_ARGS_MAX 8
 
+/* How an argument is stored; several types of args.def share one. */
+enum fr_wire {
+	FR_WIRE_VARINT = 0,
+	FR_WIRE_ZIGZAG = 1, /* varint of (v << 1) ^ (v >> 63) */
+	FR_WIRE_TICKS = 2, /* varint; in ticks */
+	FR_WIRE_OBJ = 3, /* address in a dictionary, see below */
+	FR_WIRE_PTR = 4, /* the same in a dictionary of its own */
+	FR_WIRE_BYTES = 5, /* varint length, then that many bytes */
+	FR_WIRE_VIA = 6, /* no bytes of its own: stands by the stack, in the short form too */
+	FR_WIRE_WIDE = 7, /* as VARINT: seldom below 128, which only its writer cares for */
+};
+
+#define ARGTYPE(number, NAME, ...) FR_ARG_##NAME = number,
 enum fr_arg {
 	FR_ARG_NONE = 0,
-	FR_ARG_UINT = 1, /* varint */
-	FR_ARG_INT = 2, /* zigzag varint */
-	FR_ARG_OBJ = 3, /* address of a lock or the like: dictionary (see below) */
-	FR_ARG_PTR = 4, /* address of heap memory: a dictionary of its own */
-	FR_ARG_ADDR = 5, /* other address: varint */
-	FR_ARG_NS = 6, /* duration in ticks: varint */
-	FR_ARG_SIZE = 7, /* bytes: varint */
-	FR_ARG_FD = 8, /* descriptor, -1 = none: zigzag varint */
-	FR_ARG_ERR = 9, /* errno value or 0: varint */
-	FR_ARG_TID = 10, /* kernel thread id, 0 = unknown: varint */
-	FR_ARG_CALL = 11, /* version 1: hook id, which function exactly; varint */
-	FR_ARG_STR = 12, /* varint length, then bytes (not terminated, host's encoding) */
-	FR_ARG_SOCK = 13, /* varint length, then that many bytes of a struct sockaddr */
-	FR_ARG_SIG = 14, /* signal number: varint */
-	FR_ARG_STACK = 15, /* another stack id (creator's, ...): varint */
-	FR_ARG_PAIR = 16, /* varint length, then bytes: a key, NUL, a value (host's encoding) */
-	FR_ARG_KIND = 17, /* enum fr_fd_kind: varint */
-	FR_ARG_VIA = 18, /* hook id, which function exactly: no bytes of its own, stands by the
-			    stack; in the short form it is there too. At most one in a row */
-	FR_ARG_CLASS = 19, /* enum fr_class: varint */
-	FR_ARG_LEVEL = 20, /* enum fr_level: varint */
-	FR_ARG_WHY = 21, /* enum fr_level_why (events.h): varint */
+#include "args.def"
 };
+#undef ARGTYPE
 
 /*
  * OBJ and PTR: varint of index << 1 into the kind's dictionary of 64 entries, or
@@ -420,10 +414,22 @@ struct fr_hook_rec {
 	uint32_t id;
 	uint32_t taken; /* 1 = real function found; 0 = this libc has none */
 	uint32_t klass;
-	uint32_t flags; /* FR_HOOK_... */
+	uint32_t flags; /* FR_HOOK_..., and enum fr_wait_kind from bit FR_HOOK_WAIT_SHIFT on */
 	uint64_t provider; /* address of the real function: which module provides it */
 };
 #define FR_HOOK_SHADOWED 1u /* the host's calls go to another function: provider is that one */
+#define FR_HOOK_TOLD 2u /* what stands below is known; not in old files */
+#define FR_HOOK_STUCK 4u /* a thread that waits in it for long is `stuck` */
+#define FR_HOOK_WAIT_SHIFT 8
+
+/* How a thread waits in a call. */
+#define WAIT_KIND(number, NAME, ...) FR_WAIT_##NAME = number,
+enum fr_wait_kind {
+	FR_WAIT_NONE = 0,
+#include "waits.def"
+	FR_WAIT_KINDS
+};
+#undef WAIT_KIND
 
 /* ---- levels and classes ------------------------------------------------------------------- */
 

@@ -4,6 +4,7 @@
 import json
 import re
 import shutil
+import struct
 import subprocess
 
 import fr
@@ -14,7 +15,7 @@ MALLOC = {"malloc", "free", "calloc", "realloc"}
 def rows():
     """Names of hooks.def; those of libssl are found later."""
     text = (fr.TOP / "preload/hooks.def").read_text()
-    return re.findall(r'^HOOK\(\d+, *(\w+), *\w+, *"(.*)"\)', text, re.M)
+    return re.findall(r'^HOOK\(\d+, *(\w+),.*"(.*)"\)', text, re.M)
 
 
 def recorded(full, name, *args, **settings):
@@ -37,6 +38,28 @@ def test_every_hook_takes_in_a_plain_program(full):
     assert not missing & {"malloc", "pthread_mutex_lock", "connect", "read", "renameat2"}
     assert "not seen" not in fr.fr("info", recording).out
     assert "are not seen" not in recorder_text(recording)
+
+
+def test_recording_says_how_calls_wait(full):
+    """An fr that has never heard of a function knows from the recording how one waits in it."""
+    _, _, recording = recorded(full, "sync")
+    content = recording.read_bytes()
+    count, = struct.unpack_from("<I", content, 20)
+    sections = [struct.unpack_from("<IIQQQ", content, 2376 + i * 32) for i in range(count)]
+    _, size, offset, _, used = next(s for s in sections if s[0] == 13)
+    flags = {}
+    for at in range(offset, offset + used, size):
+        name = content[at:at + 40].split(b"\0")[0].decode()
+        flags[name], = struct.unpack_from("<I", content, at + 52)
+    del flags[""]
+    assert set(flags) == {n for n, _ in rows()}
+    assert all(f & 2 for f in flags.values())
+    waits = {name: f >> 8 & 255 for name, f in flags.items()}
+    assert waits["__pthread_mutex_lock"] == waits["pthread_mutex_lock"] == 1
+    assert waits["pthread_mutex_unlock"] == 0 and waits["recvmsg"] == 9
+    stuck = {name for name, f in flags.items() if f & 4}
+    assert {"__pthread_mutex_lock", "mtx_lock", "__connect", "sendmsg"} <= stuck
+    assert not stuck & {"recv", "pthread_cond_wait", "poll", "sem_wait"}
 
 
 def test_address_of_a_call_is_no_function(full):

@@ -17,6 +17,7 @@ CASES = {
     "rdlock": ("lock_wait>80ms", "rdlock:20", "rdlock:120", "pthread_rwlock_rdlock"),
     "hold": ("hold>80ms", "hold:20", "hold:120", "lock 0x"),
     "recv": ("recv>80ms", "recv:20", "recv:120", "recv fd"),
+    "eventfd": ("recv>80ms", "eventfd:20", "eventfd:120", "eventfd_read fd"),
     "cond_wait": ("cond_wait>80ms", "cond:20", "cond:120", "pthread_cond_timedwait"),
     "poll": ("poll>80ms", "poll:20", "poll:120", "poll fd"),
     "join": ("join>80ms", "join:20", "join:120", "pthread_join"),
@@ -385,11 +386,13 @@ def test_patience_changes_no_answer(host):
         assert [r for r in reasons if call in r], (call, reasons)
 
 
-def test_list_shows_who_is_stuck(host):
-    """From outside, where every thread hangs."""
-    hangs = host.target("hang", "cycle", FR_TRIGGER="stuck>300ms")
+@pytest.mark.parametrize("kind,call", [("cycle", "pthread_mutex_lock"),
+                                       ("old", "__pthread_mutex_lock")])
+def test_list_shows_who_is_stuck(host, kind, call):
+    """From outside, where every thread hangs; by whichever name of the function."""
+    hangs = host.target("hang", kind, FR_TRIGGER="stuck>300ms")
     works = host.target("triggers", "stay", FR_TRIGGER="stuck>300ms")
-    hangs.line("cycle")
+    hangs.line(kind)
     works.line("stay")
 
     def listed():
@@ -397,11 +400,11 @@ def test_list_shows_who_is_stuck(host):
         return rows if rows[hangs.pid]["stuck"]["threads"] == 2 else None
 
     rows = fr.wait_for(listed, "two stuck threads")
-    assert rows[hangs.pid]["stuck"]["call"] == "pthread_mutex_lock"
+    assert rows[hangs.pid]["stuck"]["call"] == call
     assert 3e8 < rows[hangs.pid]["stuck"]["longest_ns"] < 3e10
     assert rows[works.pid]["stuck"]["threads"] == 0
     text = fr.fr("list", host.dir).out
-    assert re.search(rf"{hangs.pid} .* 2 threads stuck, .* in pthread_mutex_lock", text), text
+    assert re.search(rf"{hangs.pid} .* 2 threads stuck, .* in {call}", text), text
 
 
 def test_list_shows_which_signal_asks(host):

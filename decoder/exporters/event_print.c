@@ -208,28 +208,11 @@ static const struct {
 	const char *suffix; /* of the JSON key */
 	enum zero zero;
 } types[] = {
-	[FR_ARG_NONE] = {put_u64, put_u64, "", ZERO_VALUE},
-	[FR_ARG_UINT] = {put_u64, put_u64, "", ZERO_VALUE},
-	[FR_ARG_INT] = {put_i64, put_i64, "", ZERO_VALUE},
-	[FR_ARG_OBJ] = {put_hex, put_hex_json, "", ZERO_VALUE},
-	[FR_ARG_PTR] = {put_hex, put_hex_json, "", ZERO_VALUE},
-	[FR_ARG_ADDR] = {put_hex, put_hex_json, "", ZERO_VALUE},
-	[FR_ARG_NS] = {put_ns, put_u64, "_ns", ZERO_NOTHING},
-	[FR_ARG_SIZE] = {put_u64, put_u64, "", ZERO_VALUE},
-	[FR_ARG_FD] = {put_i64, put_i64, "", ZERO_VALUE},
-	[FR_ARG_ERR] = {put_errno, put_u64, "", ZERO_NOTHING},
-	[FR_ARG_TID] = {put_tid, put_u64, "", ZERO_NOTHING},
-	[FR_ARG_CALL] = {put_call, put_call_json, "", ZERO_ABSENT},
-	[FR_ARG_VIA] = {put_call, put_call_json, "", ZERO_ABSENT},
-	[FR_ARG_STR] = {put_str, put_str_json, "", ZERO_NOTHING},
-	[FR_ARG_SOCK] = {put_sock, put_sock_json, "", ZERO_NOTHING},
-	[FR_ARG_SIG] = {put_signal, put_u64, "", ZERO_VALUE},
-	[FR_ARG_STACK] = {put_stack, put_stack_json, "", ZERO_NOTHING},
-	[FR_ARG_PAIR] = {put_pair, put_pair_json, "", ZERO_VALUE},
-	[FR_ARG_KIND] = {put_kind, put_kind_json, "", ZERO_VALUE},
-	[FR_ARG_CLASS] = {put_class, put_u64, "", ZERO_VALUE},
-	[FR_ARG_LEVEL] = {put_level, put_u64, "", ZERO_VALUE},
-	[FR_ARG_WHY] = {put_why, put_u64, "", ZERO_VALUE},
+	[FR_ARG_NONE] = {put_u64, put_u64, "", ZERO_ABSENT}, /* always 0: not in the recording */
+#define ARGTYPE(number, NAME, WIRE, zero, text, json, suffix, what)                                \
+	[FR_ARG_##NAME] = {put_##text, put_##json, suffix, ZERO_##zero},
+#include "preload/args.def"
+#undef ARGTYPE
 };
 
 static void pad_to(struct sbuf *b, size_t start, size_t width)

@@ -114,6 +114,12 @@ static bool resolve_lock(struct filter *f, const struct recording *rec, const ch
 	return f->lock != 0;
 }
 
+/* Not every time span of an event is how long it took: a nap has one that was asked for. */
+static bool is_duration(const struct fr_event_rec *row, unsigned int i)
+{
+	return row->type[i] == FR_ARG_NS && !strncmp(row->arg[i], "dur", sizeof(row->arg[i]));
+}
+
 /* Where durations and locks stand in each kind of event, by the recording's own schema. */
 static void find_arguments(struct filter *f, const struct recording *rec)
 {
@@ -125,7 +131,7 @@ static void find_arguments(struct filter *f, const struct recording *rec)
 		const struct fr_event_rec *row = fr_event_schema(rec, i);
 
 		for (k = 0; row && k < row->n_args && k < FR_ARGS_MAX; k++) {
-			if (row->type[k] == FR_ARG_NS && f->dur_arg[i] < 0)
+			if (is_duration(row, k))
 				f->dur_arg[i] = (int8_t)k;
 			if (row->type[k] == FR_ARG_OBJ)
 				f->lock_args[i][f->lock_args[i][0] >= 0] = (int8_t)k;

@@ -21,6 +21,7 @@
 
 #include "model/map.h"
 #include "model/model.h"
+#include "model/same.h"
 #include "read/events.h"
 
 /* Clocks of two CPUs may differ by this much: an acquire may seem to precede its release. */
@@ -122,8 +123,9 @@ void fr_build_handle_set(struct build *b, uint64_t handle, uint32_t thread);
 /* wakers.c */
 void fr_build_woken(struct build *b, struct span *s); /* S has just been made */
 void fr_flow_woken(struct build *b, struct span *s); /* it waited for data */
-void fr_build_signalled(struct build *b, const struct event *e, enum span_kind kind);
-void fr_build_opened(struct build *b, const struct event *e, enum span_kind kind);
+/* Somebody has signalled, posted or opened what is at ADDR, a KIND of object. */
+void fr_build_signalled(struct build *b, const struct event *e, enum span_kind kind, uint64_t addr);
+void fr_build_opened(struct build *b, const struct event *e, enum span_kind kind, uint64_t addr);
 void fr_build_created(struct build *b, const struct event *e);
 void fr_build_started(struct build *b, const struct event *e);
 /*

@@ -268,14 +268,14 @@ static void nobody_has(struct build *b, uint64_t ns)
 
 void fr_flow_level(struct build *b, const struct event *e)
 {
-	bool is_net = e->arg[0] == FR_CLASS_NET;
+	bool is_net = e->arg[FR_A_LEVEL_class] == FR_CLASS_NET;
 
-	if (!is_net && e->arg[0] != FR_CLASS_IO)
+	if (!is_net && e->arg[FR_A_LEVEL_class] != FR_CLASS_IO)
 		return;
 	if (is_net)
-		b->net_full = e->arg[1] == FR_LEVEL_FULL;
-	if (is_net && e->arg[2] != FR_LEVEL_FULL)
+		b->net_full = e->arg[FR_A_LEVEL_level] == FR_LEVEL_FULL;
+	if (is_net && e->arg[FR_A_LEVEL_before] != FR_LEVEL_FULL)
 		nobody_yet(b);
-	if (e->arg[2] == FR_LEVEL_OFF)
+	if (e->arg[FR_A_LEVEL_before] == FR_LEVEL_OFF)
 		nobody_has(b, e->t_ns);
 }

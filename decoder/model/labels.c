@@ -23,8 +23,7 @@ struct thread_labels {
 struct labels {
 	struct thread_labels **threads; /* NULL = never had one */
 	size_t n_threads;
-	unsigned int pair; /* which argument of a label event is the pair */
-	bool known; /* the recording's own schema has one */
+	bool known; /* label events of this recording have a pair */
 };
 
 struct labels *fr_labels_open(const struct recording *rec)
@@ -34,12 +33,7 @@ struct labels *fr_labels_open(const struct recording *rec)
 
 	l->n_threads = rec->n_threads;
 	l->threads = fr_mem_alloc((rec->n_threads + 1) * sizeof(l->threads[0]));
-	for (uint32_t i = 0; row && i < row->n_args; i++) {
-		if (row->type[i] != FR_ARG_PAIR)
-			continue;
-		l->pair = i;
-		l->known = true;
-	}
+	l->known = row && row->type[FR_A_LABEL_label] == FR_ARG_PAIR;
 	return l;
 }
 
@@ -101,7 +95,8 @@ void fr_labels_change(struct labels *l, const struct event *e)
 	struct label new;
 
 	if (e->kind == FR_EV_LEVEL) {
-		if (e->arg[0] == FR_CLASS_USER && e->arg[1] <= FR_LEVEL_OFF)
+		if (e->arg[FR_A_LEVEL_class] == FR_CLASS_USER &&
+		    e->arg[FR_A_LEVEL_level] <= FR_LEVEL_OFF)
 			forget_all(l);
 		return;
 	}
@@ -110,7 +105,7 @@ void fr_labels_change(struct labels *l, const struct event *e)
 	t = &l->threads[e->thread];
 	if (!*t)
 		*t = fr_mem_alloc(sizeof(**t));
-	new = fr_label_split(e->blob, e->arg[l->pair]);
+	new = fr_label_split(e->blob, e->arg[FR_A_LABEL_label]);
 	if (new.n_key)
 		set(*t, &new);
 	else

@@ -9,17 +9,17 @@
 
 #include "model/build.h"
 
-#define SPAN_KIND(NAME, name, call) [SPAN_##NAME] = name,
+#define WAIT_KIND(number, NAME, name, call) [SPAN_##NAME] = name,
 static const char *const kind_names[SPAN_KINDS] = {
-#include "model/span_kinds.def"
+#include "preload/waits.def"
 };
-#undef SPAN_KIND
+#undef WAIT_KIND
 
-#define SPAN_KIND(NAME, name, call) [SPAN_##NAME] = call,
+#define WAIT_KIND(number, NAME, name, call) [SPAN_##NAME] = call,
 static const char *const kind_calls[SPAN_KINDS] = {
-#include "model/span_kinds.def"
+#include "preload/waits.def"
 };
-#undef SPAN_KIND
+#undef WAIT_KIND
 
 const char *fr_span_kind_name(unsigned int kind)
 {

@@ -27,10 +27,10 @@
 
 enum span_kind {
 	SPAN_NONE = 0,
-#define SPAN_KIND(NAME, name, verb) SPAN_##NAME,
-#include "model/span_kinds.def"
-#undef SPAN_KIND
-	SPAN_KINDS
+#define WAIT_KIND(number, NAME, ...) SPAN_##NAME = FR_WAIT_##NAME,
+#include "preload/waits.def"
+#undef WAIT_KIND
+	SPAN_KINDS = FR_WAIT_KINDS
 };
 _Static_assert(SPAN_KINDS <= 32, "kinds of spans are bits of an unsigned int");
 
@@ -167,7 +167,6 @@ struct held {
 struct last_event {
 	uint64_t id;
 	uint64_t t_ns;
-	uint64_t arg0;
 	uint32_t stack;
 	uint16_t kind;
 };

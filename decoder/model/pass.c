@@ -23,7 +23,13 @@ struct span_row {
 };
 
 #define SPAN(EVENT, KIND, object, dur, owner, err, via, min_ns)                                    \
-	[FR_EV_##EVENT] = {SPAN_##KIND, object, dur, owner, err, via, min_ns},
+	[FR_EV_##EVENT] = {SPAN_##KIND,                                                            \
+			   FR_A_##EVENT##_##object,                                                \
+			   FR_A_##EVENT##_##dur,                                                   \
+			   FR_A_##EVENT##_##owner,                                                 \
+			   FR_A_##EVENT##_##err,                                                   \
+			   FR_A_##EVENT##_##via,                                                   \
+			   min_ns},
 static const struct span_row rows[128] = {
 #include "model/spans.def"
 };
@@ -152,24 +158,24 @@ static inline bool is_sure(const struct build *b, const struct holding *h)
 /* The hooks that were on their way at the change do not count as recorded. */
 static void lock_level(struct build *b, const struct event *e)
 {
-	if (e->arg[0] != FR_CLASS_LOCK)
+	if (e->arg[FR_A_LEVEL_class] != FR_CLASS_LOCK)
 		return;
 	if (!b->lock_before)
-		b->lock_before = (uint32_t)e->arg[2];
-	b->full = e->arg[1] == FR_LEVEL_FULL;
-	b->full_ns = e->t_ns + e->arg[4] + CLOCK_SLACK_NS;
+		b->lock_before = (uint32_t)e->arg[FR_A_LEVEL_before];
+	b->full = e->arg[FR_A_LEVEL_level] == FR_LEVEL_FULL;
+	b->full_ns = e->t_ns + e->arg[FR_A_LEVEL_settled] + CLOCK_SLACK_NS;
 }
 
 static void lowered(struct build *b, const struct event *e)
 {
-	struct lowered *l = &b->m->lowered[e->arg[0]];
+	struct lowered *l = &b->m->lowered[e->arg[FR_A_LEVEL_class]];
 
-	if (e->arg[3] == FR_WHY_BUDGET) {
+	if (e->arg[FR_A_LEVEL_why] == FR_WHY_BUDGET) {
 		*l = (struct lowered){.event = e->id,
 				      .ns = e->t_ns,
 				      .times = l->times + 1,
-				      .from = (uint8_t)e->arg[2],
-				      .to = (uint8_t)e->arg[1]};
+				      .from = (uint8_t)e->arg[FR_A_LEVEL_before],
+				      .to = (uint8_t)e->arg[FR_A_LEVEL_level]};
 	} else if (l->event && !l->again) {
 		l->again = e->id;
 	}
@@ -177,7 +183,7 @@ static void lowered(struct build *b, const struct event *e)
 
 static void level_changed(struct build *b, const struct event *e)
 {
-	if (e->arg[0] >= FR_CLASSES)
+	if (e->arg[FR_A_LEVEL_class] >= FR_CLASSES)
 		return;
 	lowered(b, e);
 	lock_level(b, e);
@@ -225,7 +231,7 @@ static void lock_given(struct build *b, const struct event *e, uint32_t lock)
 	exact = h && is_sure(b, h);
 	if (exact)
 		hold_over(b, h, e->t_ns);
-	if (e->arg[1]) {
+	if (e->arg[FR_A_MUTEX_UNLOCK_contended]) {
 		out = fr_build_hold(b);
 		out->thread = e->thread;
 		out->lock = lock;
@@ -245,7 +251,7 @@ static void cond_retook(struct build *b, const struct event *e, struct span *s)
 {
 	struct holding *h;
 
-	s->object2 = fr_build_lock(b, e->arg[1]);
+	s->object2 = fr_build_lock(b, e->arg[FR_A_COND_WAIT_lock]);
 	if (s->object2 == MODEL_NONE)
 		return;
 	h = holding_find(&b->tp[e->thread], s->object2);
@@ -284,19 +290,19 @@ static bool took(uint64_t err)
 /* A handshake whose descriptor OpenSSL does not know: the one its thread has just moved data on. */
 static int64_t tls_fd(const struct thread *t, const struct event *e, uint64_t start_ns)
 {
-	if ((int64_t)e->arg[0] >= 0)
-		return (int64_t)e->arg[0];
+	if ((int64_t)e->arg[FR_A_TLS_HANDSHAKE_fd] >= 0)
+		return (int64_t)e->arg[FR_A_TLS_HANDSHAKE_fd];
 	return t->moved_ns && t->moved_ns >= start_ns ? t->moved_fd : -1;
 }
 
 /* recv() with MSG_WAITALL fills what it was given; recvmmsg waits for several messages. */
 static uint8_t read_flags(const struct build *b, const struct event *e)
 {
-	if ((int64_t)e->arg[2] <= 0)
+	if ((int64_t)e->arg[FR_A_NET_RECV_result] <= 0)
 		return 0;
 	if (e->kind == FR_EV_NET_RECV &&
-	    (e->arg[1] == e->arg[2] ||
-	     !strcmp(fr_recording_call(b->rec, (uint32_t)e->arg[5]), "recvmmsg")))
+	    (e->arg[FR_A_NET_RECV_size] == e->arg[FR_A_NET_RECV_result] ||
+	     !strcmp(fr_recording_call(b->rec, (uint32_t)e->arg[FR_A_NET_RECV_via]), "recvmmsg")))
 		return SPAN_DATA | SPAN_WHOLE;
 	return SPAN_DATA;
 }
@@ -349,8 +355,7 @@ static inline void count(struct build *b, const struct event *e)
 	t->events++;
 	if (b->tp[e->thread].to_come-- > MODEL_LAST)
 		return;
-	t->last[t->n_last++ % MODEL_LAST] =
-		(struct last_event){e->id, e->t_ns, e->arg[0], e->stack, e->kind};
+	t->last[t->n_last++ % MODEL_LAST] = (struct last_event){e->id, e->t_ns, e->stack, e->kind};
 }
 
 /* Allocations: most events of many recordings, and nothing here looks at them. */
@@ -361,7 +366,7 @@ static inline bool is_heap(const struct event *e)
 
 static void lock_event(struct build *b, const struct event *e)
 {
-	uint32_t lock = lock_at(b, e->arg[0]);
+	uint32_t lock = lock_at(b, e->arg[FR_A_MUTEX_LOCK_lock]);
 
 	if (lock == MODEL_NONE)
 		return;
@@ -370,7 +375,7 @@ static void lock_event(struct build *b, const struct event *e)
 	case FR_EV_RWLOCK_RDLOCK:
 	case FR_EV_RWLOCK_WRLOCK:
 	case FR_EV_SPIN_LOCK:
-		if (took(e->arg[3]))
+		if (took(e->arg[FR_A_MUTEX_LOCK_err]))
 			lock_taken(b, e, lock);
 		if (e->kind == FR_EV_RWLOCK_RDLOCK && b->m->locks[lock].kind == FR_HELD_MUTEX)
 			b->m->locks[lock].kind = FR_HELD_RDLOCK;
@@ -390,7 +395,7 @@ static void see_descriptor(struct build *b, const struct event *e)
 	switch (e->kind) {
 	case FR_EV_NET_SEND:
 	case FR_EV_NET_RECV:
-		b->m->threads[e->thread].moved_fd = (int64_t)e->arg[0];
+		b->m->threads[e->thread].moved_fd = (int64_t)e->arg[FR_A_NET_SEND_fd];
 		b->m->threads[e->thread].moved_ns = e->t_ns;
 		fr_build_net(b, e);
 		break;
@@ -455,18 +460,18 @@ static void see(struct build *b, const struct event *e)
 		break;
 	case FR_EV_COND_SIGNAL:
 	case FR_EV_COND_BROADCAST:
-		fr_build_signalled(b, e, SPAN_COND);
+		fr_build_signalled(b, e, SPAN_COND, e->arg[FR_A_COND_SIGNAL_cond]);
 		break;
 	case FR_EV_SEM_POST:
-		fr_build_signalled(b, e, SPAN_SEM);
+		fr_build_signalled(b, e, SPAN_SEM, e->arg[FR_A_SEM_POST_sem]);
 		break;
 	case FR_EV_BARRIER_WAIT:
-		if (e->arg[2])
-			fr_build_opened(b, e, SPAN_BARRIER);
+		if (e->arg[FR_A_BARRIER_WAIT_serial])
+			fr_build_opened(b, e, SPAN_BARRIER, e->arg[FR_A_BARRIER_WAIT_barrier]);
 		break;
 	case FR_EV_ONCE:
-		if (!e->arg[2])
-			fr_build_opened(b, e, SPAN_ONCE);
+		if (!e->arg[FR_A_ONCE_waited])
+			fr_build_opened(b, e, SPAN_ONCE, e->arg[FR_A_ONCE_once]);
 		break;
 	default:
 		see_descriptor(b, e);

@@ -78,62 +78,62 @@ uint32_t fr_build_sock_new(struct build *b, int64_t fd, uint64_t ns)
 
 static void accepted(struct build *b, const struct event *e)
 {
-	uint32_t listener = fr_build_sock(b, (int64_t)e->arg[0]);
+	uint32_t listener = fr_build_sock(b, (int64_t)e->arg[FR_A_NET_ACCEPT_listener]);
 	uint32_t i;
 
 	if (listener != MODEL_NONE)
 		b->m->socks[listener].role = SOCK_LISTENER;
-	if ((int64_t)e->arg[1] < 0) {
+	if ((int64_t)e->arg[FR_A_NET_ACCEPT_fd] < 0) {
 		if (listener != MODEL_NONE)
 			fr_connections_accept(b, e, fr_sock_first(b, listener), MODEL_NONE);
 		return;
 	}
-	fr_build_sock_over(b, (int64_t)e->arg[1], e->t_ns);
-	i = new_sock(b, (int64_t)e->arg[1], e->t_ns);
+	fr_build_sock_over(b, (int64_t)e->arg[FR_A_NET_ACCEPT_fd], e->t_ns);
+	i = new_sock(b, (int64_t)e->arg[FR_A_NET_ACCEPT_fd], e->t_ns);
 	if (i == MODEL_NONE)
 		return;
 	b->m->socks[i].role = SOCK_ACCEPTED;
 	b->m->socks[i].listener = listener;
-	fr_build_sock_peer(b, &b->m->socks[i], e->blob, e->arg[2]);
+	fr_build_sock_peer(b, &b->m->socks[i], e->blob, e->arg[FR_A_NET_ACCEPT_peer]);
 	if (listener != MODEL_NONE)
 		fr_connections_accept(b, e, fr_sock_first(b, listener), i);
 }
 
 static void transferred(struct build *b, const struct event *e)
 {
-	uint32_t i = fr_build_sock(b, (int64_t)e->arg[0]);
+	uint32_t i = fr_build_sock(b, (int64_t)e->arg[FR_A_NET_SEND_fd]);
 	struct sock *s = i == MODEL_NONE ? NULL : &b->m->socks[i];
 
 	if (!s)
 		return;
 	s->calls++;
-	if ((int64_t)e->arg[2] <= 0)
+	if ((int64_t)e->arg[FR_A_NET_SEND_result] <= 0)
 		return;
 	if (e->kind == FR_EV_NET_RECV) {
-		s->received += e->arg[2];
+		s->received += e->arg[FR_A_NET_SEND_result];
 		return;
 	}
-	s->sent += e->arg[2];
+	s->sent += e->arg[FR_A_NET_SEND_result];
 	fr_build_wrote(b, e, i);
 }
 
 /* SHUT_RD ends the waits here, SHUT_WR those at the other end. */
 static void shut(struct build *b, const struct event *e)
 {
-	uint32_t i = fr_build_sock(b, (int64_t)e->arg[0]);
+	uint32_t i = fr_build_sock(b, (int64_t)e->arg[FR_A_NET_SHUTDOWN_fd]);
 
 	if (i == MODEL_NONE)
 		return;
 	i = fr_sock_first(b, i);
-	if (e->arg[2] != 0)
+	if (e->arg[FR_A_NET_SHUTDOWN_how] != 0)
 		fr_flow_end(b, i, e->t_ns);
-	if (e->arg[2] != 1 && b->m->socks[i].flow)
+	if (e->arg[FR_A_NET_SHUTDOWN_how] != 1 && b->m->socks[i].flow)
 		fr_flow_put(b, i, &(struct write){e->t_ns, e->t_ns, 0, 0, MODEL_NONE, true});
 }
 
 void fr_build_net(struct build *b, const struct event *e)
 {
-	int64_t fd = (int64_t)e->arg[0];
+	int64_t fd = (int64_t)e->arg[FR_A_NET_SOCKET_fd];
 	uint32_t i;
 
 	switch (e->kind) {
@@ -146,7 +146,7 @@ void fr_build_net(struct build *b, const struct event *e)
 		break;
 	case FR_EV_NET_LISTEN:
 		i = fr_build_sock(b, fd);
-		if (i == MODEL_NONE || e->arg[3])
+		if (i == MODEL_NONE || e->arg[FR_A_NET_LISTEN_err])
 			break;
 		fr_connections_listen(b, e, fr_sock_first(b, i));
 		b->m->socks[i].role = SOCK_LISTENER;
@@ -159,7 +159,8 @@ void fr_build_net(struct build *b, const struct event *e)
 		i = fr_build_sock(b, fd);
 		if (i != MODEL_NONE) {
 			b->m->socks[i].role = SOCK_CONNECTED;
-			fr_build_sock_peer(b, &b->m->socks[i], e->blob, e->arg[1]);
+			fr_build_sock_peer(b, &b->m->socks[i], e->blob,
+					   e->arg[FR_A_NET_CONNECT_peer]);
 			if (e->kind == FR_EV_NET_CONNECT)
 				fr_connections_connect(b, e, i);
 		}
@@ -167,7 +168,8 @@ void fr_build_net(struct build *b, const struct event *e)
 	case FR_EV_NET_CLOSE:
 		i = fr_build_sock(b, fd);
 		if (i != MODEL_NONE)
-			fr_build_sock_peer(b, &b->m->socks[i], e->blob, e->arg[2]);
+			fr_build_sock_peer(b, &b->m->socks[i], e->blob,
+					   e->arg[FR_A_NET_CLOSE_peer]);
 		fr_build_sock_over(b, fd, e->t_ns);
 		break;
 	default:

@@ -7,32 +7,11 @@
 
 #include "model/build.h"
 
-struct call_row {
-	const char *begins;
-	uint8_t kind;
-};
-
-#define CALL(begins, KIND) {begins, SPAN_##KIND},
-static const struct call_row calls[] = {
-#include "model/calls.def"
-};
-#undef CALL
-
-static enum span_kind call_kind(const char *name)
-{
-	size_t i;
-
-	name += strspn(name, "_");
-	for (i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
-		if (!strncmp(name, calls[i].begins, strlen(calls[i].begins)))
-			return calls[i].kind;
-	}
-	return SPAN_OTHER;
-}
-
 enum span_kind fr_build_call_kind(const struct build *b, uint64_t call)
 {
-	return call_kind(fr_recording_call(b->rec, (uint32_t)call));
+	enum fr_wait_kind kind = fr_recording_call_wait(b->rec, (uint32_t)call);
+
+	return kind == FR_WAIT_NONE ? SPAN_OTHER : (enum span_kind)kind;
 }
 
 void fr_build_sync(struct build *b, uint32_t lock, enum span_kind kind)
@@ -110,7 +89,7 @@ static void open_span(struct build *b, size_t i)
 	m->threads[i].state = THREAD_BLOCKED;
 	s = fr_build_span(b);
 	s->thread = (uint32_t)i;
-	s->kind = (uint8_t)call_kind(fr_recording_call(b->rec, r->st_call));
+	s->kind = (uint8_t)fr_build_call_kind(b, r->st_call);
 	s->via = (uint16_t)r->st_call;
 	if ((s->kind == SPAN_RECV || s->kind == SPAN_SEND) &&
 	    !fr_build_fd_is_socket(b, r->st_object))

@@ -45,9 +45,9 @@ void fr_build_woken(struct build *b, struct span *s)
 	}
 }
 
-void fr_build_signalled(struct build *b, const struct event *e, enum span_kind kind)
+void fr_build_signalled(struct build *b, const struct event *e, enum span_kind kind, uint64_t addr)
 {
-	uint32_t lock = fr_build_lock(b, e->arg[0]);
+	uint32_t lock = fr_build_lock(b, addr);
 
 	if (lock == MODEL_NONE)
 		return;
@@ -73,10 +73,11 @@ void fr_build_woke_earlier(struct build *b, unsigned int kinds, uint32_t object,
 }
 
 /* A barrier's last comer opened it when its call began; a once is open when its function ends. */
-void fr_build_opened(struct build *b, const struct event *e, enum span_kind kind)
+void fr_build_opened(struct build *b, const struct event *e, enum span_kind kind, uint64_t addr)
 {
-	uint64_t came = e->t_ns - (e->arg[1] < e->t_ns ? e->arg[1] : e->t_ns);
-	uint32_t object = fr_build_lock(b, e->arg[0]);
+	uint64_t dur = e->arg[FR_A_BARRIER_WAIT_dur];
+	uint64_t came = e->t_ns - (dur < e->t_ns ? dur : e->t_ns);
+	uint32_t object = fr_build_lock(b, addr);
 
 	if (object == MODEL_NONE)
 		return;
@@ -90,16 +91,16 @@ void fr_build_opened(struct build *b, const struct event *e, enum span_kind kind
  */
 void fr_build_created(struct build *b, const struct event *e)
 {
-	uint32_t thread = fr_build_handle(b, e->arg[0]);
+	uint32_t thread = fr_build_handle(b, e->arg[FR_A_THREAD_CREATE_handle]);
 	struct thread *t = thread == MODEL_NONE ? NULL : &b->m->threads[thread];
 
-	if (e->arg[2])
+	if (e->arg[FR_A_THREAD_CREATE_err])
 		return;
 	if (t && t->creator == e->thread && !t->create_event) {
 		t->create_event = e->id;
 		return;
 	}
-	b->creates[e->thread] = (struct created){e->arg[0], e->id};
+	b->creates[e->thread] = (struct created){e->arg[FR_A_THREAD_CREATE_handle], e->id};
 }
 
 void fr_build_started(struct build *b, const struct event *e)
@@ -107,9 +108,9 @@ void fr_build_started(struct build *b, const struct event *e)
 	struct thread *t = &b->m->threads[e->thread];
 	struct created *c = t->creator == MODEL_NONE ? NULL : &b->creates[t->creator];
 
-	if (c && c->handle && c->handle == e->arg[0]) {
+	if (c && c->handle && c->handle == e->arg[FR_A_THREAD_START_handle]) {
 		t->create_event = c->event;
 		c->handle = 0;
 	}
-	fr_build_handle_set(b, e->arg[0], e->thread);
+	fr_build_handle_set(b, e->arg[FR_A_THREAD_START_handle], e->thread);
 }

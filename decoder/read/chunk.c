@@ -17,9 +17,9 @@ static const uint8_t *blob_skip(const struct event_row *row, const uint8_t *star
 				const uint8_t *end)
 {
 	for (unsigned int i = 0; i < row->n_there; i++) {
-		uint64_t v = row->op[i] == OP_VIA ? 0 : fr_varint_get(&p);
+		uint64_t v = row->op[i] == FR_WIRE_VIA ? 0 : fr_varint_get(&p);
 
-		if (row->op[i] != OP_BYTES)
+		if (row->op[i] != FR_WIRE_BYTES)
 			continue;
 		if (p > end || v > (uint64_t)(end - p))
 			return NULL;

@@ -118,25 +118,55 @@ static inline uint64_t decode_arg(struct lane_cursor *l, const uint8_t **at, uin
 {
 	uint64_t v;
 
-	if (op == OP_OBJ)
+	if (op == FR_WIRE_OBJ)
 		return decode_addr(&l->obj, at);
-	if (op == OP_PTR)
+	if (op == FR_WIRE_PTR)
 		return decode_addr(&l->ptr, at);
 	v = fr_varint_get(at);
-	if (op == OP_ZIGZAG)
+	if (op == FR_WIRE_ZIGZAG)
 		return (uint64_t)fr_zigzag(v);
-	if (op == OP_TICKS)
+	if (op == FR_WIRE_TICKS)
 		return fr_clock_scale(v, mean);
-	if (op == OP_BYTES) {
+	if (op == FR_WIRE_BYTES) {
 		e->blob = *at;
 		*at += v;
 	}
 	return v;
 }
 
-/* The rest of the event that lane_peek() has begun. Leaves id and t_ns to the merge. */
-static inline void lane_take(struct lane_cursor *l, struct lane_place *p,
-			     const struct schema *schema, uint64_t mean, struct event *e)
+/*
+ * Arguments by the places that the schema gives them; all are 0 before, but for ROW's `via`.
+ * Returns the end of their bytes at AT: with AT's own address the caller's place would have to
+ * live in memory.
+ */
+static __attribute__((noinline)) const uint8_t *
+lane_take_moved(struct lane_cursor *l, const uint8_t *at, const struct schema *schema,
+		const struct event_row *row, uint64_t mean, struct event *e)
+{
+	const uint8_t *place = schema->places[row->kind];
+
+	if (schema->recs[row->kind].type[row->via] != FR_ARG_VIA)
+		e->arg[0] = 0;
+	for (unsigned int i = 0; i < row->n_there; i++) {
+		uint64_t v;
+
+		if (row->op[i] == FR_WIRE_VIA)
+			continue;
+		v = decode_arg(l, &at, row->op[i], mean, e);
+		if (place[i] != ARG_NOWHERE)
+			e->arg[place[i]] = v;
+	}
+	return at;
+}
+
+/*
+ * The rest of the event that lane_peek() has begun. Leaves id and t_ns to the merge. ANY, a
+ * constant: the schema may have moved arguments. Where it has not, there shall be no call in this
+ * loop at all: it would cost a third more, taken or not.
+ */
+static inline __attribute__((always_inline)) void
+lane_take(struct lane_cursor *l, struct lane_place *p, const struct schema *schema, uint64_t mean,
+	  bool any, struct event *e)
 {
 	const struct event_row *row = &schema->rows[p->head];
 	uint64_t key = decode_stack(l, &p->at, schema->stack_pairs);
@@ -148,7 +178,7 @@ static inline void lane_take(struct lane_cursor *l, struct lane_place *p,
 	e->stack = (uint32_t)key;
 	e->blob = NULL;
 	memset(e->arg, 0, sizeof(e->arg));
-	e->arg[row->via] = key >> 32; /* a row without that argument has another one there */
+	e->arg[row->via] = key >> 32; /* a row without that argument has its first one there */
 	switch (row->shape) {
 	case ARGS_PTR_VARINT:
 		e->arg[0] = decode_addr(&l->ptr, &p->at);
@@ -161,8 +191,12 @@ static inline void lane_take(struct lane_cursor *l, struct lane_place *p,
 		e->arg[0] = decode_addr(&l->obj, &p->at);
 		break;
 	default:
+		if (any && row->shape == ARGS_MOVED) {
+			p->at = lane_take_moved(l, p->at, schema, row, mean, e);
+			break;
+		}
 		for (unsigned int i = 0; i < row->n_there; i++) {
-			if (row->op[i] != OP_VIA)
+			if (row->op[i] != FR_WIRE_VIA)
 				e->arg[i] = decode_arg(l, &p->at, row->op[i], mean, e);
 		}
 	}

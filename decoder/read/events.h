@@ -20,15 +20,22 @@ struct event {
 	uint32_t thread; /* index into rec->threads */
 	uint32_t stack; /* stack id, 0 = none */
 	uint16_t kind; /* enum fr_event, or an id only the recording's schema knows */
-	uint8_t n_args; /* by the schema; missing ones are 0 */
+	uint8_t n_args; /* by fr_event_schema(); missing ones are 0 */
 	uint8_t tier;
 	/*
-	 * By the schema row: INT and FD sign-extended (cast to int64_t), NS in nanoseconds,
-	 * STR and SOCK: length of the bytes at `blob`.
+	 * At the places that events.def has them, FR_A_MUTEX_LOCK_dur, whatever the order in the
+	 * recording; what it lacks is 0. Kinds that are not there: in the recording's order.
+	 * INT and FD sign-extended (cast to int64_t), NS in nanoseconds, STR and SOCK: length of
+	 * the bytes at `blob`.
 	 */
 	uint64_t arg[FR_ARGS_MAX];
 	const uint8_t *blob; /* the bytes of the event's (only) STR or SOCK argument */
 };
+
+/* Checks, where one function reads both events, that ARG stands at the same place of both. */
+#define FR_SAME_PLACE(A, B, arg)                                                                   \
+	_Static_assert((int)FR_A_##A##_##arg == (int)FR_A_##B##_##arg,                             \
+		       #A " and " #B " have `" #arg "` at different places")
 
 struct stream;
 struct stream *fr_stream_open(const struct recording *rec);
@@ -37,7 +44,10 @@ bool fr_stream_next(struct stream *s, struct event *e);
 size_t fr_stream_fill(struct stream *s, struct event *out, size_t room);
 void fr_stream_close(struct stream *s);
 
-/* The schema row of an event kind as the recording states it; NULL = unknown kind. */
+/*
+ * The schema row of an event kind: names and types of event.arg, as the recording states them.
+ * FR_ARG_NONE among them: the recording lacks that one. n_short says nothing. NULL = unknown kind.
+ */
 const struct fr_event_rec *fr_event_schema(const struct recording *rec, unsigned int kind);
 
 #endif

@@ -78,42 +78,37 @@ static inline uint64_t fr_clock_ns(const struct clock_segment *s, uint64_t ticks
 
 /* ---- schema: what an event's bytes mean ------------------------------------------------------ */
 
-/* What the decoder does with an argument; several enum fr_arg share one. */
-enum arg_op {
-	OP_VARINT = 0,
-	OP_ZIGZAG = 1,
-	OP_TICKS = 2,
-	OP_OBJ = 3,
-	OP_PTR = 4,
-	OP_BYTES = 5,
-	OP_VIA = 6, /* no bytes here: from the stack dictionary */
-};
-
 /* Arguments that nearly all events of a busy recording have, each with a decoder of its own. */
 enum args_shape {
 	ARGS_ANY = 0,
 	ARGS_OBJ = 1, /* lock, unlock */
 	ARGS_PTR = 2, /* free */
 	ARGS_PTR_VARINT = 3, /* malloc */
+	ARGS_MOVED = 4, /* not at the places that the order of the bytes says */
 };
 
 /* By an event's whole first byte: short and long form have a row each. */
 struct event_row {
 	uint8_t known;
 	uint8_t kind;
-	uint8_t n_args; /* by the schema */
+	uint8_t n_args; /* for readers: one past the last that this recording has */
 	uint8_t n_there; /* in this form */
 	uint8_t n_varints; /* of these, those with bytes of their own: at least a varint */
-	uint8_t via; /* place of OP_VIA, which both forms have; else that of the first */
+	uint8_t via; /* place of FR_WIRE_VIA, which both forms have; else 0, see lane_take_moved()
+		      */
 	uint8_t has_bytes;
 	uint8_t shape; /* enum args_shape */
-	uint8_t op[FR_ARGS_MAX];
+	uint8_t op[FR_ARGS_MAX]; /* enum fr_wire, in the order of the bytes */
 };
 
+#define ARG_NOWHERE 255u
+
 struct schema {
+	bool moved; /* some row is ARGS_MOVED */
 	bool stack_pairs; /* a new entry of the stack dictionary moves the old one (version 2) */
 	struct event_row rows[2 * EVENT_KINDS];
-	struct fr_event_rec recs[EVENT_KINDS]; /* id 0 = unknown */
+	struct fr_event_rec recs[EVENT_KINDS]; /* as readers see them; id 0 = unknown */
+	uint8_t places[EVENT_KINDS][FR_ARGS_MAX]; /* of the arguments in the order of the bytes */
 };
 
 void fr_schema_load(struct recording *rec, struct diag *d);

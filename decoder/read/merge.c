@@ -31,6 +31,7 @@ struct waiting {
 };
 
 struct stream {
+	size_t (*turn)(struct stream *s, struct event *out, size_t room);
 	const struct schema *schema;
 	const struct clock *clock;
 	uint64_t mean;
@@ -101,42 +102,12 @@ static void set_segment(struct stream *s, size_t i)
 	s->segment_end = i + 1 < s->clock->n ? s->clock->segments[i + 1].t0 : UINT64_MAX;
 }
 
-struct stream *fr_stream_open(const struct recording *rec)
-{
-	const struct recording_impl *impl = rec->impl;
-	struct stream *s = fr_mem_alloc(sizeof(*s));
-
-	s->schema = &impl->schema;
-	s->clock = &impl->clock;
-	s->mean = impl->clock.mean;
-	set_segment(s, 0);
-	s->lanes = fr_mem_alloc(impl->n_lanes * sizeof(*s->lanes));
-	s->waiting = fr_mem_alloc(impl->n_lanes * sizeof(*s->waiting));
-	s->heap = fr_mem_alloc(impl->n_lanes * sizeof(*s->heap));
-	for (size_t i = 0; i < impl->n_lanes; i++) {
-		struct lane_cursor *l = &s->lanes[i];
-
-		l->chunk = impl->lanes[i].chunks;
-		l->last_chunk = l->chunk + impl->lanes[i].n;
-		l->thread = l->chunk->thread;
-		l->tier = l->chunk->tier;
-		if (!lane_open_chunk(l))
-			continue;
-		lane_peek(&l->place);
-		s->heap[s->n++] = (struct entry){l->place.t, (uint32_t)i};
-	}
-	for (size_t i = s->n / 2; i-- > 0;)
-		sift_down(s, i);
-	heap_pop(s);
-	return s;
-}
-
 /*
  * Lets the lane on top go first, if the current one's event E would have to wait for it no longer
  * than clocks can err. Not if nothing has come since the last try: two threads would wait for
  * each other for ever. Not behind the same thread's other lane: its own order is never touched.
  */
-static bool put_off(struct stream *s, const struct event *e)
+static inline __attribute__((always_inline)) bool put_off(struct stream *s, const struct event *e)
 {
 	struct waiting *w = &s->waiting[s->current];
 	struct entry top, mine = {0, s->current};
@@ -178,8 +149,12 @@ static inline void put(struct stream *s, uint64_t t, struct event *e)
 	e->t_ns = fr_clock_ns(&s->segment, s->t);
 }
 
-/* Events of the current lane, at most ROOM of them, for as long as it comes before all others. */
-static size_t turn(struct stream *s, struct event *out, size_t room)
+/*
+ * Events of the current lane, at most ROOM of them, for as long as it comes before all others.
+ * MOVED: see lane_take().
+ */
+static inline __attribute__((always_inline)) size_t turn_of(struct stream *s, struct event *out,
+							    size_t room, bool moved)
 {
 	const struct schema *schema = s->schema;
 	const uint64_t mean = s->mean;
@@ -192,7 +167,7 @@ static size_t turn(struct stream *s, struct event *out, size_t room)
 
 	do {
 		if (__builtin_expect(!taken, 1))
-			lane_take(l, &p, schema, mean, e);
+			lane_take(l, &p, schema, mean, moved, e);
 		taken = false;
 		if (order_concerns(e)) {
 			if (__builtin_expect(order_too_early(s->holders, e), 0)) {
@@ -219,12 +194,53 @@ static size_t turn(struct stream *s, struct event *out, size_t room)
 	return (size_t)(e - out);
 }
 
+static size_t turn(struct stream *s, struct event *out, size_t room)
+{
+	return turn_of(s, out, room, false);
+}
+
+static size_t turn_moved(struct stream *s, struct event *out, size_t room)
+{
+	return turn_of(s, out, room, true);
+}
+
+struct stream *fr_stream_open(const struct recording *rec)
+{
+	const struct recording_impl *impl = rec->impl;
+	struct stream *s = fr_mem_alloc(sizeof(*s));
+
+	s->schema = &impl->schema;
+	s->turn = s->schema->moved ? turn_moved : turn;
+	s->clock = &impl->clock;
+	s->mean = impl->clock.mean;
+	set_segment(s, 0);
+	s->lanes = fr_mem_alloc(impl->n_lanes * sizeof(*s->lanes));
+	s->waiting = fr_mem_alloc(impl->n_lanes * sizeof(*s->waiting));
+	s->heap = fr_mem_alloc(impl->n_lanes * sizeof(*s->heap));
+	for (size_t i = 0; i < impl->n_lanes; i++) {
+		struct lane_cursor *l = &s->lanes[i];
+
+		l->chunk = impl->lanes[i].chunks;
+		l->last_chunk = l->chunk + impl->lanes[i].n;
+		l->thread = l->chunk->thread;
+		l->tier = l->chunk->tier;
+		if (!lane_open_chunk(l))
+			continue;
+		lane_peek(&l->place);
+		s->heap[s->n++] = (struct entry){l->place.t, (uint32_t)i};
+	}
+	for (size_t i = s->n / 2; i-- > 0;)
+		sift_down(s, i);
+	heap_pop(s);
+	return s;
+}
+
 size_t fr_stream_fill(struct stream *s, struct event *out, size_t room)
 {
 	size_t n = 0;
 
 	while (s->more && n < room)
-		n += turn(s, out + n, room - n);
+		n += s->turn(s, out + n, room - n);
 	return n;
 }
 

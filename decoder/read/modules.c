@@ -108,29 +108,3 @@ const struct rec_module *fr_recording_module(const struct recording *rec, uint64
 	}
 	return second;
 }
-
-void fr_calls_load(struct recording *rec, struct diag *d)
-{
-	const struct section_view *v = &rec->sec[FR_SEC_HOOKS];
-	struct recording_impl *impl = rec->impl;
-	struct fr_hook_rec r;
-
-	if (!v->data) {
-		LOSS(rec, d, "no table of hooks in the recording: names of calls are missing");
-		return;
-	}
-	impl->n_calls = v->size / v->record_size;
-	impl->calls = fr_mem_alloc(impl->n_calls * sizeof(*impl->calls));
-	for (size_t i = 0; i < impl->n_calls; i++) {
-		memcpy(&r, v->data + i * v->record_size, sizeof(r));
-		if (r.name[0])
-			impl->calls[i] = fr_arena_strndup(&impl->arena, r.name, sizeof(r.name));
-	}
-}
-
-const char *fr_recording_call(const struct recording *rec, uint32_t hook_id)
-{
-	const struct recording_impl *impl = rec->impl;
-
-	return hook_id < impl->n_calls && impl->calls[hook_id] ? impl->calls[hook_id] : "?";
-}

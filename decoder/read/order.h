@@ -34,8 +34,11 @@ static inline struct holder *order_slot(struct holder *table, uint64_t lock)
 
 static inline bool order_takes(const struct event *e)
 {
-	return e->kind == FR_EV_MUTEX_LOCK && (!e->arg[3] || e->arg[3] == EOWNERDEAD);
+	return e->kind == FR_EV_MUTEX_LOCK &&
+	       (!e->arg[FR_A_MUTEX_LOCK_err] || e->arg[FR_A_MUTEX_LOCK_err] == EOWNERDEAD);
 }
+
+FR_SAME_PLACE(MUTEX_LOCK, MUTEX_UNLOCK, lock);
 
 static inline bool order_concerns(const struct event *e)
 {
@@ -49,8 +52,8 @@ static inline bool order_too_early(struct holder *table, const struct event *e)
 
 	if (!order_takes(e))
 		return false;
-	h = order_slot(table, e->arg[0]);
-	return h->lock == e->arg[0] && h->thread != e->thread;
+	h = order_slot(table, e->arg[FR_A_MUTEX_LOCK_lock]);
+	return h->lock == e->arg[FR_A_MUTEX_LOCK_lock] && h->thread != e->thread;
 }
 
 static inline void order_taken(struct holder *h, uint64_t lock, uint32_t thread)
@@ -66,10 +69,12 @@ static inline void order_note(struct holder *table, const struct event *e)
 	struct holder *h;
 
 	if (order_takes(e)) {
-		order_taken(order_slot(table, e->arg[0]), e->arg[0], e->thread);
+		order_taken(order_slot(table, e->arg[FR_A_MUTEX_LOCK_lock]),
+			    e->arg[FR_A_MUTEX_LOCK_lock], e->thread);
 	} else if (e->kind == FR_EV_MUTEX_UNLOCK) {
-		h = order_slot(table, e->arg[0]);
-		if (h->lock == e->arg[0] && !(h->thread == e->thread && --h->depth))
+		h = order_slot(table, e->arg[FR_A_MUTEX_LOCK_lock]);
+		if (h->lock == e->arg[FR_A_MUTEX_LOCK_lock] &&
+		    !(h->thread == e->thread && --h->depth))
 			h->lock = 0;
 	}
 }

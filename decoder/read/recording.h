@@ -122,5 +122,9 @@ const struct fr_control *fr_recording_control(const struct recording *rec);
 
 /* Name of a hook id from the recording's coverage section; "?" if unknown. */
 const char *fr_recording_call(const struct recording *rec, uint32_t hook_id);
+/* How a thread waits in that function; NONE = it does not, or nobody knows. */
+enum fr_wait_kind fr_recording_call_wait(const struct recording *rec, uint32_t hook_id);
+/* Flags of R, whose recorder may have been too old to tell them. */
+uint32_t fr_hook_flags(const struct fr_hook_rec *r);
 
 #endif

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "preload/wire_control.h"
+#include "read/recording.h"
 #include "read/regions.h"
 
 #define SECOND 1000000000ull
@@ -72,43 +73,6 @@ static uint64_t age_ns(const struct peek *p, uint64_t ticks)
 	return age > 0 && age < 1e18 ? (uint64_t)age : 0;
 }
 
-/* ---- what counts ------------------------------------------------------------------------------
- */
-
-/* As in FR_TRIGGER: the calls of the rows that say STUCK, beginnings of names between commas. */
-enum { FLAG, HOLD, LOOK, END, WAIT, WAIT_FD, WAIT_STUCK, WAIT_FD_STUCK };
-#define TRIGGER(number, name, unit, where, hooks, help)                                            \
-	{(where) == WAIT_STUCK || (where) == WAIT_FD_STUCK, hooks},
-static const struct {
-	bool counts;
-	const char *calls;
-} rules[] = {
-#include "preload/triggers.def"
-};
-#undef TRIGGER
-
-static bool among(const char *list, const char *call)
-{
-	for (const char *p = list; *p; p += *p == ',') {
-		size_t n = strcspn(p, "*,");
-
-		if (!strncmp(p, call, n) && (p[n] == '*' || !call[n]))
-			return true;
-		p += strcspn(p, ",");
-	}
-	return false;
-}
-
-/* The first rule that knows the call decides, as in the recorder. */
-static bool counts(const char *call)
-{
-	for (size_t i = 0; i < sizeof(rules) / sizeof(*rules); i++) {
-		if (among(rules[i].calls, call))
-			return rules[i].counts;
-	}
-	return false;
-}
-
 static uint64_t read_limit(const struct peek *p)
 {
 	struct fr_control c;
@@ -151,7 +115,8 @@ void fr_region_stuck(int fd, uint64_t base, const struct fr_header *hdr, struct 
 		uint64_t age;
 
 		if (!waiting(&p, i, &t) || !get(&p, FR_SEC_HOOKS, t.st_call, &hook, sizeof(hook)) ||
-		    !memchr(hook.name, 0, sizeof(hook.name)) || !counts(hook.name))
+		    !memchr(hook.name, 0, sizeof(hook.name)) ||
+		    !(fr_hook_flags(&hook) & FR_HOOK_STUCK))
 			continue;
 		age = age_ns(&p, t.st_since);
 		if (age <= p.limit_ns)

@@ -35,9 +35,12 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned int seed)
 {
 	if (size < sizeof(struct fr_header)) {
-		struct synth *s = rich_new();
-		uint8_t *good = synth_bytes(s, &size);
+		struct synth *s;
+		uint8_t *good;
 
+		synth_shuffle(seed & 1);
+		s = rich_new();
+		good = synth_bytes(s, &size);
 		if (size > max_size)
 			size = max_size;
 		memcpy(data, good, size);

@@ -42,7 +42,7 @@ static const struct {
 
 #define ARG(type, name)                                                                            \
 	{                                                                                          \
-		FR_ARG_##type, name                                                                \
+		FR_ARG_##type, #name                                                               \
 	}
 #define EVENT(id_, NAME, name_, CLASS, TIER, short_, ...)                                          \
 	{id_, name_, FR_CLASS_##CLASS, FR_TIER_##TIER, short_, {__VA_ARGS__}},
@@ -74,6 +74,48 @@ void *synth_grow(struct bytes *b, size_t n)
 	return b->p + b->n - n;
 }
 
+static void schema_add(struct synth *s, const struct fr_event_rec *row)
+{
+	SYNTH_NEED(row->id < 128);
+	s->schema[row->id] = *row;
+	memcpy(synth_grow(&s->sections[FR_SEC_SCHEMA], sizeof(*row)), row, sizeof(*row));
+}
+
+void synth_schema(struct synth *s, const struct fr_event_rec *row)
+{
+	schema_add(s, row);
+	for (uint8_t i = 0; i < FR_ARGS_MAX; i++)
+		s->home[row->id][i] = i;
+}
+
+static bool shuffled;
+
+void synth_shuffle(bool on)
+{
+	shuffled = on;
+}
+
+/* Each argument one to the left, of those in the short form and of the others by themselves. */
+static uint8_t shuffle(uint32_t n_short, uint32_t n, uint32_t i)
+{
+	uint32_t from = i < n_short ? 0 : n_short, end = i < n_short ? n_short : n;
+
+	return (uint8_t)(i + 1 < end ? i + 1 : from);
+}
+
+static void row_shuffle(struct synth *s, struct fr_event_rec *r)
+{
+	const struct fr_event_rec old = *r;
+
+	for (uint32_t i = 0; i < r->n_args; i++) {
+		uint8_t from = shuffle(r->n_short, r->n_args, i);
+
+		r->type[i] = old.type[from];
+		memcpy(r->arg[i], old.arg[from], sizeof(r->arg[i]));
+		s->home[r->id][i] = from;
+	}
+}
+
 static void schema_fill(struct synth *s)
 {
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -86,17 +128,13 @@ static void schema_fill(struct synth *s)
 
 			r.type[r.n_args] = rows[i].args[r.n_args].type;
 			memcpy(r.arg[r.n_args], name, strnlen(name, sizeof(r.arg[0])));
+			s->home[r.id][r.n_args] = (uint8_t)r.n_args;
 		}
-		synth_schema(s, &r);
+		if (shuffled)
+			row_shuffle(s, &r);
+		schema_add(s, &r);
 		s->event_tier[r.id] = rows[i].tier;
 	}
-}
-
-void synth_schema(struct synth *s, const struct fr_event_rec *row)
-{
-	SYNTH_NEED(row->id < 128);
-	s->schema[row->id] = *row;
-	memcpy(synth_grow(&s->sections[FR_SEC_SCHEMA], sizeof(*row)), row, sizeof(*row));
 }
 
 struct synth *synth_new(void)
@@ -300,6 +338,12 @@ uint32_t synth_call(struct synth *s, const char *name)
 	r->id = n;
 	r->taken = 1;
 	return n;
+}
+
+struct fr_hook_rec *synth_call_rec(struct synth *s, uint32_t id)
+{
+	SYNTH_NEED((id + 1) * sizeof(struct fr_hook_rec) <= s->sections[FR_SEC_HOOKS].n);
+	return (struct fr_hook_rec *)s->sections[FR_SEC_HOOKS].p + id;
 }
 
 void synth_note(struct synth *s, const char *line)

@@ -16,6 +16,7 @@
 #ifndef TESTS_LIB_SYNTH_H
 #define TESTS_LIB_SYNTH_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -29,6 +30,11 @@
 struct synth;
 
 struct synth *synth_new(void);
+/*
+ * Recordings begun from now on have the arguments of all built-in events in another order, schema
+ * and bytes; whoever makes events still gives them as events.def has them.
+ */
+void synth_shuffle(bool on);
 void synth_free(struct synth *s);
 
 struct fr_header *synth_header(struct synth *s);
@@ -55,6 +61,8 @@ struct fr_fd_rec *synth_fd(struct synth *s, uint32_t fd, uint32_t kind, const ch
 struct fr_lock_rec *synth_lock(struct synth *s, uint64_t addr);
 /* The hook id of a function's name, added when new. */
 uint32_t synth_call(struct synth *s, const char *name);
+/* Its record: flags 0, as in recordings that do not say how one waits in a call. */
+struct fr_hook_rec *synth_call_rec(struct synth *s, uint32_t id);
 void synth_note(struct synth *s, const char *line);
 void synth_drop(struct synth *s, uint32_t drop, uint64_t n);
 struct fr_control *synth_control(struct synth *s); /* zeroed; without it there is none */
@@ -67,7 +75,8 @@ void synth_schema(struct synth *s, const struct fr_event_rec *row);
 size_t synth_sockaddr(uint8_t *to, const char *peer);
 
 /*
- * One event in its kind's own tier. ARGS in the order of the schema, N of them, the rest 0; signed
+ * One event in its kind's own tier. ARGS in the order of events.def, or of a row that was added by
+ * synth_schema(), N of them, the rest 0; signed
  * ones as two's complement. BLOB are the bytes of its STR or SOCK argument, whose value in ARGS is
  * then ignored. Times of a thread's tier must not fall.
  */

@@ -166,36 +166,39 @@ void synth_tier(struct synth *s, int tier)
 }
 
 /* Arguments that may be left out: all from the short form's end on are 0. */
-static int is_short(const struct fr_event_rec *row, const uint64_t *args, size_t n)
+static int is_short(const struct fr_event_rec *row, const uint64_t *args)
 {
 	for (size_t i = row->n_short; i < row->n_args; i++)
-		if ((i < n && args[i] && row->type[i] != FR_ARG_VIA) ||
-		    row->type[i] == FR_ARG_STR || row->type[i] == FR_ARG_SOCK ||
-		    row->type[i] == FR_ARG_PAIR)
+		if ((args[i] && row->type[i] != FR_ARG_VIA) || row->type[i] == FR_ARG_STR ||
+		    row->type[i] == FR_ARG_SOCK || row->type[i] == FR_ARG_PAIR)
 			return 0;
 	return 1;
 }
 
 /* The function that was called, which stands by the stack. */
-static uint64_t via_of(const struct fr_event_rec *row, const uint64_t *args, size_t n)
+static uint64_t via_of(const struct fr_event_rec *row, const uint64_t *args)
 {
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < row->n_args; i++)
 		if (row->type[i] == FR_ARG_VIA)
 			return args[i];
 	return 0;
 }
 
 void synth_event(struct synth *s, uint32_t serial, uint64_t ticks, uint32_t kind, uint32_t stack,
-		 const uint64_t *args, size_t n, const void *blob, size_t blob_len)
+		 const uint64_t *given, size_t n, const void *blob, size_t blob_len)
 {
 	const struct fr_event_rec *row = &s->schema[kind];
+	uint64_t args[FR_ARGS_MAX];
 	int tier = s->tier < 0 ? s->event_tier[kind] : s->tier;
 	struct lane *l = lane_of(s, serial, tier);
-	int cut = is_short(row, args, n);
 	struct fr_chunk *h;
 	uint8_t *p;
+	int cut;
 
 	SYNTH_NEED(kind < 128 && row->id == kind && n <= row->n_args && blob_len <= 400);
+	for (size_t i = 0; i < row->n_args; i++)
+		args[i] = s->home[kind][i] < n ? given[s->home[kind][i]] : 0;
+	cut = is_short(row, args);
 	h = (struct fr_chunk *)l->chunk;
 	if (h && sizeof(*h) + h->x_committed + FR_EVENT_MAX > chunk_size[tier])
 		synth_chunk_end(s, serial, tier);
@@ -206,10 +209,10 @@ void synth_event(struct synth *s, uint32_t serial, uint64_t ticks, uint32_t kind
 	p = l->chunk + sizeof(*h) + h->x_committed;
 	*p++ = (uint8_t)(kind | (cut ? 0x80 : 0));
 	p = put_varint(p, ticks - l->last);
-	p = put_stack(l, p, stack, via_of(row, args, n));
+	p = put_stack(l, p, stack, via_of(row, args));
 	for (size_t i = 0; i < (cut ? row->n_short : row->n_args); i++)
 		if (row->type[i] != FR_ARG_VIA)
-			p = put_arg(l, p, row->type[i], i < n ? args[i] : 0, blob, blob_len);
+			p = put_arg(l, p, row->type[i], args[i], blob, blob_len);
 	h->x_committed = (uint32_t)(p - l->chunk - sizeof(*h));
 	l->last = ticks;
 	l->events++;

@@ -40,6 +40,7 @@ struct synth {
 	int tier;
 	int own_clock;
 	struct fr_event_rec schema[128];
+	uint8_t home[128][FR_ARGS_MAX]; /* where events.def has each argument of the schema */
 	uint8_t event_tier[128];
 };
 

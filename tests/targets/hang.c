@@ -3,6 +3,7 @@
  * hang.c - threads that never go on, or only seem not to.
  *
  *   hang cycle   two threads, two locks, opposite order: a deadlock
+ *   hang old     the same by the name that old programs call: __pthread_mutex_lock
  *   hang ring    three threads, three locks, each waits for the next one's
  *   hang self    a thread locks its own mutex again
  *   hang wait    no deadlock: one thread holds a lock and reads, two threads wait for it
@@ -11,6 +12,7 @@
  */
 #include <pthread.h>
 
+#include "old_names.h"
 #include "truth.h"
 
 #define N_MAX 3
@@ -20,10 +22,11 @@ static pthread_mutex_t locks[N_MAX] = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_MUTEX_
 static pthread_barrier_t all_have_one;
 static volatile int tids[N_MAX];
 static int n;
+static int (*take)(pthread_mutex_t *) = pthread_mutex_lock;
 
 NOINLINE static void take_second(int i)
 {
-	pthread_mutex_lock(&locks[(i + 1) % n]); /* the second lock */
+	take(&locks[(i + 1) % n]); /* the second lock */
 }
 
 NOINLINE static void *take_first(void *arg)
@@ -74,7 +77,11 @@ int main(int argc, char **argv)
 	int fds[2];
 	pthread_t t = 0;
 
-	n = strcmp(kind, "self") == 0 ? 1 : strcmp(kind, "cycle") == 0 ? 2 : 3;
+	if (strcmp(kind, "old") == 0)
+		take = old_mutex_lock;
+	n = strcmp(kind, "self") == 0                              ? 1
+	    : strcmp(kind, "cycle") == 0 || take == old_mutex_lock ? 2
+								   : 3;
 	if (pipe(fds) < 0 || pthread_barrier_init(&all_have_one, NULL, n) != 0)
 		broken("setup");
 	for (long i = 0; i < n; i++) {

@@ -7,6 +7,7 @@
  *     rdlock:MS  the same with a rwlock
  *     hold:MS    holds a mutex for MS, nobody waits
  *     recv:MS    waits in recv() until another thread sends after MS
+ *     eventfd:MS waits in eventfd_read() until another thread writes after MS
  *     cond:MS    waits for a condition with a timeout of MS
  *     poll:MS    poll() with a timeout of MS
  *     sem:MS     waits for a semaphore that another thread posts after MS
@@ -28,6 +29,7 @@
 #include <pthread.h>
 #include <resolv.h>
 #include <semaphore.h>
+#include <sys/eventfd.h>
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -169,6 +171,30 @@ static void do_recv(long ms)
 		broken("recv");
 	say("{\"did\":\"recv\",\"fd\":%d,\"tid\":%d}", pair[0], tid());
 	pthread_join(t, NULL);
+}
+
+static int counter;
+
+static void *write_late(void *arg)
+{
+	nap(wanted_ms);
+	if (eventfd_write(counter, 1) != 0)
+		broken("eventfd_write");
+	return arg;
+}
+
+static void do_eventfd(long ms)
+{
+	eventfd_t v;
+	pthread_t t;
+
+	counter = eventfd(0, 0);
+	t = start(write_late);
+	if (counter < 0 || eventfd_read(counter, &v) != 0)
+		broken("eventfd_read");
+	say("{\"did\":\"eventfd\",\"fd\":%d,\"tid\":%d}", counter, tid());
+	pthread_join(t, NULL);
+	close(counter);
 }
 
 static void do_cond(long ms)
@@ -404,11 +430,11 @@ static const struct {
 	const char *name;
 	void (*run)(long n);
 } items[] = {
-	{"lock", do_lock}, {"rdlock", do_rdlock},   {"hold", do_hold},     {"recv", do_recv},
-	{"cond", do_cond}, {"poll", do_poll},       {"join", do_join},     {"stuck", do_stuck},
-	{"sem", do_sem},   {"connect", do_connect}, {"accept", do_accept}, {"send", do_send},
-	{"dns", do_dns},   {"file", do_file},       {"child", do_child},   {"rss", do_rss},
-	{"stay", do_stay}, {"calls", small_calls},
+	{"lock", do_lock}, {"rdlock", do_rdlock},   {"hold", do_hold},       {"recv", do_recv},
+	{"cond", do_cond}, {"poll", do_poll},       {"join", do_join},       {"stuck", do_stuck},
+	{"sem", do_sem},   {"connect", do_connect}, {"accept", do_accept},   {"send", do_send},
+	{"dns", do_dns},   {"file", do_file},       {"child", do_child},     {"rss", do_rss},
+	{"stay", do_stay}, {"calls", small_calls},  {"eventfd", do_eventfd},
 };
 
 int main(int argc, char **argv)

@@ -297,9 +297,12 @@ static void lowered_before_the_window(void **state)
 static void names_are_escaped(void **state)
 {
 	struct synth *s = scene_synth(10000);
+	const char *call = "pthread_mutex_lock\n";
 	struct scene sc;
 
-	synth_waits(s, synth_thread(s, 100, "\033[2Jevil"), "pthread_mutex_lock\n", MS(1), L, 0, 0);
+	synth_call_rec(s, synth_call(s, call))->flags =
+		FR_HOOK_TOLD | FR_WAIT_LOCK << FR_HOOK_WAIT_SHIFT;
+	synth_waits(s, synth_thread(s, 100, "\033[2Jevil"), call, MS(1), L, 0, 0);
 	scene_open(&sc, s);
 	expect_title(scene_find(&sc, "stuck-thread"), "T1 \\x1b[2Jevil");
 	assert_null(strchr(scene_find(&sc, "stuck-thread")->title, '\n'));

@@ -310,7 +310,8 @@ static uint64_t fill(struct fr_thread *t)
 	uint64_t first = c->first_event;
 
 	while (w->chunk == c)
-		fr_put(t, FR_EV_MEM_FREE, FR_TIER_DENSE, HOUR, 1, FR_ARGS(w->events << 6));
+		fr_put(t, FR_EV_MEM_FREE, FR_TIER_DENSE, HOUR, 1,
+		       FR_ARGS(MEM_FREE, .ptr = w->events << 6));
 	return w->chunk->first_event - first;
 }
 
@@ -330,14 +331,14 @@ static void test_charges(void **state)
 
 	(void)state;
 	begin(64);
-	fr_put(t, FR_EV_MUTEX_UNLOCK, FR_TIER_DENSE, HOUR, 1, FR_ARGS(1));
+	fr_put(t, FR_EV_MUTEX_UNLOCK, FR_TIER_DENSE, HOUR, 1, FR_ARGS(MUTEX_UNLOCK, .lock = 1));
 	t->rec->stack_walks = 1000;
 	fill(t);
 	assert_int_equal(charged.times, 0);
 	fr_config.budget = 5;
 	fr_chunk_close_all(t);
 	expect_charged(1, FR_EV_MEM_FREE, 1, 0);
-	fr_put(t, FR_EV_MUTEX_UNLOCK, FR_TIER_DENSE, HOUR, 1, FR_ARGS(1));
+	fr_put(t, FR_EV_MUTEX_UNLOCK, FR_TIER_DENSE, HOUR, 1, FR_ARGS(MUTEX_UNLOCK, .lock = 1));
 	t->rec->stack_walks += 7;
 	n = fill(t);
 	assert_in_range(n, 1000, 8192);
