@@ -74,11 +74,11 @@ static bool keep_part(const char *s, struct fr_keep_max *v)
 	const char *end;
 	uint64_t n;
 
-	if (number_at(s, &end, &n) && !*end) {
+	if (fr_units_number(s, &end, &n) && !*end) {
 		v->files = n;
 		return true;
 	}
-	return with_unit(s, byte_units, sizeof(byte_units) / sizeof(*byte_units), &v->bytes);
+	return fr_units_bytes(s, &v->bytes);
 }
 
 /* "64M,200"; either alone, and the other stays as it is; "none": no limit. */
