@@ -21,6 +21,7 @@
 #include "gate.h"
 #include "sys.h"
 #include "thread.h"
+#include "upcalls.h"
 
 /* ns of an event; behind a system call it finds nothing in the caches. */
 static const uint16_t event_ns[FR_CLASSES] = {

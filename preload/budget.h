@@ -67,9 +67,6 @@ bool fr_budget_decide(struct fr_budget *b, const struct fr_budget_view *view,
 /* A new region: nothing has been charged, nothing lowered. */
 void fr_budget_init(void);
 
-/* EV needed the chunk that has EVENTS events; WALKS of their stacks were new. Cold. */
-void fr_budget_charge(enum fr_event ev, uint64_t events, uint64_t walks);
-
 /* Lowers a class, or tries one again, if it is time. Under the guard. */
 void fr_budget_look(struct fr_thread *t, uint64_t ticks);
 

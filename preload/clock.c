@@ -7,10 +7,8 @@
  */
 #include "clock.h"
 
-#include <dlfcn.h>
 #include <string.h>
 
-#include "modules.h"
 #include "sys.h"
 
 FR_HOT struct fr_clock fr_clock __attribute__((aligned(64)));
@@ -47,15 +45,6 @@ static int by_system_call(clockid_t id, struct timespec *ts)
 
 int (*fr_clock_get)(clockid_t id, struct timespec *ts) = by_system_call;
 
-/* Where libfaketime or the like comes behind us, a system call is what is left. */
-static void find_clock(void)
-{
-	int (*next)(clockid_t, struct timespec *) = dlsym(RTLD_NEXT, "clock_gettime");
-
-	if (next && fr_modules_same((void *)next, dlsym(RTLD_NEXT, "gnu_get_libc_version")))
-		fr_clock_get = next;
-}
-
 static uint64_t raw_now(void)
 {
 	return fr_clock.kind == FR_CLOCK_TSC ? fr_arch_tsc() : fr_clock_ns(CLOCK_MONOTONIC);
@@ -82,11 +71,12 @@ static struct fr_clock_pair pair_read(void)
 	return best;
 }
 
-void fr_clock_choose(int want)
+void fr_clock_choose(int want, int (*get)(clockid_t id, struct timespec *ts))
 {
 	bool tsc = want == FR_CLOCK_TSC && fr_arch_tsc_invariant() && kernel_trusts_tsc();
 
-	find_clock();
+	if (get)
+		fr_clock_get = get;
 	memset(&fr_clock, 0, sizeof(fr_clock));
 	fr_clock.kind = tsc ? FR_CLOCK_TSC : FR_CLOCK_MONOTONIC;
 	first = pair_read();

@@ -59,8 +59,11 @@ static FR_ALWAYS_INLINE uint64_t fr_clock_ticks_after(void)
 	return fr_clock_ticks();
 }
 
-/* Chooses the clock. WANT: enum fr_clock_kind; TSC only where the kernel trusts it too. */
-void fr_clock_choose(int want);
+/*
+ * Chooses the clock. WANT: enum fr_clock_kind; TSC only where the kernel trusts it too. GET: asks the
+ * vDSO; NULL: a system call does.
+ */
+void fr_clock_choose(int want, int (*get)(clockid_t id, struct timespec *ts));
 
 /* Writes a pair into PAIRS (FR_CLOCK_PAIRS entries) now. Signal-safe. */
 void fr_clock_pair_write(struct fr_clock_pair *pairs);

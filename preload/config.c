@@ -12,7 +12,7 @@
 
 #include "say.h"
 #include "text.h"
-#include "trigger.h"
+#include "trigger_rules.h"
 #include "units.h"
 
 struct fr_config fr_config;

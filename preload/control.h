@@ -12,18 +12,10 @@
 
 #include "arch.h"
 #include "region.h"
+#include "upcalls.h"
 
 struct fr_budget_step;
 struct fr_thread;
-
-extern uint64_t fr_control_seen; /* the last request that was looked at */
-
-static FR_ALWAYS_INLINE bool fr_control_asked(void)
-{
-	const struct fr_control *c = fr_region.control;
-
-	return c && __atomic_load_n(&c->x_request, __ATOMIC_RELAXED) != fr_control_seen;
-}
 
 /* Fills in the section of a new region. At birth. */
 void fr_control_init(void);

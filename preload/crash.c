@@ -11,7 +11,7 @@
 
 #include "process.h"
 #include "ring.h"
-#include "signals.h"
+#include "sigsys.h"
 #include "snapshot.h"
 #include "sys.h"
 

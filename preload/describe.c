@@ -13,7 +13,7 @@
 #include "real.h"
 #include "region.h"
 #include "text.h"
-#include "trigger.h"
+#include "trigger_rules.h"
 
 #define ARG(type, name)                                                                            \
 	{                                                                                          \

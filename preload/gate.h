@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include "arch.h"
+#include "sigsys.h"
 #include "sys.h"
 #include "wire.h"
 
@@ -58,29 +59,6 @@ static FR_ALWAYS_INLINE enum fr_level fr_level(enum fr_class klass)
 static inline bool fr_try_lock(atomic_uint *lock)
 {
 	return !atomic_exchange_explicit(lock, 1, memory_order_acquire);
-}
-
-/* The signals that are a crash where the host has no handler for them. */
-#define FR_FATAL_SIGNALS SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGSYS
-
-/*
- * While a lock is held no handler of the host's may run on this thread: it could leave by a jump,
- * and the lock would stay taken for ever. Faults stay open: they are ours, and a crash.
- */
-static inline uint64_t fr_signals_hold(void)
-{
-	const int faults[] = {FR_FATAL_SIGNALS};
-	uint64_t mask = ~0ull, before = 0;
-
-	for (size_t i = 0; i < sizeof(faults) / sizeof(*faults); i++)
-		mask &= ~(1ull << (faults[i] - 1));
-	fr_sys4(SYS_rt_sigprocmask, SIG_BLOCK, &mask, &before, 8);
-	return before;
-}
-
-static inline void fr_signals_release(uint64_t before)
-{
-	fr_sys4(SYS_rt_sigprocmask, SIG_SETMASK, &before, 0, 8);
 }
 
 /*

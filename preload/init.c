@@ -122,6 +122,15 @@ static bool wanted(void)
 	return !fr_config.only[0] || fr_text_match(fr_config.only, fr_process.comm);
 }
 
+/* Libc's clock_gettime(); NULL where libfaketime or the like comes behind us. */
+static int (*clock_of_libc(void))(clockid_t id, struct timespec *ts)
+{
+	int (*next)(clockid_t, struct timespec *) = dlsym(RTLD_NEXT, "clock_gettime");
+	void *libc = dlsym(RTLD_NEXT, "gnu_get_libc_version");
+
+	return next && fr_modules_same((void *)next, libc) ? next : NULL;
+}
+
 static bool first_birth(int argc, char *const *argv, char *const *envp)
 {
 	fr_config_read(envp);
@@ -135,7 +144,7 @@ static bool first_birth(int argc, char *const *argv, char *const *envp)
 		return false;
 	}
 	fr_sys2(SYS_getcwd, start_dir, sizeof(start_dir));
-	fr_clock_choose(fr_config.clock);
+	fr_clock_choose(fr_config.clock, clock_of_libc());
 	fr_stack_init();
 	fr_sample_init();
 	fr_snapshot_init();

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <linux/magic.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/vfs.h>
 
 #include "sys.h"
@@ -191,4 +192,12 @@ const char *fr_place_why(const struct fr_refusal *r)
 		}
 	}
 	return r->why < sizeof(rows) / sizeof(*rows) && rows[r->why] ? rows[r->why] : "";
+}
+
+bool fr_file_size_allowed(uint64_t size)
+{
+	struct rlimit lim = {0};
+
+	return fr_sys2(SYS_getrlimit, RLIMIT_FSIZE, &lim) != 0 || lim.rlim_cur == RLIM_INFINITY ||
+	       lim.rlim_cur >= size;
 }

@@ -48,4 +48,7 @@ int fr_place_make_file(int dir, const char *name, int flags);
 /* Text for people: the row's, or the system's words. */
 const char *fr_place_why(const struct fr_refusal *r);
 
+/* May a file of ours be so big? Over RLIMIT_FSIZE the kernel sends SIGXFSZ, which kills. */
+bool fr_file_size_allowed(uint64_t size);
+
 #endif

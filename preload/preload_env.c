@@ -22,6 +22,7 @@
 #include "text.h"
 #include "thread.h"
 #include "wait.h"
+#include "config.h"
 
 #define NAME "LD_PRELOAD="
 #define NAME_LEN (sizeof(NAME) - 1)

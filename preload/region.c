@@ -248,14 +248,6 @@ static void candidate_dir(int i, char *buf, size_t size)
 	}
 }
 
-bool fr_file_size_allowed(uint64_t size)
-{
-	struct rlimit lim = {0};
-
-	return fr_sys2(SYS_getrlimit, RLIMIT_FSIZE, &lim) != 0 || lim.rlim_cur == RLIM_INFINITY ||
-	       lim.rlim_cur >= size;
-}
-
 /* NULL and why. */
 static void *map_file(int fd, size_t size, struct fr_refusal *r)
 {

@@ -90,9 +90,6 @@ static inline bool fr_span_need(struct fr_span *s, size_t end)
 /* Pages for [P, P + SIZE), mapped here and now. False: there are none. */
 bool fr_region_populate(const void *p, size_t size);
 
-/* May a file of ours be so big? Over RLIMIT_FSIZE the kernel sends SIGXFSZ, which kills. */
-bool fr_file_size_allowed(uint64_t size);
-
 /* Bytes [0, END) of the span are in use: readers look no further. Only ever raised. */
 void fr_span_raise(struct fr_span *s, size_t end);
 

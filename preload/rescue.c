@@ -25,6 +25,7 @@
 #include "say.h"
 #include "snapshot.h"
 #include "sys.h"
+#include "place.h"
 
 static struct fr_header kept;
 static atomic_bool told;

@@ -18,11 +18,10 @@
  */
 #include "ring.h"
 
-#include "budget.h"
 #include "config.h"
 #include "sys.h"
 #include "tier_ring.h"
-#include "watch.h"
+#include "upcalls.h"
 
 struct fr_tier_ring fr_tier_rings[FR_TIERS] = {
 	[FR_TIER_RARE] = {.size = FR_CHUNK_RARE},

@@ -14,9 +14,9 @@
 #include <time.h>
 
 #include "config.h"
-#include "region.h"
 #include "sys.h"
 #include "text.h"
+#include "place.h"
 
 static struct stat before; /* st_ino 0 = there was none */
 

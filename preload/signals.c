@@ -36,7 +36,7 @@
 #include "wait.h"
 
 static int trigger; /* 0 = none */
-static bool armed;
+static bool armed; /* our crash handlers are in place */
 static uint64_t waited_for; /* bit sig - 1: the host takes these without a handler */
 
 static const int fatal[] = {FR_FATAL_SIGNALS};
@@ -48,23 +48,6 @@ static bool is_fatal(int sig)
 			return true;
 	}
 	return false;
-}
-
-bool fr_signals_armed(void)
-{
-	return armed;
-}
-
-void fr_signals_default(int sig)
-{
-	struct {
-		void *handler;
-		unsigned long flags;
-		void *restorer;
-		uint64_t mask;
-	} k = {0};
-
-	fr_sys4(SYS_rt_sigaction, sig, &k, 0, 8);
 }
 
 static bool is_function(void (*handler)(int))
@@ -317,7 +300,7 @@ void fr_signals_init(bool forked)
 		if (is_default_now(fatal[i]))
 			take_default(fatal[i], FR_SIGENTRY_CRASH);
 	}
-	armed = true;
+	armed = fr_thread_wants_altstack = true;
 }
 
 void fr_signals_withdraw(void)
@@ -329,7 +312,7 @@ void fr_signals_withdraw(void)
 		if (read_now(sig, &now, &e) && is_ours_alone(e))
 			fr_signals_default(sig);
 	}
-	armed = false;
+	armed = fr_thread_wants_altstack = false;
 	announce_trigger(0);
 }
 

@@ -16,9 +16,6 @@
 /* Installs the handlers. At birth; FORKED: only re-reads nothing, the handlers are inherited. */
 void fr_signals_init(bool forked);
 
-/* Crash handlers are in place: threads want an alternate stack. */
-bool fr_signals_armed(void);
-
 /*
  * The host is about to take signals of SET out of the queue itself (sigwait, signalfd). In auto
  * mode none of them is the trigger from now on.
@@ -37,7 +34,5 @@ int fr_signals_plain(int sig, const struct sigaction *act, struct sigaction *old
 /* siginterrupt() was called: the host's view of what is ours alone. 0, or -1 with errno. */
 int fr_signals_interrupts(int sig, bool flag);
 
-/* Restores SIG_DFL for good, past all tables. Signal-safe. */
-void fr_signals_default(int sig);
 
 #endif

@@ -9,16 +9,10 @@
 #include <stdint.h>
 
 #include "wire.h"
+#include "upcalls.h"
 
 /* Prepares the memory that a snapshot needs. At birth. */
 void fr_snapshot_init(void);
-
-/*
- * Asks for a snapshot and returns at once: it is written by a thread of its own, or, where that is
- * refused, before the return. A request while one is being written is counted in that one.
- * Signal-safe; errno is kept.
- */
-void fr_snapshot_request(enum fr_trigger_kind kind, int signo, uint32_t sender, const char *reason);
 
 /*
  * Lets a snapshot that is being written come to its end before the process does: at most 2 s, a

@@ -14,6 +14,7 @@
 #include "say.h"
 #include "sys.h"
 #include "text.h"
+#include "place.h"
 
 #define VARIABLE "FR_TELL="
 

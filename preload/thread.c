@@ -21,7 +21,6 @@
 #include "real.h"
 #include "ring.h"
 #include "sample.h"
-#include "signals.h"
 #include "sys.h"
 #include "text.h"
 #include "wait.h"
@@ -31,6 +30,7 @@ struct fr_thread fr_thread_none = {.busy = FR_BUSY_FOR_EVER, .rec = &none_rec};
 struct fr_thread fr_thread_gone = {.busy = FR_BUSY_FOR_EVER, .rec = &none_rec};
 __thread struct fr_thread *fr_self __attribute__((tls_model("initial-exec"))) = &fr_thread_none;
 
+bool fr_thread_wants_altstack;
 static _Atomic uint32_t serials;
 static _Atomic uint32_t n_slots;
 static pthread_key_t end_key;
@@ -348,7 +348,7 @@ struct fr_thread *fr_thread_birth(const struct fr_thread_origin *o)
 	fr_user_take(&t->user);
 	stack_bounds(t, o);
 	fill_record(t, o);
-	if (fr_signals_armed())
+	if (fr_thread_wants_altstack)
 		/* a stack overflow must still reach the crash handler */
 		fr_onstack_make(t, altstack_of(t), FR_ALTSTACK_SIZE);
 	if (have_key)

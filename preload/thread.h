@@ -93,6 +93,9 @@ static inline bool fr_thread_is_known(const struct fr_thread *t)
 	return t && t != &fr_thread_none && t != &fr_thread_gone;
 }
 
+/* Set where a stack overflow must still reach a handler of ours: threads get a stack for that. */
+extern bool fr_thread_wants_altstack;
+
 /* At birth of the process. */
 void fr_threads_init(void);
 

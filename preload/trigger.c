@@ -17,6 +17,7 @@
 #include "sys.h"
 #include "text.h"
 #include "wait.h"
+#include "config.h"
 
 FR_HOT uint64_t fr_trigger_wait = UINT64_MAX;
 FR_HOT uint64_t fr_trigger_hold = UINT64_MAX;

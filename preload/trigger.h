@@ -12,52 +12,14 @@
 #include <stdint.h>
 #include <time.h>
 
-#include "wire.h"
-#include "wire_control.h"
-
-#define TRIGGER(number, name, ...) FR_RULE_##name = number,
-enum fr_rule {
-	FR_RULE_none = -1,
-#include "triggers.def"
-};
-#undef TRIGGER
+#include "trigger_rules.h"
+#include "upcalls.h"
 
 struct fr_thread;
 struct fr_wait;
 
-/* Ticks. The least limit of a wait; the limit of a hold. */
-extern uint64_t fr_trigger_wait;
+/* Ticks. The limit of a hold. */
 extern uint64_t fr_trigger_hold;
-
-/* ---- the rules (trigger_rules.c) ---------------------------------------------------------------
- */
-
-/*
- * Reads a list like "lock_wait>100ms,exit" into LIMIT. An item that is not understood is left out
- * and given to REFUSE; the others hold.
- */
-void fr_trigger_parse(const char *list, uint64_t limit[FR_RULES_MAX],
-		      void (*refuse)(const char *item));
-
-/* The rule that a wait in this hook belongs to, FR_RULE_none = none. */
-int fr_trigger_rule_of(uint32_t call);
-
-/* Is there a rule of this number, and may it have this limit? */
-bool fr_trigger_possible(unsigned int rule, uint64_t limit);
-
-enum fr_rule_where {
-	FR_WHERE_WAIT = 1,
-	FR_WHERE_FD = 2, /* and its object is a descriptor */
-	FR_WHERE_STUCK = 4, /* and it counts for `stuck` */
-	FR_WHERE_HOLD = 8,
-	FR_WHERE_LOOK = 16,
-	FR_WHERE_END = 32,
-};
-unsigned int fr_trigger_where(unsigned int rule);
-const char *fr_trigger_name(unsigned int rule);
-
-/* Writes the table of rules into the control section. At birth. */
-void fr_trigger_describe(struct fr_control *c);
 
 /* ---- the looking (trigger.c) -------------------------------------------------------------------
  */
@@ -67,9 +29,6 @@ void fr_trigger_limits(void);
 
 /* A new region: nothing has fired yet. */
 void fr_trigger_init(void);
-
-/* A wait took longer than fr_trigger_wait. Under the guard. */
-void fr_trigger_waited(struct fr_thread *t, const struct fr_wait *w, uint64_t now, uint64_t dur);
 
 /* LOCK has been given back: was it held too long? After the real unlock; not under the guard. */
 void fr_trigger_held(uint64_t lock, uint64_t since);

@@ -10,7 +10,7 @@
 #include "arch.h"
 #include "real.h"
 #include "text.h"
-#include "trigger.h"
+#include "trigger_rules.h"
 #include "units.h"
 
 #define WAIT FR_WHERE_WAIT

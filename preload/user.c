@@ -15,7 +15,7 @@
 #include "fr.h"
 #include "real.h"
 #include "ring.h"
-#include "snapshot.h"
+#include "upcalls.h"
 #include "sys.h"
 #include "wait.h"
 

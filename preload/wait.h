@@ -11,10 +11,8 @@
 
 #include <errno.h>
 
-#include "config.h"
 #include "ring.h"
-#include "trigger.h"
-#include "watch.h"
+#include "upcalls.h"
 
 /* FR_SLOW in ticks. */
 extern uint64_t fr_slow_ticks;

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * watch.c - see watch.h. Context: any hook, under the guard. Must not: come back into itself
+ * watch.c - fr_watch() of upcalls.h. Context: any hook, under the guard. Must not: come back into itself
  * through the event it records.
  */
-#include "watch.h"
-
 #include "budget.h"
+#include "control.h"
 #include "deepbind.h"
 #include "trigger.h"
+#include "thread.h"
+#include "upcalls.h"
 
 void fr_watch(struct fr_thread *t, uint64_t ticks)
 {
