@@ -20,12 +20,12 @@ BASE := -std=gnu11 $(WARN) $(OPT) -MMD -MP
 # The recorder: libc only, nothing exported but the hooks, static TLS, no stack protector calls.
 # Its code runs between the host's, mostly cold: without the gaps of alignment it is less of it, and
 # words that go from memory to memory one by one are faster than packed into a vector first.
-PRELOAD_SRC := $(wildcard preload/*.c)
+PRELOAD_SRC := $(wildcard preload/*/*.c)
 PRELOAD_OBJ := $(PRELOAD_SRC:%.c=$O/%.o)
 PRELOAD_CFLAGS := $(BASE) -fPIC -fvisibility=hidden -ftls-model=initial-exec -fno-builtin-malloc \
 	-fno-builtin-calloc -fno-builtin-realloc -fno-builtin-free -fno-omit-frame-pointer \
 	-fno-stack-protector -fno-tree-slp-vectorize -fno-align-loops -fno-align-jumps -fno-align-labels \
-	-U_FORTIFY_SOURCE -D_GNU_SOURCE -I.
+	-U_FORTIFY_SOURCE -D_GNU_SOURCE -I. -Ipreload
 PRELOAD_LDFLAGS := -shared -Wl,-z,initfirst -Wl,-z,nodelete -Wl,-z,defs -Wl,-z,now -Wl,-z,relro \
 	-Wl,-Bsymbolic-functions -Wl,--version-script=preload/exports.map
 

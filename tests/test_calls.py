@@ -69,7 +69,8 @@ def shown(tmp_path_factory):
 
 
 def hooks():
-    return set(re.findall(r"^HOOK\(\d+, *(\w+),", (fr.TOP / "preload/hooks.def").read_text(), re.M))
+    rows = (fr.TOP / "preload/wire/hooks.def").read_text()
+    return set(re.findall(r"^HOOK\(\d+, *(\w+),", rows, re.M))
 
 
 def test_every_hook_is_shown(shown):
@@ -79,7 +80,7 @@ def test_every_hook_is_shown(shown):
 
 
 def test_every_hook_has_a_number_of_its_own():
-    numbers = re.findall(r"^HOOK\((\d+),", (fr.TOP / "preload/hooks.def").read_text(), re.M)
+    numbers = re.findall(r"^HOOK\((\d+),", (fr.TOP / "preload/wire/hooks.def").read_text(), re.M)
     assert len(set(numbers)) == len(numbers) > 250
 
 

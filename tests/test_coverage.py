@@ -14,7 +14,7 @@ MALLOC = {"malloc", "free", "calloc", "realloc"}
 
 def rows():
     """Names of hooks.def; those of libssl are found later."""
-    text = (fr.TOP / "preload/hooks.def").read_text()
+    text = (fr.TOP / "preload/wire/hooks.def").read_text()
     return re.findall(r'^HOOK\(\d+, *(\w+),.*"(.*)"\)', text, re.M)
 
 

@@ -16,7 +16,7 @@ import test_sync
 import test_truth as truth
 
 GOLDEN = pathlib.Path(__file__).parent / "golden"
-WIRE = (GOLDEN.parents[1] / "preload/wire.h").read_text(encoding="utf-8")
+WIRE = (GOLDEN.parents[1] / "preload/wire/wire.h").read_text(encoding="utf-8")
 RECORDINGS = sorted(f.name.removesuffix(".frd.xz") for f in GOLDEN.glob("*.frd.xz"))
 SHUFFLED = [n for n in RECORDINGS if n.endswith("-shuffled")]
 COMMANDS = ("locks", "threads", "report")

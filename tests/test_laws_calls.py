@@ -31,7 +31,7 @@ CANNOT_BLOCK = {
 
 
 def hooks():
-    return re.findall(r"^HOOK\(\d+, *(\w+),", (fr.TOP / "preload/hooks.def").read_text(), re.M)
+    return re.findall(r"^HOOK\(\d+, *(\w+),", (fr.TOP / "preload/wire/hooks.def").read_text(), re.M)
 
 
 def rows(name):

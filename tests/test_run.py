@@ -91,8 +91,8 @@ def test_a_program_started_by_it_is_silent(tmp_path):
 def test_nothing_says_kill():
     """No text of ours tells to send a signal to a process that may not take it: it would die."""
     texts = [fr.TOP / "README.md", fr.TOP / "scripts/demo", *fr.TOP.glob("decoder/**/*.[ch]"),
-             *fr.TOP.glob("decoder/**/*.def"), *fr.TOP.glob("preload/*.[ch]"),
-             *fr.TOP.glob("preload/*.def"), *fr.TOP.glob("tests/examples/**/*.[ch]")]
+             *fr.TOP.glob("decoder/**/*.def"), *fr.TOP.glob("preload/**/*.[ch]"),
+             *fr.TOP.glob("preload/**/*.def"), *fr.TOP.glob("tests/examples/**/*.[ch]")]
     assert len(texts) > 100
     for text in texts:
         assert "kill -USR1" not in text.read_text(), text

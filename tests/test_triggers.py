@@ -72,7 +72,7 @@ ELSEWHERE = {"tls", "exit"}
 
 
 def rules():
-    text = (fr.TOP / "preload/triggers.def").read_text()
+    text = (fr.TOP / "preload/wire/triggers.def").read_text()
     return dict(re.findall(r"^TRIGGER\(\d+, *(\w+), *(\w+),", text, re.M))
 
 

@@ -23,12 +23,12 @@ T ?=
 $(TEST_LIB_OBJ) $(UNIT_OBJ): $O/%.o: %.c
 	$(call say,CC,$<)
 	$Q mkdir -p $(@D)
-	$Q$(CC) $(DECODER_CFLAGS) $(CFLAGS) -c -o $@ $<
+	$Q$(CC) $(DECODER_CFLAGS) -Ipreload $(CFLAGS) -c -o $@ $<
 
 # The parts of the recorder that are tested outside of a host.
-$O/tests/unit/test_ring: $O/preload/ring.o
-$O/tests/unit/test_budget: $O/preload/budget_rule.o
-$O/tests/unit/test_place: $O/preload/place.o
+$O/tests/unit/test_ring: $O/preload/record/ring.o
+$O/tests/unit/test_budget: $O/preload/steer/budget_rule.o
+$O/tests/unit/test_place: $O/preload/core/place.o
 
 $(UNIT_BIN): %: %.o $(TEST_LIB_OBJ) $(UNIT_DECODER_OBJ)
 	$(call say,LINK,$@)

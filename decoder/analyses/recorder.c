@@ -21,7 +21,7 @@ struct drop_row {
 
 #define DROP(id, NAME, name, help) [id] = {name, help},
 static const struct drop_row drop_rows[] = {
-#include "preload/drops.def"
+#include "preload/wire/drops.def"
 };
 #undef DROP
 

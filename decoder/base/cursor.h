@@ -27,7 +27,7 @@ uint8_t fr_cursor_u8(struct cursor *c);
 uint16_t fr_cursor_u16(struct cursor *c);
 uint32_t fr_cursor_u32(struct cursor *c);
 uint64_t fr_cursor_u64(struct cursor *c);
-uint64_t fr_cursor_varint(struct cursor *c); /* as preload/wire.h defines it */
+uint64_t fr_cursor_varint(struct cursor *c); /* as preload/wire/wire.h defines it */
 int64_t fr_cursor_zigzag(struct cursor *c);
 
 /* The longest varint; the unchecked forms below may read this many bytes from *P. */

@@ -187,7 +187,7 @@ static bool set_output(char out[PATH_MAX], struct diag *d)
 
 /*
  * Whether there will be a region, only the recorder can tell: it says so when there is one, in the
- * process that has this PID (preload/tell.h).
+ * process that has this PID (preload/start/tell.h).
  */
 static void have_it_told(bool quiet)
 {

@@ -211,7 +211,7 @@ static const struct {
 	[FR_ARG_NONE] = {put_u64, put_u64, "", ZERO_ABSENT}, /* always 0: not in the recording */
 #define ARGTYPE(number, NAME, WIRE, zero, text, json, suffix, what)                                \
 	[FR_ARG_##NAME] = {put_##text, put_##json, suffix, ZERO_##zero},
-#include "preload/args.def"
+#include "preload/wire/args.def"
 #undef ARGTYPE
 };
 

@@ -8,8 +8,8 @@
 #include <jansson.h>
 
 #include "base/sbuf.h"
-#include "preload/wire.h"
-#include "preload/wire_control.h"
+#include "preload/wire/wire.h"
+#include "preload/wire/wire_control.h"
 
 /* "5 % of the CPU time; lowered now: mem from full to sampled", "none". */
 void fr_budget_text(struct sbuf *b, const struct fr_control *c);

@@ -14,7 +14,7 @@
 #include "base/units.h"
 #include "exporters/levels.h"
 #include "exporters/words.h"
-#include "preload/events.h"
+#include "preload/wire/events.h"
 
 #define SHORT_LIST 40u
 

@@ -12,7 +12,7 @@
 #include "base/sbuf.h"
 #include "base/units.h"
 #include "base/words.h"
-#include "preload/events.h"
+#include "preload/wire/events.h"
 
 #define MODULES_SHOWN 6
 
@@ -20,7 +20,7 @@ const char *fr_report_drop_name(size_t drop)
 {
 #define DROP(id, NAME, name, help) [id] = name,
 	static const char *const names[] = {
-#include "preload/drops.def"
+#include "preload/wire/drops.def"
 	};
 #undef DROP
 	return FR_WORDS_AT(names, drop);

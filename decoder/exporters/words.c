@@ -9,7 +9,7 @@
 
 #include "base/sbuf.h"
 #include "base/words.h"
-#include "preload/events.h"
+#include "preload/wire/events.h"
 
 static const char *const sources[] = {
 	[RECORDING_FILE] = "snapshot", [RECORDING_LEFT] = "left", [RECORDING_LIVE] = "live"};
@@ -43,7 +43,7 @@ static const struct {
 	const char *name;
 	const char *meaning;
 } drops[] = {
-#include "preload/drops.def"
+#include "preload/wire/drops.def"
 };
 #undef DROP
 #define N_DROPS (sizeof(drops) / sizeof(drops[0]))
@@ -52,7 +52,7 @@ static const struct {
 	const char *name;
 	const char *meaning;
 } places[] = {
-#include "preload/places.def"
+#include "preload/wire/places.def"
 };
 #undef PLACE
 #define N_PLACES (sizeof(places) / sizeof(places[0]))

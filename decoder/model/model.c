@@ -11,13 +11,13 @@
 
 #define WAIT_KIND(number, NAME, name, call) [SPAN_##NAME] = name,
 static const char *const kind_names[SPAN_KINDS] = {
-#include "preload/waits.def"
+#include "preload/wire/waits.def"
 };
 #undef WAIT_KIND
 
 #define WAIT_KIND(number, NAME, name, call) [SPAN_##NAME] = call,
 static const char *const kind_calls[SPAN_KINDS] = {
-#include "preload/waits.def"
+#include "preload/wire/waits.def"
 };
 #undef WAIT_KIND
 

@@ -28,7 +28,7 @@
 enum span_kind {
 	SPAN_NONE = 0,
 #define WAIT_KIND(number, NAME, ...) SPAN_##NAME = FR_WAIT_##NAME,
-#include "preload/waits.def"
+#include "preload/wire/waits.def"
 #undef WAIT_KIND
 	SPAN_KINDS = FR_WAIT_KINDS
 };

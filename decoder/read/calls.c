@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "preload/wire_control.h"
+#include "preload/wire/wire_control.h"
 #include "read/impl.h"
 
 /* Does a wait that belongs to this row of triggers.def count for `stuck`? */
@@ -18,7 +18,7 @@ enum { FLAG, HOLD, LOOK, END, WAIT, WAIT_FD, WAIT_STUCK, WAIT_FD_STUCK };
 	STUCK_##name = (where) == WAIT_STUCK || (where) == WAIT_FD_STUCK,
 enum {
 	STUCK_none = 0,
-#include "preload/triggers.def"
+#include "preload/wire/triggers.def"
 };
 #undef TRIGGER
 
@@ -28,7 +28,7 @@ static const struct {
 	uint8_t wait;
 	bool stuck;
 } hooks[] = {
-#include "preload/hooks.def"
+#include "preload/wire/hooks.def"
 };
 #undef HOOK
 

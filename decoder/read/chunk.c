@@ -7,7 +7,7 @@
  */
 #include "base/cpus.h"
 #include "base/cursor.h"
-#include "preload/events.h"
+#include "preload/wire/events.h"
 #include "read/impl.h"
 
 #define WORTH 128 /* chunks for a thread: with fewer it would cost more than it saves */

@@ -7,7 +7,7 @@
 #ifndef FR_READ_CONTROL_H
 #define FR_READ_CONTROL_H
 
-#include "preload/wire_control.h"
+#include "preload/wire/wire_control.h"
 #include "read/recording.h"
 
 struct control {

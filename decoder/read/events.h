@@ -11,7 +11,7 @@
 #ifndef FR_READ_EVENTS_H
 #define FR_READ_EVENTS_H
 
-#include "preload/events.h"
+#include "preload/wire/events.h"
 #include "read/recording.h"
 
 struct event {

@@ -5,7 +5,7 @@
 #include "read/levels.h"
 
 #include "base/words.h"
-#include "preload/events.h"
+#include "preload/wire/events.h"
 
 static const char *const classes[] = {
 	[FR_CLASS_THREAD] = "thread",     [FR_CLASS_LOCK] = "lock", [FR_CLASS_NET] = "net",

@@ -5,8 +5,8 @@
 #ifndef FR_READ_LEVELS_H
 #define FR_READ_LEVELS_H
 
-#include "preload/wire.h"
-#include "preload/wire_control.h"
+#include "preload/wire/wire.h"
+#include "preload/wire/wire_control.h"
 
 const char *fr_word_class(uint32_t klass); /* "lock"; "unknown" */
 const char *fr_word_level(uint32_t level); /* "slow" */

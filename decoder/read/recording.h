@@ -15,7 +15,7 @@
 #include <stdint.h>
 
 #include "base/diag.h"
-#include "preload/wire.h"
+#include "preload/wire/wire.h"
 
 /* Does this decoder know the format? */
 static inline bool fr_version_readable(uint32_t version)

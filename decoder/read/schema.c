@@ -13,7 +13,7 @@
  */
 #include <string.h>
 
-#include "preload/events.h"
+#include "preload/wire/events.h"
 #include "read/events.h"
 #include "read/impl.h"
 
@@ -37,14 +37,14 @@ static const struct {
 		const char *name;
 	} args[FR_ARGS_MAX];
 } builtin[] = {
-#include "preload/events.def"
+#include "preload/wire/events.def"
 };
 #undef EVENT
 #undef ARG
 
 #define ARGTYPE(number, NAME, WIRE, ...) [FR_ARG_##NAME] = FR_WIRE_##WIRE,
 static const uint8_t ops[] = {
-#include "preload/args.def"
+#include "preload/wire/args.def"
 };
 #undef ARGTYPE
 

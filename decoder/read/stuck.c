@@ -10,7 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "preload/wire_control.h"
+#include "preload/wire/wire_control.h"
 #include "read/recording.h"
 #include "read/regions.h"
 

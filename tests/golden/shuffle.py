@@ -3,11 +3,11 @@
 
     /usr/bin/python3 tests/golden/shuffle.py [TARGET...]        default: sync truth
 
-In a copy of the tree each row of preload/events.def gets another order: the arguments of the short
-form among themselves, the others among themselves, rows of the same types in the same way. Writers
-fill them in by name, so the recorder that is built there needs no other change. It records the
-targets of this tree's build (make targets) and leaves vN-TARGET-shuffled.frd.xz and .said here.
-"""
+In a copy of the tree each row of preload/wire/events.def gets another order: the arguments of the
+short form among themselves, the others among themselves, rows of the same types in the same way.
+Writers fill them in by name, so the recorder that is built there needs no other change. It
+records the targets of this tree's build (make targets) and leaves vN-TARGET-shuffled.frd.xz and
+.said here."""
 
 import lzma
 import os
@@ -48,7 +48,7 @@ def build(tree):
     shutil.copytree(TOP / "preload", tree / "preload")
     shutil.copytree(TOP / "tests", tree / "tests", ignore=shutil.ignore_patterns("golden"))
     shutil.copy(TOP / "Makefile", tree)
-    table = tree / "preload/events.def"
+    table = tree / "preload/wire/events.def"
     rows = table.read_text(encoding="utf-8").splitlines(keepends=True)
     table.write_text("".join(map(shuffled, rows)), encoding="utf-8")
     subprocess.run(["make", "-s", "-C", tree, "O=build", "CI=1", "build/libfr.so"], check=True)
@@ -62,7 +62,7 @@ def record(libfr, target, work):
     said = subprocess.run([program], env=env, check=True, stdout=subprocess.PIPE).stdout
     snapshot, = work.glob(f"fr-{target}-*-1.frd")
     version = re.search(r"#define FR_VERSION (\d+)",
-                        (TOP / "preload/wire.h").read_text(encoding="utf-8"))[1]
+                        (TOP / "preload/wire/wire.h").read_text(encoding="utf-8"))[1]
     name = f"v{version}-{target}-shuffled"
     (GOLDEN / f"{name}.said").write_bytes(said)
     (GOLDEN / f"{name}.frd.xz").write_bytes(

@@ -243,7 +243,7 @@ def signal_of(pid):
     return value
 
 
-REGION_ALIVE, REGION_CRASHED, REGION_STATE_AT = 1, 3, 24  # of preload/wire.h
+REGION_ALIVE, REGION_CRASHED, REGION_STATE_AT = 1, 3, 24  # of preload/wire/wire.h
 
 
 def region_state(path):

@@ -57,7 +57,7 @@ static const struct {
 		const char *name;
 	} args[FR_ARGS_MAX];
 } rows[] = {
-#include "preload/events.def"
+#include "preload/wire/events.def"
 };
 #undef EVENT
 #undef ARG

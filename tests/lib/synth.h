@@ -20,9 +20,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "preload/events.h"
-#include "preload/wire.h"
-#include "preload/wire_control.h"
+#include "preload/wire/events.h"
+#include "preload/wire/wire.h"
+#include "preload/wire/wire_control.h"
 
 #define SYNTH_START_NS 1000000000ull
 #define SYNTH_REAL_NS 1800000000000000000ull /* CLOCK_REALTIME at SYNTH_START_NS */

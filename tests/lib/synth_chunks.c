@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * synth_chunks.c - the encoder of events, written from preload/wire.h and from nothing else: an
- * independent second opinion on what the decoder reads.
+ * synth_chunks.c - the encoder of events, written from preload/wire/wire.h and from nothing else:
+ * an independent second opinion on what the decoder reads.
  */
 #include <stdlib.h>
 #include <string.h>

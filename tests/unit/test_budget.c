@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_budget.c - the decision of FR_BUDGET (preload/budget_rule.c), with a clock that the test
- * turns: which class is lowered, when it is tried again, and how the pauses grow.
+ * test_budget.c - the decision of FR_BUDGET (preload/steer/budget_rule.c), with a clock that the
+ * test turns: which class is lowered, when it is tried again, and how the pauses grow.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "preload/budget.h"
+#include "preload/steer/budget.h"
 
 #define SECOND 1000000000ull
 

@@ -14,7 +14,7 @@
 #include <jansson.h>
 
 #include "exporters/exporters.h"
-#include "preload/events.h"
+#include "preload/wire/events.h"
 #include "tests/lib/rich.h"
 
 static char dir[64];

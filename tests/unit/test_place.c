@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_place.c - which directories the recorder uses (preload/place.c), case by case.
+ * test_place.c - which directories the recorder uses (preload/core/place.c), case by case.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -10,8 +10,8 @@
 #include <cmocka.h>
 #include <linux/magic.h>
 
-#include "preload/place.h"
-#include "preload/sys.h"
+#include "preload/core/place.h"
+#include "preload/core/sys.h"
 
 /* What sys.h wants of the rest of the recorder. */
 enum fr_sys_filter fr_sys_filter;

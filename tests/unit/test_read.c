@@ -135,7 +135,7 @@ static uint64_t given(const struct fr_event_rec *row, unsigned int i, uint64_t n
 
 static const unsigned int all_kinds[] = {
 #define EVENT(id, ...) id,
-#include "preload/events.def"
+#include "preload/wire/events.def"
 #undef EVENT
 };
 #define N_KINDS (sizeof(all_kinds) / sizeof(all_kinds[0]))

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_ring.c - which chunk is used next (preload/ring.c), with a clock that the test turns: hours
- * pass here that nobody wants to wait for. The kernel and the rest of the recorder are stand-ins.
+ * test_ring.c - which chunk is used next (preload/record/ring.c), with a clock that the test turns:
+ * hours pass here that nobody wants to wait for. The kernel and the rest of the recorder are
+ * stand-ins.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -9,12 +10,12 @@
 
 #include <cmocka.h>
 
-#include "preload/budget.h"
-#include "preload/config.h"
-#include "preload/ring.h"
-#include "preload/sys.h"
-#include "preload/tier_ring.h"
-#include "preload/watch.h"
+#include "preload/core/config.h"
+#include "preload/core/sys.h"
+#include "preload/core/tier_ring.h"
+#include "preload/record/ring.h"
+#include "preload/record/upcalls.h"
+#include "preload/steer/budget.h"
 
 #define SECOND 1000000u /* ticks */
 #define HOUR (3600ull * SECOND)

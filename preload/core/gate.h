@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * gate.h - the word that every hook tests first.
+ *
+ * The gate is a private page under MADV_WIPEONFORK: in a child of fork, _Fork or raw clone it
+ * reads 0 (FR_LEVEL_UNBORN for every class), so the first hook there takes the slow path and
+ * fr_birth() gives the child a region of its own. Locks of the recorder live here too: a lock that
+ * another thread held at the fork is open again in the child.
+ */
+#ifndef FR_GATE_H
+#define FR_GATE_H
+
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/arch.h"
+#include "core/sigsys.h"
+#include "core/sys.h"
+#include "wire/wire.h"
+
+struct fr_gate {
+	uint8_t level[16]; /* enum fr_level by enum fr_class */
+	atomic_uint birth; /* 0 unborn, 1 being born, 2 born (or given up) */
+	atomic_uint unwind_lock; /* holder derives unwind rules */
+	atomic_uint module_lock; /* holder appends to the module table */
+	atomic_uint snapshot_lock; /* a snapshot is being written */
+	atomic_uint settings_lock; /* holder changes levels or limits */
+	atomic_int crashing; /* tid of the thread that handles a fatal signal */
+	int lender; /* pid that has called vfork before its birth; 0 = none */
+	void *_Atomic unwind_owner; /* the thread in libunwind, see unwind_guard.c */
+	char pad[FR_PAGE - 16 - 8 * sizeof(int) - sizeof(void *)];
+};
+
+extern struct fr_gate fr_gate;
+
+/*
+ * Level of a class for a hook's test. UNBORN leads into fr_birth(); written at birth and
+ * when `fr ctl` asks for it, a byte at a time: a plain load suffices.
+ */
+#define FR_LEVEL(klass) (fr_gate.level[klass])
+
+/*
+ * First hook of a process or of a forked child. Makes the region, or turns everything off when it
+ * cannot. Any thread, any context; returns the level of the class afterwards. Keeps errno.
+ */
+enum fr_level fr_birth(enum fr_class klass);
+
+/* Level of a class, after birth if that has not happened yet. */
+static FR_ALWAYS_INLINE enum fr_level fr_level(enum fr_class klass)
+{
+	enum fr_level l = FR_LEVEL(klass);
+
+	return likely(l != FR_LEVEL_UNBORN) ? l : fr_birth(klass);
+}
+
+/* A try-lock for cold paths: never waits, so it can be held by nobody that matters. */
+static inline bool fr_try_lock(atomic_uint *lock)
+{
+	return !atomic_exchange_explicit(lock, 1, memory_order_acquire);
+}
+
+/*
+ * A lock for work that takes microseconds and cannot be left out lightly. Its holder may have
+ * been preempted: so the processor is offered to it, some 500 times at most. False: go without,
+ * and count.
+ */
+static inline bool fr_lock_wait(atomic_uint *lock)
+{
+	for (int i = 0; !fr_try_lock(lock); i++) {
+		if (i == 50000)
+			return false;
+		if (i % 100 == 99)
+			fr_sys0(SYS_sched_yield);
+		else
+			fr_arch_pause();
+	}
+	return true;
+}
+
+static inline void fr_unlock(atomic_uint *lock)
+{
+	atomic_store_explicit(lock, 0, memory_order_release);
+}
+
+/* With signals held, see fr_signals_hold. */
+static inline bool fr_lock_patiently(atomic_uint *lock, uint64_t *before)
+{
+	*before = fr_signals_hold();
+	if (fr_lock_wait(lock))
+		return true;
+	fr_signals_release(*before);
+	return false;
+}
+
+/* The same without waiting. */
+static inline bool fr_try_lock_held(atomic_uint *lock, uint64_t *before)
+{
+	*before = fr_signals_hold();
+	if (fr_try_lock(lock))
+		return true;
+	fr_signals_release(*before);
+	return false;
+}
+
+static inline void fr_unlock_held(atomic_uint *lock, uint64_t before)
+{
+	fr_unlock(lock);
+	fr_signals_release(before);
+}
+
+#endif

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * sanitizer.c - how hosts built with a sanitizer are left in peace.
+ *
+ * ThreadSanitizer, MemorySanitizer, helgrind and drd watch memory that the recorder touches: they
+ * would report our races, which are meant, as the host's. So nothing is done there.
+ * AddressSanitizer replaces malloc and reports faults itself: those stay its own, and unwind.c does
+ * without RTLD_DEEPBIND, which it does not allow.
+ *
+ * Context: the constructor, before the sanitizer's runtime is up. Must not: call anything of libc
+ * that a runtime could stand in front of: LSan's sigaction() complains when it comes too early.
+ */
+#include "core/sanitizer.h"
+
+#include <dlfcn.h>
+#include <stdbool.h>
+
+#include "core/real.h"
+
+/* Weak: filled in by the loader. To ask dlsym for a name that is missing would allocate. */
+#define RUNTIME(fn) extern void fn(void) __attribute__((weak));
+RUNTIME(__tsan_init)
+RUNTIME(__msan_init)
+RUNTIME(__hwasan_init)
+RUNTIME(__asan_init)
+RUNTIME(__lsan_init)
+RUNTIME(_vgw00000ZZ_libcZdsoZa_pthreadZumutexZulock) /* valgrind's helgrind and drd */
+#undef RUNTIME
+
+/*
+ * gcc's -static-libasan and -static-libtsan leave no name of their own to be found. But nobody
+ * else replaces this one, the inside of getc().
+ */
+static bool is_nameless(void)
+{
+	return dlsym(RTLD_DEFAULT, "__uflow") != dlsym(RTLD_NEXT, "__uflow");
+}
+
+enum fr_sanitizer fr_sanitizer_find(void)
+{
+	if (__tsan_init || __msan_init || __hwasan_init || __lsan_init ||
+	    _vgw00000ZZ_libcZdsoZa_pthreadZumutexZulock)
+		return FR_SANITIZER_OTHER;
+	if (__asan_init)
+		return FR_SANITIZER_ASAN;
+	return is_nameless() ? FR_SANITIZER_OTHER : FR_SANITIZER_NONE;
+}
+
+/*
+ * ASan's way for a program to set its defaults; the environment and a definition in the program
+ * itself go before ours. It refuses to run when another library comes before its own, because
+ * that one's replacements could hide its own. Ours lead on to the next ones, that is, to ASan's.
+ */
+FR_HOOK const char *__asan_default_options(void);
+FR_HOOK const char *__asan_default_options(void)
+{
+	return "verify_asan_link_order=0";
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * sigsys.h - what the recorder does to signals past all tables, by system calls of its own.
+ */
+#ifndef FR_SIGSYS_H
+#define FR_SIGSYS_H
+
+#include <signal.h>
+#include <stdint.h>
+
+#include "core/sys.h"
+
+/* The signals that are a crash where the host has no handler for them. */
+#define FR_FATAL_SIGNALS SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGSYS
+
+/*
+ * While a lock is held no handler of the host's may run on this thread: it could leave by a jump,
+ * and the lock would stay taken for ever. Faults stay open: they are ours, and a crash.
+ */
+static inline uint64_t fr_signals_hold(void)
+{
+	const int faults[] = {FR_FATAL_SIGNALS};
+	uint64_t mask = ~0ull, before = 0;
+
+	for (size_t i = 0; i < sizeof(faults) / sizeof(*faults); i++)
+		mask &= ~(1ull << (faults[i] - 1));
+	fr_sys4(SYS_rt_sigprocmask, SIG_BLOCK, &mask, &before, 8);
+	return before;
+}
+
+static inline void fr_signals_release(uint64_t before)
+{
+	fr_sys4(SYS_rt_sigprocmask, SIG_SETMASK, &before, 0, 8);
+}
+
+/* Restores SIG_DFL for good. Signal-safe. */
+static inline void fr_signals_default(int sig)
+{
+	struct {
+		void *handler;
+		unsigned long flags;
+		void *restorer;
+		uint64_t mask;
+	} k = {0};
+
+	fr_sys4(SYS_rt_sigaction, sig, &k, 0, 8);
+}
+
+#endif

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * hooks_dl.c - replacement functions: objects that come and go.
+ */
+#include <dlfcn.h>
+
+#include "core/gate.h"
+#include "core/real.h"
+#include "record/deepbind.h"
+#include "record/modules.h"
+
+/*
+ * A tail call, in every build: the loader takes the object of the return address for the one that
+ * asks, and looks for the new one by that one's RUNPATH and $ORIGIN.
+ */
+__attribute__((optimize("O2"))) FR_HOOK void *dlopen(const char *name, int flags)
+{
+	void *(*real)(const char *, int) = FR_REAL(dlopen);
+
+	if ((flags & RTLD_DEEPBIND) && name && fr_level(FR_CLASS_RECORDER) > FR_LEVEL_OFF)
+		fr_deepbind_asked(name);
+	return real(name, flags);
+}
+
+FR_HOOK int dlclose(void *handle)
+{
+	int rc;
+
+	fr_modules_changed();
+	rc = FR_REAL(dlclose)(handle);
+	fr_modules_changed();
+	return rc;
+}

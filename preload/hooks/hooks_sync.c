@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * hooks_sync.c - replacement functions: barriers and once.
+ *
+ * A barrier's last thread does not wait but lets the others go: its call (serial = 1) is recorded
+ * at level slow too, so that the waits have a waker. A once that is done is no event at any level.
+ * The init function of a once may throw, be cancelled or jump away: nothing is kept across it.
+ */
+#include <pthread.h>
+#include <threads.h>
+
+#include "core/real.h"
+#include "record/wait.h"
+
+/* ---- barriers ------------------------------------------------------------------------------ */
+
+/* glibc struct pthread_barrier: in, current_round, count, shared, out. */
+static uint32_t threads_of(const pthread_barrier_t *b)
+{
+	return __atomic_load_n((const unsigned int *)b + 2, __ATOMIC_RELAXED);
+}
+
+FR_HOOK int pthread_barrier_wait(pthread_barrier_t *b)
+{
+	enum fr_level level = fr_level(FR_CLASS_LOCK);
+	bool serial, several;
+	uint64_t now, dur;
+	struct fr_thread *t;
+	struct fr_wait w;
+	int rc;
+
+	if (level == FR_LEVEL_OFF)
+		return FR_REAL(pthread_barrier_wait)(b);
+	several = threads_of(b) > 1;
+	fr_wait_begin(&w, FR_SITE(), FR_HOOK_pthread_barrier_wait, (uint64_t)b, 0, 0);
+	rc = FR_REAL(pthread_barrier_wait)(b);
+	serial = rc == PTHREAD_BARRIER_SERIAL_THREAD;
+	t = fr_wait_end(&w, &now, &dur);
+	if (!t)
+		return rc;
+	if (level == FR_LEVEL_FULL || dur >= fr_slow_ticks || (serial && several))
+		fr_put_cold(t, FR_EV_BARRIER_WAIT, fr_wait_tier(dur, false), now, w.stack,
+			    FR_ARGS(BARRIER_WAIT, .barrier = (uint64_t)b, .dur = dur,
+				    .serial = serial, .err = serial ? 0 : (uint64_t)rc));
+	fr_leave(t);
+	return rc;
+}
+
+/* ---- once ---------------------------------------------------------------------------------- */
+
+#define ONCE_RUNNING 1 /* glibc __PTHREAD_ONCE_INPROGRESS */
+#define ONCE_DONE 2
+
+static void record_once(const void *once, uint64_t now, uint64_t dur, uint32_t stack, bool waited,
+			uint64_t via)
+{
+	struct fr_thread *t = fr_enter();
+
+	if (!t)
+		return;
+	fr_put_cold(
+		t, FR_EV_ONCE, FR_TIER_RARE, now, stack,
+		FR_ARGS(ONCE, .once = (uint64_t)once, .dur = dur, .waited = waited, .via = via));
+	fr_leave(t);
+}
+
+/*
+ * This thread runs the init function. What waits in there is shown as such, so the once itself
+ * has no state of its own; the clock is all that is kept.
+ */
+static void once_ran(const void *once, struct fr_site s, uint64_t t0, uint64_t via)
+{
+	uint64_t now = fr_clock_ticks();
+	uint64_t dur = now > t0 ? now - t0 : 0;
+	struct fr_thread *t;
+	uint32_t stack;
+
+	if (FR_LEVEL(FR_CLASS_LOCK) != FR_LEVEL_FULL && dur < fr_slow_ticks)
+		return;
+	t = fr_enter();
+	if (!t)
+		return;
+	stack = fr_stack_get(t, s);
+	fr_leave(t);
+	record_once(once, now, dur, stack, false, via);
+}
+
+/* Another thread runs it, or died in a fork while it did: then this one may run it after all. */
+static void once_waited(const void *once, const struct fr_wait *w, uint64_t via)
+{
+	uint64_t now, dur;
+	struct fr_thread *t = fr_wait_end(w, &now, &dur);
+
+	if (!t)
+		return;
+	fr_leave(t);
+	if (FR_LEVEL(FR_CLASS_LOCK) == FR_LEVEL_FULL || dur >= fr_slow_ticks)
+		record_once(once, now, dur, w->stack, true, via);
+}
+
+#define ONCE(once, word, hook, via, call)                                                          \
+	({                                                                                         \
+		struct fr_wait w_;                                                                 \
+		uint64_t t0_;                                                                      \
+                                                                                                   \
+		if ((word)&ONCE_RUNNING) {                                                         \
+			fr_wait_begin(&w_, FR_SITE(), hook, (uint64_t)(once), 0, 0);               \
+			call;                                                                      \
+			once_waited(once, &w_, via);                                               \
+		} else {                                                                           \
+			t0_ = fr_clock_ticks();                                                    \
+			call;                                                                      \
+			once_ran(once, FR_SITE(), t0_, via);                                       \
+		}                                                                                  \
+	})
+
+FR_HOOK int pthread_once(pthread_once_t *once, void (*init)(void))
+{
+	int word = __atomic_load_n(once, __ATOMIC_RELAXED);
+	int rc;
+
+	if (word & ONCE_DONE || fr_level(FR_CLASS_LOCK) == FR_LEVEL_OFF)
+		return FR_REAL(pthread_once)(once, init);
+	ONCE(once, word, FR_HOOK_pthread_once, 0, rc = FR_REAL(pthread_once)(once, init));
+	return rc;
+}
+
+FR_HOOK int __pthread_once(pthread_once_t *once, void (*init)(void))
+{
+	int word = __atomic_load_n(once, __ATOMIC_RELAXED);
+	int rc;
+
+	if (word & ONCE_DONE || fr_level(FR_CLASS_LOCK) == FR_LEVEL_OFF)
+		return FR_REAL_OLD(pthread_once)(once, init);
+	ONCE(once, word, FR_HOOK___pthread_once, FR_HOOK___pthread_once,
+	     rc = FR_REAL_OLD(pthread_once)(once, init));
+	return rc;
+}
+
+FR_HOOK void call_once(once_flag *once, void (*init)(void))
+{
+	int word = __atomic_load_n(&once->__data, __ATOMIC_RELAXED);
+
+	if (word & ONCE_DONE || fr_level(FR_CLASS_LOCK) == FR_LEVEL_OFF) {
+		FR_REAL(call_once)(once, init);
+		return;
+	}
+	ONCE(once, word, FR_HOOK_call_once, FR_HOOK_call_once, FR_REAL(call_once)(once, init));
+}

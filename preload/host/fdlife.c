@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * fdlife.c - ends of descriptors by whatever closes them, and descriptors that come by message.
+ *
+ * Context: hooks, signal handlers. Must not: touch errno, give birth (a forked child that only
+ * tidies its descriptors before exec is not worth a region), change the table in a vfork child.
+ */
+#include <errno.h>
+
+#include "host/connecting.h"
+#include "record/fds.h"
+#include "record/ring.h"
+
+static void record_end(struct fr_thread *t, int fd, enum fr_fd_kind kind, uint32_t via,
+		       uint32_t stack)
+{
+	struct fr_blob peer = fr_fd_peer_blob(fd);
+
+	if (fr_connecting(fd)) /* its client has given up, or never asked */
+		fr_connecting_end(t, fd, fr_connecting_is_done(fd) ? 0 : ECANCELED, via, stack);
+	if (kind == FR_FD_SOCKET || kind == FR_FD_LISTENER)
+		fr_put_cold(t, FR_EV_NET_CLOSE, FR_TIER_RARE, fr_clock_ticks(), stack,
+			    FR_ARGS(NET_CLOSE, .fd = fd, .kind = kind, .peer = &peer, .via = via));
+	else
+		fr_put_cold(t, FR_EV_FD_CLOSE, FR_TIER_RARE, fr_clock_ticks(), stack,
+			    FR_ARGS(FD_CLOSE, .fd = fd, .kind = kind, .via = via));
+}
+
+/* Files come and go by the thousand: only level full wants the end of each. */
+static bool wanted(enum fr_fd_kind kind)
+{
+	switch (kind) {
+	case FR_FD_CLOSED:
+		return false;
+	case FR_FD_SOCKET:
+	case FR_FD_LISTENER:
+		return FR_LEVEL(FR_CLASS_NET) > FR_LEVEL_OFF;
+	case FR_FD_PIPE:
+	case FR_FD_EVENTFD:
+	case FR_FD_EPOLL:
+		return FR_LEVEL(FR_CLASS_IO) > FR_LEVEL_OFF;
+	default:
+		return FR_LEVEL(FR_CLASS_IO) == FR_LEVEL_FULL;
+	}
+}
+
+void fr_fd_end(int fd, uint32_t via, struct fr_site s)
+{
+	const struct fr_fd_rec *r = fr_fd_kept() ? fr_fd_rec(fd) : NULL;
+	enum fr_fd_kind kind = r ? (enum fr_fd_kind)r->x_kind : FR_FD_CLOSED;
+	struct fr_thread *t;
+
+	if (kind == FR_FD_CLOSED || fr_thread_is_foreign())
+		return;
+	if (wanted(kind)) {
+		t = fr_enter();
+		if (t) {
+			record_end(t, fd, kind, via, fr_stack_get(t, s));
+			fr_leave(t);
+		}
+	}
+	fr_fd_close(fd);
+}
+
+void fr_fd_end_range(unsigned int first, unsigned int last, uint32_t via, struct fr_site s)
+{
+	size_t n = atomic_load(&fr_region.fds.ready) / sizeof(struct fr_fd_rec);
+
+	for (size_t fd = first; fd <= last && fd < n; fd++)
+		fr_fd_end((int)fd, via, s);
+}
+
+void fr_fd_new(int fd, enum fr_fd_kind kind, struct fr_site s)
+{
+	struct fr_thread *t;
+
+	if (!fr_fd_kept())
+		return;
+	t = fr_enter();
+	if (!t)
+		return;
+	fr_fd_open(fd, kind, fr_clock_ticks(), fr_stack_get(t, s));
+	fr_leave(t);
+}
+
+/* ---- SCM_RIGHTS ---------------------------------------------------------------------------------
+ */
+
+static void received_one(struct fr_thread *t, int fd, uint32_t stack)
+{
+	enum fr_fd_kind kind;
+	struct fr_blob peer;
+
+	fr_fd_close(fd); /* whatever the table remembers of this number is over */
+	kind = fr_fd_kind(fd);
+	peer = fr_fd_peer_blob(fd);
+	fr_put_cold(t, FR_EV_FD_RECEIVED, FR_TIER_RARE, fr_clock_ticks(), stack,
+		    FR_ARGS(FD_RECEIVED, .fd = fd, .kind = kind, .peer = &peer));
+}
+
+void fr_fd_received(const struct msghdr *msg, struct fr_site s)
+{
+	struct fr_thread *t;
+	uint32_t stack;
+
+	if (!msg->msg_control || msg->msg_controllen < sizeof(struct cmsghdr))
+		return;
+	t = fr_enter();
+	if (!t)
+		return;
+	stack = fr_stack_get(t, s);
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c; c = CMSG_NXTHDR((struct msghdr *)msg, c)) {
+		const int *fd = (const int *)CMSG_DATA(c);
+
+		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
+			continue;
+		for (size_t n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int); n; n--, fd++)
+			received_one(t, *fd, stack);
+	}
+	fr_leave(t);
+}

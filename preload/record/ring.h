@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * ring.h - hot: one event into the calling thread's chunk. The bytes are drawn in wire.h.
+ *
+ *   fr_put(t, FR_EV_MUTEX_LOCK, tier, ticks, stack, FR_ARGS(MUTEX_LOCK, .lock = m, .dur = dur))
+ *
+ * What is not named is 0. The argument types come from events.def: with a constant event the
+ * compiler unrolls the row. The record is written first, then x_committed is raised with release
+ * order: a reader, or a kill at any instruction, sees whole events only. Must: run under the guard
+ * (fr_enter).
+ */
+#ifndef FR_RING_H
+#define FR_RING_H
+
+#include <string.h>
+
+#include "record/thread.h"
+#include "wire/events.h"
+
+/* Longest fixed part: head, dt, stack and 8 arguments of 9 bytes, and the spill of 8-byte stores.
+ */
+#define FR_EVENT_FIXED_MAX 112u
+
+/* FR_OP_NS: how an argument of a type is stored, enum fr_wire. */
+#define ARGTYPE(number, NAME, WIRE, ...) FR_OP_##NAME = FR_WIRE_##WIRE,
+enum {
+#include "wire/args.def"
+};
+#undef ARGTYPE
+
+/* Of each event: how its arguments are stored, how many the short form has, how many there are. */
+#define ARG(type, name) FR_OP_##type
+#define EVENT(id, NAME, text, klass, tier, n_short, ...) [id] = {__VA_ARGS__},
+static const uint8_t fr_event_ops[FR_EV_MAX][FR_ARGS_MAX] = {
+#include "wire/events.def"
+};
+#undef EVENT
+#define EVENT(id, NAME, text, klass, tier, n_short, ...) [id] = n_short,
+static const uint8_t fr_event_short[FR_EV_MAX] = {
+#include "wire/events.def"
+};
+#undef EVENT
+#define EVENT(id, NAME, text, klass, tier, n_short, ...) [id] = sizeof((uint8_t[]){__VA_ARGS__}),
+static const uint8_t fr_event_args[FR_EV_MAX] = {
+#include "wire/events.def"
+};
+#undef EVENT
+#undef ARG
+
+/* The bytes of an argument that has some. */
+struct fr_blob {
+	const void *data;
+	uint32_t size;
+};
+
+/*
+ * What a writer fills in, one type for each event: a word for each argument of its row, by name.
+ * Bytes are given by address; all else is a number, of which a negative one keeps its sign.
+ */
+#define FR_FIELD_VARINT uint64_t
+#define FR_FIELD_ZIGZAG uint64_t
+#define FR_FIELD_TICKS uint64_t
+#define FR_FIELD_OBJ uint64_t
+#define FR_FIELD_PTR uint64_t
+#define FR_FIELD_BYTES const struct fr_blob *
+#define FR_FIELD_VIA uint64_t
+#define FR_FIELD_WIDE uint64_t
+#define ARGTYPE(number, NAME, WIRE, ...) typedef FR_FIELD_##WIRE fr_field_##NAME;
+#include "wire/args.def"
+#undef ARGTYPE
+
+#define ARG(type, name) (type, name)
+#define FR_FIELD(X, arg) FR_PASTE(fr_field_, FR_ARG_TYPE arg) FR_ARG_NAME arg;
+#define EVENT(id, NAME, text, klass, tier, n_short, ...)                                           \
+	union fr_args_##NAME {                                                                     \
+		struct {                                                                           \
+			FR_EACH_ARG(FR_FIELD, NAME, __VA_ARGS__)                                   \
+		};                                                                                 \
+		uint64_t word[FR_ARGS_MAX];                                                        \
+	};
+#include "wire/events.def"
+#undef EVENT
+#undef ARG
+#define FR_ARGS(NAME, ...) (((const union fr_args_##NAME){__VA_ARGS__}).word)
+
+/*
+ * One function writes both events, which have the same arguments: FR_ARGS of one of them serves.
+ * All of their types, each at its place, are one number.
+ */
+#define ARG(type, name) (type, name)
+#define FR_SHAPE_ADD(NAME, arg)                                                                    \
+	+((unsigned long long)FR_PASTE(FR_ARG_, FR_ARG_TYPE arg)                                   \
+	  << 6 * FR_PASTE4(FR_A_, NAME, _, FR_ARG_NAME arg))
+#define EVENT(id, NAME, text, klass, tier, n_short, ...)                                           \
+	__extension__ enum { FR_SHAPE_##NAME = 0 FR_EACH_ARG(FR_SHAPE_ADD, NAME, __VA_ARGS__) };
+#include "wire/events.def"
+#undef EVENT
+#undef ARG
+#define FR_SAME_ARGS(A, B)                                                                         \
+	_Static_assert((unsigned long long)FR_SHAPE_##A == (unsigned long long)FR_SHAPE_##B,       \
+		       "these events have different arguments")
+
+/*
+ * Closes the writer's chunk and takes another. False: none to be had (counted by the caller's
+ * reason); the writer then has no room. Cold.
+ */
+bool fr_chunk_next(struct fr_thread *t, enum fr_tier tier, uint64_t ticks);
+
+/* Closes the chunks of a thread that ends. */
+void fr_chunk_close_all(struct fr_thread *t);
+
+/* Empties the tiers (birth, forked child). */
+void fr_chunks_init(void);
+
+/* A varint of any length, without a branch that depends on it: for what is seldom below 128. */
+static FR_ALWAYS_INLINE uint8_t *fr_put_varint_wide(uint8_t *p, uint64_t v)
+{
+	if (likely(v < 1ull << 56)) {
+		/* bits / 7, rounded up: x * 37 / 256 is x / 7 for x < 90 */
+		unsigned int n = (70u - (unsigned int)__builtin_clzll(v | 1)) * 37 >> 8;
+		uint64_t word = (v << 1 | 1) << (n - 1);
+
+		memcpy(p, &word, 8);
+		return p + n;
+	}
+	*p = 0;
+	memcpy(p + 1, &v, 8);
+	return p + 9;
+}
+
+static FR_ALWAYS_INLINE uint8_t *fr_put_varint(uint8_t *p, uint64_t v)
+{
+	if (likely(v < 128)) {
+		*p = (uint8_t)(v << 1 | 1);
+		return p + 1;
+	}
+	return fr_put_varint_wide(p, v);
+}
+
+static FR_ALWAYS_INLINE uint64_t fr_zigzag(int64_t v)
+{
+	return (uint64_t)v << 1 ^ (uint64_t)(v >> 63);
+}
+
+/* What an entry of the stack dictionary holds. */
+#define FR_STACK_KEY(stack, via) ((uint64_t)(via) << 32 | (stack))
+
+static FR_ALWAYS_INLINE uint8_t *fr_put_stack(uint8_t *p, struct fr_writer *w, uint64_t key)
+{
+	uint32_t slot = FR_DICT_SLOT((uint32_t)key);
+
+	if (likely(w->stack[slot] == key))
+		return fr_put_varint(p, slot << 1);
+	if (w->stack[slot ^ 1] == key)
+		return fr_put_varint(p, (slot ^ 1) << 1);
+	w->stack[slot ^ 1] = w->stack[slot];
+	w->stack[slot] = key;
+	return fr_put_varint(p, key << 1 | 1);
+}
+
+static FR_ALWAYS_INLINE uint8_t *fr_put_addr(uint8_t *p, uint64_t *dict, uint64_t *last, uint64_t v)
+{
+	uint32_t slot;
+
+	v &= (1ull << 56) - 1;
+	slot = FR_DICT_SLOT(v >> 3);
+	if (dict[slot] == v)
+		p = fr_put_varint(p, slot << 1);
+	else
+		p = fr_put_varint(p, fr_zigzag((int64_t)(v - *last)) << 1 | 1);
+	dict[slot] = v;
+	*last = v;
+	return p;
+}
+
+static FR_ALWAYS_INLINE uint8_t *fr_put_blob(uint8_t *p, const struct fr_blob *b)
+{
+	p = fr_put_varint(p, b->size);
+	memcpy(p, b->data, b->size);
+	return p + b->size;
+}
+
+static FR_ALWAYS_INLINE uint8_t *fr_put_arg(uint8_t *p, struct fr_writer *w, uint8_t op, uint64_t v)
+{
+	switch (op) {
+	case FR_WIRE_VIA:
+		return p;
+	case FR_WIRE_OBJ:
+		return fr_put_addr(p, w->obj, &w->last_obj, v);
+	case FR_WIRE_PTR:
+		return fr_put_addr(p, w->ptr, &w->last_ptr, v);
+	case FR_WIRE_ZIGZAG:
+		return fr_put_varint(p, fr_zigzag((int64_t)v));
+	case FR_WIRE_BYTES:
+		return fr_put_blob(p, (const struct fr_blob *)v);
+	default:
+		return fr_put_varint(p, v);
+	}
+}
+
+/* Commits [.., p) to readers. */
+static FR_ALWAYS_INLINE void fr_commit(struct fr_writer *w, uint8_t *p)
+{
+	w->p = p;
+	w->events++;
+	__atomic_store_n(&w->chunk->x_committed,
+			 (uint32_t)(p - (uint8_t *)w->chunk - sizeof(struct fr_chunk)),
+			 __ATOMIC_RELEASE);
+}
+
+/*
+ * What stands before the arguments. KEY: FR_STACK_KEY(). FAR: seldom soon after the event before.
+ * The writer has room.
+ */
+static FR_ALWAYS_INLINE uint8_t *fr_put_head(struct fr_writer *w, enum fr_event ev, uint64_t ticks,
+					     uint64_t key, bool is_short, bool far)
+{
+	uint64_t dt = ticks - w->last;
+	uint8_t *p = w->p;
+
+	if (unlikely((int64_t)dt < 0)) { /* another processor's counter lags, or an early stamp */
+		dt = 0;
+		ticks = w->last;
+		fr_drop(FR_DROP_CLOCK_BACK);
+	}
+	w->last = ticks;
+	*p++ = (uint8_t)((is_short ? 0x80u : 0u) | (unsigned int)ev);
+	p = far ? fr_put_varint_wide(p, dt) : fr_put_varint(p, dt);
+	return fr_put_stack(p, w, key);
+}
+
+/*
+ * Guards T, which is not busy, if its chunk has room for an event. The look comes behind the guard:
+ * a signal handler could fill the room that was seen before.
+ */
+static FR_ALWAYS_INLINE bool fr_guard_room(struct fr_thread *t, enum fr_tier tier)
+{
+	fr_guard(t);
+	if (likely(t->w[tier].p < t->w[tier].limit))
+		return true;
+	fr_leave(t);
+	return false;
+}
+
+/*
+ * With all arguments, but blobs are empty: 0 instead of one. The writer has room. ROW, a constant,
+ * is EV or an event with the same arguments: one copy of the code for both.
+ */
+static FR_ALWAYS_INLINE void fr_put_whole(struct fr_thread *t, enum fr_event ev, enum fr_event row,
+					  enum fr_tier tier, uint64_t ticks, uint32_t stack,
+					  const uint64_t *args)
+{
+	const uint8_t *op = fr_event_ops[row];
+	struct fr_writer *w = &t->w[tier];
+	uint64_t via = 0, rest = 0; /* of what the short form leaves out */
+	uint8_t *p;
+
+#pragma GCC unroll 8
+	for (unsigned int i = 0; i < fr_event_args[row]; i++) {
+		if (op[i] == FR_WIRE_VIA)
+			via = args[i];
+		else if (i >= fr_event_short[row])
+			rest |= args[i];
+	}
+	p = fr_put_head(w, ev, ticks, FR_STACK_KEY(stack, via), !rest, true);
+#pragma GCC unroll 8
+	for (unsigned int i = 0; i < fr_event_short[row]; i++) {
+		if (op[i] == FR_WIRE_TICKS || op[i] == FR_WIRE_WIDE)
+			p = fr_put_varint_wide(p, args[i]);
+		else
+			p = fr_put_arg(p, w, op[i], args[i]);
+	}
+	if (unlikely(rest)) {
+#pragma GCC unroll 8
+		for (unsigned int i = fr_event_short[row]; i < fr_event_args[row]; i++)
+			p = op[i] == FR_WIRE_BYTES ? fr_put_varint(p, 0)
+						   : fr_put_arg(p, w, op[i], args[i]);
+	}
+	fr_commit(w, p);
+}
+
+/* In the short form: ARGS are the row's first `short` ones, all others are 0, `via` as well. */
+static FR_ALWAYS_INLINE void fr_put(struct fr_thread *t, enum fr_event ev, enum fr_tier tier,
+				    uint64_t ticks, uint32_t stack, const uint64_t *args)
+{
+	struct fr_writer *w = &t->w[tier];
+	uint8_t *p;
+
+	if (unlikely(w->p >= w->limit) && !fr_chunk_next(t, tier, ticks))
+		return;
+	p = fr_put_head(w, ev, ticks, stack, true, false);
+#pragma GCC unroll 8
+	for (unsigned int i = 0; i < fr_event_short[ev]; i++)
+		p = fr_put_arg(p, w, fr_event_ops[ev][i], args[i]);
+	fr_commit(w, p);
+}
+
+/*
+ * The cold form, for events that are not hot: rare tier unless DENSE, blob allowed, clock pair
+ * renewed when due. One copy of the code for all events.
+ */
+void fr_put_cold(struct fr_thread *t, enum fr_event ev, enum fr_tier tier, uint64_t ticks,
+		 uint32_t stack, const uint64_t *args);
+
+#endif

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * unwind_lib.c - libunwind, loaded for us alone.
+ *
+ * Never DT_NEEDED: its _Unwind_* would replace the host's. It is opened with RTLD_DEEPBIND and its
+ * imports are redirected in its own GOT (unwind_calls.c). A host that has it already needs it as it
+ * is, with its locks: then we load a copy.
+ *
+ * Context: just before main, one thread of ours. Must not: leave a descriptor, or change an object
+ * of the host's.
+ */
+#include "record/unwind_lib.h"
+
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <link.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "core/config.h"
+#include "core/process.h"
+#include "core/real.h"
+#include "core/sys.h"
+#include "core/text.h"
+#include "record/unwind_calls.h"
+
+#define NAME "libunwind.so.8"
+
+/* The library's functions by their real names (libunwind.h renames them per architecture). */
+#define STR_(x) #x
+#define STR(x) STR_(x)
+
+#ifndef MFD_EXEC
+#define MFD_EXEC 0x0010u /* Linux 6.3: a copy that may be executed */
+#endif
+
+struct fr_unwind_lib fr_unwind_lib;
+
+static const struct link_map *map; /* the library, or the host's own */
+
+/* The file's full name tells the version: libunwind.so.8.1.0. */
+static void put_path(struct fr_text *t)
+{
+	char to[128] = "";
+	const char *name = map && map->l_name[0] ? map->l_name : NAME;
+	const char *base = strrchr(name, '/');
+	long n = fr_sys4(SYS_readlinkat, AT_FDCWD, name, to, sizeof(to));
+
+	if (n > 0 && base && !memchr(to, '/', (size_t)n)) {
+		fr_text_bytes(t, name, (size_t)(base + 1 - name));
+		fr_text_bytes(t, to, (size_t)n);
+	} else {
+		fr_text_str(t, name);
+	}
+}
+
+void fr_unwind_lib_note(const char *what, const char *why)
+{
+	char line[512];
+	struct fr_text t = fr_text_on(line, sizeof(line));
+
+	put_path(&t);
+	fr_text_str(&t, " ");
+	fr_text_str(&t, what);
+	fr_text_str(&t, why);
+	fr_note(line, ": not used, stacks by frame pointers only", "");
+}
+
+static struct link_map *map_of(void *handle)
+{
+	struct link_map *m = NULL;
+
+	return dlinfo(handle, RTLD_DI_LINKMAP, &m) == 0 ? m : NULL;
+}
+
+/* ---- a copy -----------------------------------------------------------------------------------
+ */
+
+static int executable_memfd(void)
+{
+	int fd = (int)fr_sys2(SYS_memfd_create, NAME, 1 /* MFD_CLOEXEC */ | MFD_EXEC);
+
+	return fd >= 0 ? fd : (int)fr_sys2(SYS_memfd_create, NAME, 1);
+}
+
+static bool copy_file(int to, const char *from)
+{
+	char buf[4096];
+	int fd = fr_sys_openat(AT_FDCWD, from, O_RDONLY | O_CLOEXEC, 0);
+	long n = -1;
+
+	while (fd >= 0 && (n = fr_sys_read(fd, buf, sizeof(buf))) > 0) {
+		if (fr_sys_write_all(to, buf, (size_t)n) < 0)
+			break;
+	}
+	if (fd >= 0)
+		fr_sys_close(fd);
+	return n == 0;
+}
+
+/* The loader knows objects by name and inode: these are others. */
+static void *open_copy(const char *from, int flags)
+{
+	char name[40];
+	struct fr_text t = fr_text_on(name, sizeof(name));
+	int fd = executable_memfd();
+	void *h = NULL;
+
+	if (fd < 0)
+		return NULL;
+	fr_text_str(&t, "/proc/self/fd/");
+	fr_text_num(&t, (uint64_t)fd, 10);
+	if (copy_file(fd, from))
+		h = FR_REAL(dlopen)(name, flags);
+	fr_sys_close(fd);
+	return h;
+}
+
+/* ---- opening ----------------------------------------------------------------------------------
+ */
+
+static void *open_library(void)
+{
+	int flags = RTLD_NOW | (fr_process.sanitized ? 0 : RTLD_DEEPBIND);
+	void *hosts = FR_REAL(dlopen)(NAME, RTLD_NOW | RTLD_NOLOAD), *h;
+
+	if (!hosts) {
+		h = FR_REAL(dlopen)(NAME, flags);
+		map = h ? map_of(h) : NULL;
+		if (!map)
+			fr_note(NAME, " cannot be loaded: stacks by frame pointers only", "");
+		return h;
+	}
+	map = map_of(hosts);
+	h = map ? open_copy(map->l_name, flags) : NULL;
+	if (!h)
+		fr_unwind_lib_note("is the program's own, and a copy cannot be loaded", "");
+	FR_REAL(dlclose)(hosts);
+	return h;
+}
+
+static const char *find_functions(void *handle)
+{
+#define F(fn)                                                                                      \
+	fr_unwind_lib.fn##_p = (__typeof__(fr_unwind_lib.fn##_p))dlsym(handle, STR(fn));           \
+	if (!fr_unwind_lib.fn##_p)                                                                 \
+		return STR(fn);
+	FR_UNW_FUNCTIONS(F)
+#undef F
+	return NULL;
+}
+
+bool fr_unwind_lib_open(void)
+{
+	char text[200];
+	struct fr_text why = fr_text_on(text, sizeof(text));
+	void *h = open_library();
+	const char *missing;
+
+	if (!h || !map_of(h))
+		return false;
+	missing = find_functions(h);
+	if (missing) {
+		fr_unwind_lib_note("lacks ", missing);
+		return false;
+	}
+	if (!fr_unwind_calls_redirect(map_of(h), &why)) {
+		fr_unwind_lib_note("", text);
+		return false;
+	}
+	return true;
+}

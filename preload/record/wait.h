@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * wait.h - a call that may wait: what is noted before it and what is recorded after it.
+ *
+ * Between fr_wait_begin and fr_wait_end the real call runs, unguarded: signal handlers may record,
+ * the thread may be cancelled, fork, or come back on another thread (fibers). So nothing of the
+ * thread is kept across it but these numbers; fr_wait_end looks everything up again.
+ */
+#ifndef FR_WAIT_H
+#define FR_WAIT_H
+
+#include <errno.h>
+
+#include "record/ring.h"
+#include "record/upcalls.h"
+
+/* FR_SLOW in ticks. */
+extern uint64_t fr_slow_ticks;
+
+struct fr_wait {
+	struct fr_site site;
+	uint64_t t0; /* ticks; 0 = not recorded */
+	uint64_t object, object2; /* as given at the beginning */
+	uint32_t call;
+	uint32_t owner;
+	uint32_t stack;
+	uint32_t our_signals; /* as they were at the beginning */
+	uint32_t host_signals;
+	struct {
+		uint32_t call, owner, stack;
+		uint64_t since, object, object2;
+	} outer; /* the wait that this one is inside of; call 0 = none */
+};
+
+/*
+ * Takes time and stack and shows the thread as waiting in CALL. A wait inside another one shows
+ * the other again at its end: SSL_read calls read; a thread that was cancelled in a wait cleans up,
+ * and its end tells in what it was cancelled. Not inside a signal handler: it may have left the
+ * outer wait for good with a longjmp.
+ */
+void fr_wait_enter(struct fr_wait *w); /* of W are given: site, call, owner and the objects */
+
+static FR_ALWAYS_INLINE void fr_wait_begin(struct fr_wait *w, struct fr_site s, uint32_t call,
+					   uint64_t object, uint64_t object2, uint32_t owner)
+{
+	w->site = s;
+	w->call = call;
+	w->object = object;
+	w->object2 = object2;
+	w->owner = owner;
+	fr_wait_enter(w);
+}
+
+/*
+ * The call has returned. Clears the state; gives the thread under the guard with *DUR and *NOW in
+ * ticks, or NULL. The caller records and leaves.
+ */
+struct fr_thread *fr_wait_end(const struct fr_wait *w, uint64_t *now, uint64_t *dur);
+
+/*
+ * May SIZE bytes at P be read? On the thread's own stack yes; elsewhere the kernel is asked (one
+ * system call). For pointers of the host's that the kernel would answer with EFAULT.
+ */
+bool fr_wait_readable(const void *p, size_t size);
+
+/*
+ * Is nothing to be done at W's end but to clear the state and, perhaps, to record? T: fr_self. The
+ * first before the clock is read, the second with its time. For hooks whose end is hot and that
+ * leave all else to their cold half.
+ */
+static FR_ALWAYS_INLINE bool fr_call_is_plain(const struct fr_wait *w, const struct fr_thread *t)
+{
+	return w->t0 && !w->outer.call && !t->busy && fr_clock.kind == FR_CLOCK_TSC &&
+	       FR_LEVEL(FR_CLASS_RECORDER) != FR_LEVEL_UNBORN;
+}
+
+static FR_ALWAYS_INLINE bool fr_call_was_plain(uint64_t now, uint64_t dur)
+{
+	return dur < fr_slow_ticks && dur <= fr_trigger_wait && now < fr_clock.next_pair;
+}
+
+/*
+ * fr_wait_end of a call that always goes through the kernel: what woke it lies so far back that the
+ * stamp needs no fence, which after a system call costs as much as all the rest.
+ */
+struct fr_thread *fr_call_end(const struct fr_wait *w, uint64_t *now, uint64_t *dur);
+
+/* The same for a hot end that goes on to other things: inline as long as the call was plain. */
+static FR_ALWAYS_INLINE struct fr_thread *fr_call_end_quick(const struct fr_wait *w, uint64_t *now,
+							    uint64_t *dur)
+{
+	struct fr_thread *t = fr_self;
+
+	if (unlikely(!fr_call_is_plain(w, t)))
+		return fr_call_end(w, now, dur);
+	*now = fr_clock_tsc();
+	*dur = *now - w->t0;
+	if (unlikely(!fr_call_was_plain(*now, *dur)))
+		return fr_call_end(w, now, dur);
+	fr_guard(t);
+	fr_state_clear(t);
+	return t;
+}
+
+/*
+ * Was it our own signal, and no handler of the host's, that ended the call with EINTR? Then errno
+ * is what it was before, and the caller calls again.
+ */
+bool fr_wait_eintr_is_ours(struct fr_wait *w);
+
+static FR_ALWAYS_INLINE bool fr_wait_our_eintr(struct fr_wait *w)
+{
+	return unlikely(errno == EINTR) && fr_wait_eintr_is_ours(w);
+}
+
+/*
+ * A thread does something although its state says that it waits for a condition, and no handler
+ * runs: it was cancelled there and cleans up, and libc has taken the mutex again for it. True once,
+ * if LOCK is that mutex: before its next wait, which then shows it as held, or when it is given
+ * back before any.
+ */
+bool fr_wait_retook(struct fr_thread *t, uint64_t lock);
+
+/* What is left of a timeout in ms (< 0 = for ever) since the wait began; rounded up. */
+int fr_wait_left_ms(const struct fr_wait *w, int timeout);
+
+/* What is left of TIMEOUT since the wait began: zero when it is over. */
+struct timespec fr_wait_left(const struct fr_wait *w, const struct timespec *timeout);
+
+static inline enum fr_tier fr_wait_tier(uint64_t dur, bool failed)
+{
+	return dur >= fr_slow_ticks || failed ? FR_TIER_RARE : FR_TIER_DENSE;
+}
+
+#endif
