@@ -255,6 +255,16 @@ static long ended_child(pid_t pid)
 	return pid;
 }
 
+/* What clone() runs, and the end of a stack for it. */
+static char clone_stack[64 << 10] __attribute__((aligned(16)));
+static char *const end_of_stack = clone_stack + sizeof(clone_stack);
+
+static int no_child(void *arg)
+{
+	syscall(SYS_exit_group, arg ? 1 : 0);
+	return 0;
+}
+
 /* Result and errno of daemon() where it comes back: in the child of a child. */
 static long daemon_in_child(void)
 {

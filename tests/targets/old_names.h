@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/select.h>
 #include <sys/socket.h>
@@ -38,6 +39,7 @@ OLD(send);
 OLD(poll);
 OLD(select);
 OLD(fork);
+OLD(clone);
 OLD(vfork);
 OLD(wait);
 OLD(waitpid);
