@@ -6,14 +6,18 @@ for conditions and reads recordings through build/fr, by the JSON contract of DE
 Nothing here sleeps instead of waiting for something, and nothing is left running.
 """
 
+import atexit
 import ctypes
+import functools
 import json
 import os
 import pathlib
 import queue
+import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import threading
 import time
 
@@ -147,12 +151,24 @@ class Process:
                 self.status = -1
 
 
+@functools.lru_cache(maxsize=None)
+def keeps_space(dev, path):
+    """Is PATH on a file system where the recorder makes regions? Overlays of containers are not."""
+    kind = subprocess.run(["stat", "-f", "-c", "%T", path], capture_output=True, text=True,
+                          check=True).stdout.strip()
+    return kind in ("tmpfs", "ramfs", "ext2/ext3", "xfs")
+
+
 class Host:
     """One place to run programs in: working directory, FR_DIR, FR_OUT and the settings."""
 
     def __init__(self, path, **settings):
         self.path = pathlib.Path(path)
+        self.path.mkdir(parents=True, exist_ok=True)
         self.dir = self.path / "regions"
+        if not keeps_space(self.path.stat().st_dev, self.path):
+            self.dir = pathlib.Path(tempfile.mkdtemp(dir="/dev/shm", prefix="fr-test-"))
+            atexit.register(shutil.rmtree, self.dir, ignore_errors=True)
         self.out = self.path / "out"
         self.cwd = self.path / "cwd"
         for d in (self.dir, self.out, self.cwd):
