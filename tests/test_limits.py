@@ -102,7 +102,7 @@ def test_children_look_again(host):
     assert "recording into" in p.stderr() and "not recording" in p.stderr()
 
 
-OWN_LIMITS = ["nofile", "nofile0", "fsize", "stack", "memlock", "sigpending", "as"]
+OWN_LIMITS = ["nofile", "nofile0", "fsize", "stack", "memlock", "sigpending", "as", "data"]
 
 
 @pytest.mark.parametrize("kind", OWN_LIMITS)

@@ -186,6 +186,8 @@ static bool make_sandbox(void)
 	if (!sandbox)
 		return false;
 	fr_sys_madvise(sandbox, SANDBOX_SIZE, MADV_DONTDUMP);
+	/* of zeros that nobody writes the kernel keeps no account: RLIMIT_DATA stays the host's */
+	fr_sys3(SYS_mprotect, sandbox + SANDBOX_LOW, SANDBOX_SIZE - SANDBOX_LOW, PROT_READ);
 	return true;
 }
 

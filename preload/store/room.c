@@ -32,6 +32,8 @@
 
 #define PRIVATE (2 * MIB) /* tables, the writer of snapshots, blocks of some threads */
 #define UNWINDER (19 * MIB) /* libunwind, liblzma, the stack that rules are tried on */
+#define UNWINDER_DATA MIB /* of these, private and writable: most of that stack is never written   \
+			   */
 #define REGION_MIN MIB /* as FR_MAX_BYTES */
 #define REGION_SMALL (2 * MIB) /* a smaller one for libunwind's sake is no good exchange */
 
@@ -244,7 +246,7 @@ bool fr_room_look(uint64_t want)
 	data = fr_room_share(data);
 	if (pages != NONE && pages / 4 < max)
 		max = pages / 4;
-	fr_room.unwinder = data >= PRIVATE + UNWINDER &&
+	fr_room.unwinder = data >= PRIVATE + UNWINDER_DATA &&
 			   space >= PRIVATE + UNWINDER + fr_region_size(REGION_SMALL);
 	space = subtract(space, PRIVATE + (fr_room.unwinder ? UNWINDER : 0));
 	while (max >= REGION_MIN && fr_region_size(max) > space)
