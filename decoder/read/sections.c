@@ -15,23 +15,11 @@
 /* What each section is called in messages, and how small its records can be. */
 static const struct {
 	const char *name;
-	uint32_t record; /* 0 = a stream of bytes */
+	uint32_t record; /* 0 = a stream of bytes, or one of any size */
 } kinds[SECTION_IDS] = {
-	[FR_SEC_THREADS] = {"threads", sizeof(struct fr_thread_rec)},
-	[FR_SEC_MODULES] = {"modules", sizeof(struct fr_module_rec)},
-	[FR_SEC_DEPOT] = {"depot", 0},
-	[FR_SEC_FDS] = {"fds", sizeof(struct fr_fd_rec)},
-	[FR_SEC_LOCKS] = {"locks", sizeof(struct fr_lock_rec)},
-	[FR_SEC_DROPS] = {"drops", sizeof(uint64_t)},
-	[FR_SEC_CLOCKS] = {"clocks", sizeof(struct fr_clock_pair)},
-	[FR_SEC_CHUNKS_RARE] = {"chunks-rare", 2 * sizeof(struct fr_chunk)},
-	[FR_SEC_CHUNKS_DENSE] = {"chunks-dense", 2 * sizeof(struct fr_chunk)},
-	[FR_SEC_TRIGGER] = {"trigger", 0},
-	[FR_SEC_CRASH] = {"crash", 0},
-	[FR_SEC_NOTES] = {"notes", 0},
-	[FR_SEC_HOOKS] = {"hooks", sizeof(struct fr_hook_rec)},
-	[FR_SEC_SCHEMA] = {"schema", sizeof(struct fr_event_rec)},
-	[FR_SEC_CONTROL] = {"control", 0},
+#define SECTION(id, NAME, name, record, least) [FR_SEC_##NAME] = {name, least},
+#include "preload/wire/sections.def"
+#undef SECTION
 };
 #define RECORD_MAX (1u << 20)
 

@@ -47,6 +47,19 @@ static size_t clamp(size_t v, size_t lo, size_t hi)
 	return v < lo ? lo : v > hi ? hi : v;
 }
 
+#define SECTION(id, NAME, name, record, least) [FR_SEC_##NAME] = record,
+static const uint32_t record_sizes[] = {
+#include "wire/sections.def"
+};
+#undef SECTION
+
+/* The next section of the file, with room for N records of its kind. */
+static struct plan *add(struct plan *p, enum fr_section_id id, size_t n)
+{
+	*p = (struct plan){id, record_sizes[id], page_up(n * record_sizes[id])};
+	return p + 1;
+}
+
 /*
  * MAX is shared out: a quarter to stacks, an eighth to rare chunks, a sixteenth to tables (which
  * have no pages until used), the rest to dense chunks. Tables that need more than their share take
@@ -54,32 +67,28 @@ static size_t clamp(size_t v, size_t lo, size_t hi)
  * 6000 distinct stacks of 190 bytes (redis), which a small region must still hold. Returns the
  * number of sections.
  */
-static unsigned int plan_sections(struct plan *p, size_t max)
+static unsigned int plan_sections(struct plan *first, size_t max)
 {
-	size_t threads = clamp(max / 4096, 256, 32768);
-	size_t locks = clamp(max / 4096, 256, 4096);
 	size_t few_stacks = max / 2 < 3u << 19 ? max / 2 : 3u << 19;
 	size_t depot = max / 4 > few_stacks ? max / 4 : few_stacks;
-	unsigned int n = 0;
+	size_t dense = max - depot - max / 8 - max / 16;
+	struct plan *p = first;
 
-#define PLAN(sec, record, bytes) p[n++] = (struct plan){sec, record, page_up(bytes)}
-	PLAN(FR_SEC_DROPS, 8, 8 * FR_DROP_MAX);
-	PLAN(FR_SEC_CLOCKS, sizeof(struct fr_clock_pair),
-	     FR_CLOCK_PAIRS * sizeof(struct fr_clock_pair));
-	PLAN(FR_SEC_CRASH, sizeof(struct fr_crash), sizeof(struct fr_crash));
-	PLAN(FR_SEC_NOTES, 1, FR_NOTES_SIZE);
-	PLAN(FR_SEC_CONTROL, sizeof(struct fr_control), sizeof(struct fr_control));
-	PLAN(FR_SEC_HOOKS, sizeof(struct fr_hook_rec), FR_HOOK_MAX * sizeof(struct fr_hook_rec));
-	PLAN(FR_SEC_SCHEMA, sizeof(struct fr_event_rec), FR_EV_MAX * sizeof(struct fr_event_rec));
-	PLAN(FR_SEC_THREADS, sizeof(struct fr_thread_rec), threads * sizeof(struct fr_thread_rec));
-	PLAN(FR_SEC_MODULES, sizeof(struct fr_module_rec), 1024 * sizeof(struct fr_module_rec));
-	PLAN(FR_SEC_FDS, sizeof(struct fr_fd_rec), 65536 * sizeof(struct fr_fd_rec));
-	PLAN(FR_SEC_LOCKS, sizeof(struct fr_lock_rec), locks * sizeof(struct fr_lock_rec));
-	PLAN(FR_SEC_DEPOT, 1, depot);
-	PLAN(FR_SEC_CHUNKS_RARE, FR_CHUNK_RARE, max / 8);
-	PLAN(FR_SEC_CHUNKS_DENSE, FR_CHUNK_DENSE, max - depot - max / 8 - max / 16);
-#undef PLAN
-	return n;
+	p = add(p, FR_SEC_DROPS, FR_DROP_MAX);
+	p = add(p, FR_SEC_CLOCKS, FR_CLOCK_PAIRS);
+	p = add(p, FR_SEC_CRASH, 1);
+	p = add(p, FR_SEC_NOTES, FR_NOTES_SIZE);
+	p = add(p, FR_SEC_CONTROL, 1);
+	p = add(p, FR_SEC_HOOKS, FR_HOOK_MAX);
+	p = add(p, FR_SEC_SCHEMA, FR_EV_MAX);
+	p = add(p, FR_SEC_THREADS, clamp(max / 4096, 256, 32768));
+	p = add(p, FR_SEC_MODULES, 1024);
+	p = add(p, FR_SEC_FDS, 65536);
+	p = add(p, FR_SEC_LOCKS, clamp(max / 4096, 256, 4096));
+	p = add(p, FR_SEC_DEPOT, depot);
+	p = add(p, FR_SEC_CHUNKS_RARE, max / 8 / FR_CHUNK_RARE);
+	p = add(p, FR_SEC_CHUNKS_DENSE, dense / FR_CHUNK_DENSE);
+	return (unsigned int)(p - first);
 }
 
 void *fr_section_base(enum fr_section_id id)

@@ -32,8 +32,9 @@
 
 #define PRIVATE (2 * MIB) /* tables, the writer of snapshots, blocks of some threads */
 #define UNWINDER (19 * MIB) /* libunwind, liblzma, the stack that rules are tried on */
-#define UNWINDER_DATA MIB /* of these, private and writable: most of that stack is never written   \
-			   */
+#define UNWINDER_DATA                                                                              \
+	MIB /* of these, private and writable: most of that stack is never written                 \
+	     */
 #define REGION_MIN MIB /* as FR_MAX_BYTES */
 #define REGION_SMALL (2 * MIB) /* a smaller one for libunwind's sake is no good exchange */
 

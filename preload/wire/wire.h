@@ -67,23 +67,11 @@ struct fr_section {
 	uint64_t x_used; /* bytes that hold data; a reader trusts min(x_used, size, file) */
 };
 
+#define SECTION(id, NAME, ...) FR_SEC_##NAME = id,
 enum fr_section_id {
-	FR_SEC_THREADS = 1, /* struct fr_thread_rec[] */
-	FR_SEC_MODULES = 2, /* struct fr_module_rec[] */
-	FR_SEC_DEPOT = 3, /* struct fr_stack_rec, each at 8 * stack id */
-	FR_SEC_FDS = 4, /* struct fr_fd_rec[], indexed by descriptor number */
-	FR_SEC_LOCKS = 5, /* struct fr_lock_rec[], open addressing; addr 0 = empty */
-	FR_SEC_DROPS = 6, /* uint64_t[], indexed by enum fr_drop */
-	FR_SEC_CLOCKS = 7, /* struct fr_clock_pair[], a ring; mono_ns 0 = never written */
-	FR_SEC_CHUNKS_RARE = 8, /* chunks of record_size bytes, each a struct fr_chunk + events */
-	FR_SEC_CHUNKS_DENSE = 9, /* the same for the dense tier */
-	FR_SEC_TRIGGER = 10, /* struct fr_trigger, snapshots only */
-	FR_SEC_CRASH = 11, /* struct fr_crash; signo 0 = no crash */
-	FR_SEC_NOTES = 12, /* UTF-8 lines: settings in force, refused values, limits met */
-	FR_SEC_HOOKS = 13, /* struct fr_hook_rec[], indexed by hook id: the coverage */
-	FR_SEC_SCHEMA = 14, /* struct fr_event_rec[]: so that unknown events can be shown */
-	FR_SEC_CONTROL = 15, /* struct fr_control, see wire_control.h */
+#include "sections.def"
 };
+#undef SECTION
 
 /* The directory that the last snapshot was meant for, and did not go to. */
 struct fr_failure {
