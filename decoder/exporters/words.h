@@ -24,10 +24,6 @@ const char *fr_word_tier(uint32_t tier);
 const char *fr_word_trigger(const struct recording *rec);
 const char *fr_word_trigger_kind(uint32_t kind);
 
-/* A drop's name and what it means; "drop 77" for one that this fr does not know. */
-const char *fr_word_drop(uint32_t drop, char buf[24]);
-const char *fr_word_drop_meaning(uint32_t drop); /* "" if unknown */
-
 /* Foreign bytes for libjansson, which refuses what is not UTF-8. */
 json_t *fr_json_bytes(const void *bytes, size_t n);
 json_t *fr_json_u64(uint64_t v); /* libjansson knows signed numbers: beyond them, text */
