@@ -34,7 +34,7 @@ struct batch {
 	struct located files;
 	struct elf_file *packed; /* .gnu_debugdata */
 	void *packed_bytes;
-	struct dwarf_file *dwarf;
+	struct dwarf *dwarf;
 	const char *problem;
 	struct provider providers[PROVIDERS_MAX];
 	size_t n_providers;

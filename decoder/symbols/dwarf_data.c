@@ -99,7 +99,8 @@ static const struct variable *at_or_below(const struct dwarf_file *d, uint64_t a
 	return &d->vars[lo];
 }
 
-size_t fr_dwarf_data(struct dwarf_file *d, uint64_t vaddr, uint64_t start, char *buf, size_t size)
+size_t fr_dwarf_file_data(struct dwarf_file *d, uint64_t vaddr, uint64_t start, char *buf,
+			  size_t size)
 {
 	const struct variable *v;
 	struct dwarf_file *home;

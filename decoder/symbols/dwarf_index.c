@@ -21,13 +21,13 @@ static int next_header(struct dwarf_file *d, struct header *h)
 {
 	Dwarf_Error err = NULL;
 	Dwarf_Off abbrev = 0;
-	int rc = dwarf_next_cu_header_d(d->dbg, 1, &h->length, &h->version, &abbrev,
+	int rc = dwarf_next_cu_header_d(d->lib.dbg, 1, &h->length, &h->version, &abbrev,
 					&h->address_size, &h->offset_size, &h->extension,
 					&h->signature, &h->type_offset, &h->next, &h->kind, &err);
 
 	h->abbrev = abbrev;
 	if (rc == DW_DLV_ERROR)
-		dwarf_dealloc_error(d->dbg, err);
+		dwarf_dealloc_error(d->lib.dbg, err);
 	return rc;
 }
 
@@ -141,17 +141,17 @@ void fr_index_hints(struct dwarf_file *d)
 	int rc;
 
 	d->hinted = true;
-	rc = dwarf_get_aranges(d->dbg, &a, &n, &err);
+	rc = dwarf_get_aranges(d->lib.dbg, &a, &n, &err);
 
 	if (rc == DW_DLV_ERROR)
-		dwarf_dealloc_error(d->dbg, err);
+		dwarf_dealloc_error(d->lib.dbg, err);
 	if (rc != DW_DLV_OK)
 		return;
 	for (i = 0; i < n; i++) {
 		take_arange(d, a[i]);
-		dwarf_dealloc(d->dbg, a[i], DW_DLA_ARANGE);
+		dwarf_dealloc(d->lib.dbg, a[i], DW_DLA_ARANGE);
 	}
-	dwarf_dealloc(d->dbg, a, DW_DLA_LIST);
+	dwarf_dealloc(d->lib.dbg, a, DW_DLA_LIST);
 	sort_ranges(d);
 }
 
