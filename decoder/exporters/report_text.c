@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/path.h"
 #include "base/sbuf.h"
 #include "base/units.h"
 #include "exporters/words.h"
@@ -142,13 +143,6 @@ static void loss_line(struct view *v)
 	}
 }
 
-static const char *file_name(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	return slash ? slash + 1 : path;
-}
-
 /* The program and the modules on the stacks of waits: where names come from. */
 static void symbols_part(struct view *v)
 {
@@ -171,12 +165,14 @@ static void symbols_part(struct view *v)
 		const struct rec_module *mod = &rec->modules[i];
 		struct module_symbols ms;
 		struct sbuf b = {0};
+		const char *name;
 
 		if (!mod->path[0] || mod->path[0] == '[' ||
 		    (!seen[i] && strcmp(mod->path, rec->hdr.exe)))
 			continue;
 		fr_symbols_module(v->sy, mod, &ms);
-		fr_sbuf_text(&b, file_name(mod->path), strlen(file_name(mod->path)));
+		name = fr_path_base(mod->path);
+		fr_sbuf_text(&b, name, strlen(name));
 		fr_view_printf(v, "%s%s ", shown++ ? "  " : " · symbols: ", fr_sbuf_cstr(&b));
 		fr_sbuf_free(&b);
 		fr_view_tint(v, ms.best == FRAME_NONE ? TINT_YELLOW : TINT_GREEN,

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "base/search.h"
 #include "symbols/dwarf_file.h"
 
 /* What libdwarf says of a unit header. */
@@ -179,38 +180,29 @@ void fr_index_make(struct dwarf_file *d)
 	sort_ranges(d);
 }
 
+static bool ends_by(const void *unit, const void *off)
+{
+	return ((const struct unit *)unit)->end <= *(const uint64_t *)off;
+}
+
 struct unit *fr_index_unit(struct dwarf_file *d, uint64_t off)
 {
-	size_t lo = 0, hi;
+	size_t i;
 
 	fr_index_make(d);
-	hi = d->n_units;
-	while (lo < hi) {
-		size_t mid = lo + (hi - lo) / 2;
+	i = fr_search(d->units, d->n_units, sizeof(*d->units), ends_by, &off);
+	return i < d->n_units && off >= d->units[i].header ? &d->units[i] : NULL;
+}
 
-		if (d->units[mid].end <= off)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo < d->n_units && off >= d->units[lo].header ? &d->units[lo] : NULL;
+static bool begins_by(const void *range, const void *addr)
+{
+	return ((const struct unit_range *)range)->lo <= *(const uint64_t *)addr;
 }
 
 const struct unit_range *fr_index_cover(const struct dwarf_file *d, uint64_t addr, size_t *i)
 {
-	if (*i == d->n_ranges) {
-		size_t lo = 0, hi = d->n_ranges;
-
-		while (lo < hi) {
-			size_t mid = lo + (hi - lo) / 2;
-
-			if (d->ranges[mid].lo <= addr)
-				lo = mid + 1;
-			else
-				hi = mid;
-		}
-		*i = lo;
-	}
+	if (*i == d->n_ranges)
+		*i = fr_search(d->ranges, d->n_ranges, sizeof(*d->ranges), begins_by, &addr);
 	while (*i > 0 && d->ranges[*i - 1].reach > addr) {
 		const struct unit_range *r = &d->ranges[--*i];
 

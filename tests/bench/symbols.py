@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """
-symbols.py FILE... - time for 1 000 addresses of each file: symtool cold, the same by libdwarf alone,
-from its cache, and llvm-symbolizer, taken in turn; medians of seven rounds. Page cache warm.
+symbols.py FILE... - time for 1 000 addresses of each file: symtool cold, by libdwarf alone,
+from the cache, and llvm-symbolizer, taken in turn; medians of seven rounds. Page cache warm.
 Then what each part of the own reader of DWARF gains over libdwarf (partbench.c): best of seven.
 
 Needs both: make -f Makefile -f tests/symbols/symbols.mk symtool partbench
