@@ -244,6 +244,40 @@ def test_assembly_without_sizes(tmp_path):
     assert answer.names() == ["_start", "_start", "second", "second", "??"]
 
 
+def both(path, addresses):
+    """What both readers of DWARF say, which must be the same."""
+    own = symtool.ask(path, addresses)
+    assert symtool.ask(path, addresses, FR_SYMBOLS="libdwarf").frames == own.frames
+    return own
+
+
+def test_dropped_function(tmp_path):
+    """Its line program starts at 0 and would claim what really lies there."""
+    flags = "-O0 -g -ffunction-sections -Wl,--gc-sections -Wl,--build-id".split()
+    prog = build(tmp_path, "gcc", *flags, source="dropped.c")
+    assert "unused" not in run("nm", prog)
+    start, used, main = symbols(prog, "_start", "used", "main")
+    # nothing has lines for _start, and nothing may lend it any
+    assert both(prog, [start + 2]).frames == [[{"fn": "_start", "file": "??", "line": 0,
+                                                "origin": SYMTAB, "inl": False, "off": 2}]]
+    frames = [f[-1] for f in both(prog, [used, used + 4, main, main + 4]).frames]
+    assert [f["fn"] for f in frames] == ["used", "used", "main", "main"]
+    text = (SAMPLES / "dropped.c").read_text().splitlines()
+    at = {name: 1 + next(i for i, line in enumerate(text) if f"int {name}(" in line)
+          for name in ("used", "main")}
+    assert all(at[f["fn"]] <= f["line"] <= at[f["fn"]] + 4 for f in frames), (at, frames)
+
+
+def test_overlapping_functions(tmp_path):
+    """The smaller one has the address, wherever it is written."""
+    prog = tmp_path / "overlap"
+    run("gcc", "-nostdlib", "-static", "-Wl,--build-id", SAMPLES / "overlap.s", "-o", prog)
+    start, = symbols(prog, "_start")
+    answer = both(prog, [start + i for i in (0, 15, 16, 31, 32, 47, 48, 63)])
+    assert answer.names() == [name for name in ("whole", "second", "last_half", "fourth")
+                              for _ in range(2)]
+
+
 # ---- data ---------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("shape", ["gcc -O0 -g", "gcc -O2 -gdwarf-4", "clang -O1 -gdwarf-5",

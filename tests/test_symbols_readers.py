@@ -19,6 +19,8 @@ SMALL = [
     "gcc -O2 -g -gdwarf64", "gcc -O2 -g -flto", "gcc -O2 -g -no-pie",
     "gcc -O2 -g -ffunction-sections -Wl,--gc-sections", "clang -O2 -gdwarf-5",
     "clang -O2 -gdwarf-4", "clang -O2 -gline-tables-only",
+    "clang -O2 -gdwarf-4 -ffunction-sections -fdebug-ranges-base-address",
+    "clang -O2 -gdwarf-5 -ffunction-sections",
 ]
 SMALL_CXX = ["g++ -O0 -g", "g++ -O2 -gdwarf-5", "g++ -O2 -gdwarf-4", "clang++ -O2 -gdwarf-5",
              "clang++ -O1 -gdwarf-4"]
