@@ -55,8 +55,6 @@ bool fr_options_parse(const struct command *cmd, int *argc, char **argv, struct 
 /* since_ns and until_ns of OPT against the recording (NULL = none). */
 bool fr_options_times(const struct time_text *times, const struct recording *rec,
 		      struct options *opt, struct diag *d);
-void fr_options_help(FILE *out, unsigned int groups);
-/* "250us", "1.5s", "2m" to nanoseconds. */
-bool fr_options_duration(const char *text, uint64_t *ns);
+void fr_options_help(const struct command *cmd, FILE *out);
 
 #endif

@@ -98,7 +98,7 @@ static void help_one(FILE *out, const struct command *c)
 	else if (c->needs == NO_RECORDING)
 		fprintf(out, "usage: fr %s [options]\n\noptions:\n", c->name);
 	if (c->needs != ARGUMENTS)
-		fr_options_help(out, c->options);
+		fr_options_help(c, out);
 	else if (c->run == fr_cmd_run)
 		fr_run_help(out);
 	else

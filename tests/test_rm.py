@@ -114,7 +114,7 @@ def test_nothing_foreign(host):
 
 def test_which(host):
     assert "fr rm: which?" in rm(host, ok=(2,)).err
-    assert "no duration" in rm(host, "--older", "soon", ok=(2,)).err
+    assert "soon is not understood" in rm(host, "--older", "soon", ok=(2,)).err
 
 
 def test_older(host):

@@ -35,18 +35,6 @@ def build(tmp_path, compiler, *flags, source="sample.c", name="sample"):
     return out
 
 
-def text_range(path):
-    m = re.search(r"\.text\s+PROGBITS\s+(\w+)\s+\w+\s+(\w+)", run("readelf", "-SW", path))
-    return int(m[1], 16), int(m[2], 16)
-
-
-def somewhere(path, n, seed=1):
-    """N addresses of the code, the same ones each time."""
-    start, size = text_range(path)
-    rng = random.Random(seed)
-    return [start + rng.randrange(size) for _ in range(n)]
-
-
 def symbols(path, *names):
     """Addresses of symbols by name."""
     table = {}
@@ -84,7 +72,7 @@ RUST_SHAPES = [
 def agrees(path, n, at_least=0.99):
     if not symtool.ORACLE:
         pytest.skip("needs llvm-symbolizer")
-    found, share = symtool.compare(path, somewhere(path, n))
+    found, share = symtool.compare(path, symtool.somewhere(path, n))
     shown = "\n".join(f"{kind}: {cases[0]}" for kind, cases in found.items())
     assert share >= at_least, f"{share:.2%} agree\n{shown}"
 
@@ -111,7 +99,7 @@ def test_oracle_libc():
                                               "/usr/lib/libc.so.6"]) if p.exists())
     if symtool.ask(libc, [0]).best != DWARF:
         pytest.skip("needs libc6-dbg")
-    found, _ = symtool.compare(libc.resolve(), somewhere(libc, 2000))
+    found, _ = symtool.compare(libc.resolve(), symtool.somewhere(libc, 2000))
     assert not found.get("depth"), found["depth"][0]
     assert not found.get("place"), found["place"][0]
     assert len(found.get("name", [])) < 200
@@ -128,7 +116,7 @@ def test_dwz(tmp_path):
     shutil.copy(plain, one)
     build(tmp_path, "g++", "-O2", "-g", "-DTWO", source="sample.cc", name="two")
     run("dwz", "-m", tmp_path / "shared", one, two)
-    addresses = somewhere(plain, 500)
+    addresses = symtool.somewhere(plain, 500)
     before, after = symtool.ask(plain, addresses), symtool.ask(one, addresses)
     assert "gnu_debugaltlink" in run("readelf", "-SW", one)
     assert after.frames == before.frames
@@ -145,7 +133,7 @@ def test_zstd(tmp_path):
                           capture_output=True, check=False)
     if done.returncode != 0:
         pytest.skip("this objcopy has no zstd")
-    addresses = somewhere(plain, 100)
+    addresses = symtool.somewhere(plain, 100)
     answer = symtool.ask(packed, addresses)
     if answer.best == DWARF:
         assert answer.frames == symtool.ask(plain, addresses).frames
@@ -159,7 +147,7 @@ def test_zstd(tmp_path):
 def split(tmp_path):
     """A stripped program and its debug file: (program, debug file, what the whole one said)."""
     whole = build(tmp_path, "gcc", "-O2", "-g", name="whole")
-    addresses = somewhere(whole, 200)
+    addresses = symtool.somewhere(whole, 200)
     wanted = symtool.ask(whole, addresses).frames
     run("objcopy", "--only-keep-debug", whole, tmp_path / "prog.debug")
     run("strip", "-o", tmp_path / "prog", whole)
@@ -209,14 +197,14 @@ def test_debug_file_of_another_build(split):
 def test_replaced_program(tmp_path):
     prog = build(tmp_path, "gcc", "-O2", "-g")
     wrong = "00" + build_id(prog)[2:]
-    answer = symtool.ask(prog, somewhere(prog, 50), "-b", wrong)
+    answer = symtool.ask(prog, symtool.somewhere(prog, 50), "-b", wrong)
     assert answer.best == 0 and "build-id differs" in answer.problem
     assert set(answer.names()) == {"??"}
 
 
 def test_deleted_program(tmp_path):
     prog = build(tmp_path, "gcc", "-O2", "-g")
-    ident, addresses = build_id(prog), somewhere(prog, 5)
+    ident, addresses = build_id(prog), symtool.somewhere(prog, 5)
     prog.unlink()
     answer = symtool.ask(prog, addresses, "-b", ident)
     assert answer.best == 0 and "no such file" in answer.problem
@@ -254,6 +242,40 @@ def test_assembly_without_sizes(tmp_path):
     start, second = symbols(prog, "_start", "second")
     answer = symtool.ask(prog, [start, start + 1, second, second + 1, second + 8])
     assert answer.names() == ["_start", "_start", "second", "second", "??"]
+
+
+def both(path, addresses):
+    """What both readers of DWARF say, which must be the same."""
+    own = symtool.ask(path, addresses)
+    assert symtool.ask(path, addresses, FR_SYMBOLS="libdwarf").frames == own.frames
+    return own
+
+
+def test_dropped_function(tmp_path):
+    """Its line program starts at 0 and would claim what really lies there."""
+    flags = "-O0 -g -ffunction-sections -Wl,--gc-sections -Wl,--build-id".split()
+    prog = build(tmp_path, "gcc", *flags, source="dropped.c")
+    assert "unused" not in run("nm", prog)
+    start, used, main = symbols(prog, "_start", "used", "main")
+    # nothing has lines for _start, and nothing may lend it any
+    assert both(prog, [start + 2]).frames == [[{"fn": "_start", "file": "??", "line": 0,
+                                                "origin": SYMTAB, "inl": False, "off": 2}]]
+    frames = [f[-1] for f in both(prog, [used, used + 4, main, main + 4]).frames]
+    assert [f["fn"] for f in frames] == ["used", "used", "main", "main"]
+    text = (SAMPLES / "dropped.c").read_text().splitlines()
+    at = {name: 1 + next(i for i, line in enumerate(text) if f"int {name}(" in line)
+          for name in ("used", "main")}
+    assert all(at[f["fn"]] <= f["line"] <= at[f["fn"]] + 4 for f in frames), (at, frames)
+
+
+def test_overlapping_functions(tmp_path):
+    """The smaller one has the address, wherever it is written."""
+    prog = tmp_path / "overlap"
+    run("gcc", "-nostdlib", "-static", "-Wl,--build-id", SAMPLES / "overlap.s", "-o", prog)
+    start, = symbols(prog, "_start")
+    answer = both(prog, [start + i for i in (0, 15, 16, 31, 32, 47, 48, 63)])
+    assert answer.names() == [name for name in ("whole", "second", "last_half", "fourth")
+                              for _ in range(2)]
 
 
 # ---- data ---------------------------------------------------------------------------------------
@@ -325,7 +347,7 @@ def test_damaged_debug_information(tmp_path, long, shape, source):
                           run("readelf", "-SW", prog))
     ranges = [(int(o, 16), int(s, 16)) for _, o, s in sections if int(s, 16)]
     ranges.append((prog.stat().st_size - 2048, 2048))
-    content, ident, addresses = prog.read_bytes(), build_id(prog), somewhere(prog, 100)
+    content, ident, addresses = prog.read_bytes(), build_id(prog), symtool.somewhere(prog, 100)
     bad = tmp_path / "bad"
     for seed in range(2000 if long else 40):
         bad.write_bytes(damaged(content, random.Random(seed), ranges))
@@ -337,7 +359,7 @@ def test_damaged_debug_information(tmp_path, long, shape, source):
 def test_cache(tmp_path):
     prog = build(tmp_path, "g++", "-O2", "-g", source="sample.cc")
     cache = {"FR_CACHE": "1", "XDG_CACHE_HOME": str(tmp_path / "cache")}
-    ident, addresses = build_id(prog), somewhere(prog, 300)
+    ident, addresses = build_id(prog), symtool.somewhere(prog, 300)
     first = symtool.ask(prog, addresses, "-w", **cache)
     files = list((tmp_path / "cache/fr").iterdir())
     assert [f.name for f in files] == [f"{ident}.sym"]

@@ -13,6 +13,7 @@
 
 #include "analyses/analysis.h"
 #include "base/mem.h"
+#include "base/search.h"
 
 #define MIN_BLOCKED_NS 1000000ull /* the call itself */
 #define MIN_INFLICTED_NS 5000000ull /* what all occurrences of a finding cost together */
@@ -53,19 +54,24 @@ static uint64_t overlap(const struct hold *h, const struct span *s)
 	return to > from ? to - from : 0;
 }
 
+struct moment {
+	const struct model *m;
+	uint64_t ns;
+};
+
+static bool is_over(const void *span, const void *moment)
+{
+	const struct moment *at = moment;
+
+	return at->m->spans[*(const uint32_t *)span].end_ns <= at->ns;
+}
+
 static uint32_t first_call(const struct model *m, const struct thread *t, uint64_t ns)
 {
-	uint32_t lo = 0, hi = t->n_spans;
+	const uint32_t *spans = m->thread_spans + t->first_span;
 
-	while (lo < hi) {
-		uint32_t mid = lo + (hi - lo) / 2;
-
-		if (m->spans[m->thread_spans[t->first_span + mid]].end_ns <= ns)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo;
+	return (uint32_t)fr_search(spans, t->n_spans, sizeof(*spans), is_over,
+				   &(struct moment){m, ns});
 }
 
 /* Fills O with the kind of call that H's thread spent most of the hold in. */

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/path.h"
 #include "base/sbuf.h"
 #include "base/sockaddr.h"
 #include "base/units.h"
@@ -32,13 +33,6 @@ static const char *const plumbing[] = {
 	"libfr.so", "libstdc++", "libgcc_s",   "[vdso]",   "libm.so",
 };
 
-static const char *base_name(const char *path)
-{
-	const char *slash = path ? strrchr(path, '/') : NULL;
-
-	return slash ? slash + 1 : path;
-}
-
 struct names *fr_names_open(const struct model *m, struct symbols *sy)
 {
 	struct names *n = fr_mem_alloc(sizeof(*n));
@@ -47,7 +41,7 @@ struct names *fr_names_open(const struct model *m, struct symbols *sy)
 	n->sy = sy;
 	n->lock_symbol = fr_mem_alloc((m->n_locks + 1) * sizeof(*n->lock_symbol));
 	n->lock_class = fr_mem_alloc((m->n_locks + 1) * sizeof(*n->lock_class));
-	n->exe = base_name(m->rec->hdr.exe);
+	n->exe = fr_path_base(m->rec->hdr.exe);
 	return n;
 }
 
@@ -323,7 +317,7 @@ const char *fr_name_frame(struct names *n, const struct frame *f)
 		fr_sbuf_char(&b, ' ');
 	}
 	if (f->fn && f->file && f->line) {
-		fr_sbuf_text(&b, base_name(f->file), strlen(base_name(f->file)));
+		fr_sbuf_text(&b, fr_path_base(f->file), strlen(fr_path_base(f->file)));
 		fr_sbuf_fmt(&b, ":%u", f->line);
 	} else if (f->mod) {
 		fr_sbuf_text(&b, f->mod, strlen(f->mod));

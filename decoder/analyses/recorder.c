@@ -12,18 +12,8 @@
 #include "base/mem.h"
 #include "base/sbuf.h"
 #include "base/units.h"
+#include "read/drops.h"
 #include "read/levels.h"
-
-struct drop_row {
-	const char *name;
-	const char *help;
-};
-
-#define DROP(id, NAME, name, help) [id] = {name, help},
-static const struct drop_row drop_rows[] = {
-#include "preload/wire/drops.def"
-};
-#undef DROP
 
 /* Drops of whole events matter by their share; less than this is told, but nothing to act on. */
 #define SHARE 100
@@ -52,19 +42,19 @@ static void say(struct tale *t, enum severity severity, const char *text)
 static void tell_drops(struct tale *t)
 {
 	const struct recording *rec = t->a->m->rec;
-	char buf[FR_UNITS_LEN];
+	char buf[FR_UNITS_LEN], name[FR_DROP_NAME_LEN];
 	size_t i;
 
 	for (i = 0; i < rec->n_drops && i < 64; i++) {
-		const struct drop_row *row =
-			i < sizeof(drop_rows) / sizeof(drop_rows[0]) ? &drop_rows[i] : NULL;
+		const char *meaning = fr_drop_meaning(i);
 
 		if (!rec->drops[i])
 			continue;
 		fr_units_count(buf, rec->drops[i]);
-		if (row && row->name)
+		if (meaning)
 			say(t, drop_severity(rec, i),
-			    fr_name_fmt(t->a->names, "%s %s: %s", buf, row->name, row->help));
+			    fr_name_fmt(t->a->names, "%s %s: %s", buf, fr_drop_name(i, name),
+					meaning));
 		else
 			say(t, SEVERITY_WARN,
 			    fr_name_fmt(t->a->names,

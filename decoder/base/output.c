@@ -13,6 +13,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/parse.h"
+
 const char *fr_output_why(int err)
 {
 	return err == EFBIG ? "over the file size limit (ulimit -f) of this shell" : strerror(err);
@@ -29,7 +31,6 @@ static bool is_trusted(const struct stat *st)
 static int open_already(const char *path)
 {
 	static const char *const places[] = {"/dev/fd/", "/proc/self/fd/"};
-	char *end;
 
 	if (!strcmp(path, "/dev/stdout"))
 		return STDOUT_FILENO;
@@ -37,12 +38,10 @@ static int open_already(const char *path)
 		return STDERR_FILENO;
 	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
 		size_t n = strlen(places[i]);
-		unsigned long fd;
+		uint64_t fd;
 
-		if (strncmp(path, places[i], n) != 0 || path[n] < '0' || path[n] > '9')
-			continue;
-		fd = strtoul(path + n, &end, 10);
-		return *end || fd > INT_MAX ? -1 : (int)fd;
+		if (!strncmp(path, places[i], n) && fr_parse_number(path + n, &fd) && fd <= INT_MAX)
+			return (int)fd;
 	}
 	return -1;
 }

@@ -7,14 +7,14 @@
  */
 #include "capture/ctl.h"
 
-#include <ctype.h>
-#include <errno.h>
 #include <inttypes.h>
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
+#include "base/arguments.h"
+#include "base/parse.h"
 #include "base/sbuf.h"
 #include "base/units.h"
 #include "commands.h"
@@ -26,34 +26,6 @@
 #define PATIENCE_MS 2000
 
 /* ---- values ------------------------------------------------------------------------------- */
-
-static bool number(const char *s, uint64_t *v, const char **end)
-{
-	char *e;
-
-	errno = 0;
-	*v = strtoull(s, &e, 10);
-	*end = e;
-	return isdigit((unsigned char)*s) && !errno;
-}
-
-static bool bytes(const char *s, uint64_t *v)
-{
-	static const char units[] = "kmgt";
-	const char *end, *u;
-
-	if (!number(s, v, &end))
-		return false;
-	if (!*end)
-		return true;
-	u = strchr(units, tolower((unsigned char)*end));
-	if (!u || (end[1] && strcmp(end + 1, "iB") != 0))
-		return false;
-	for (; u >= units; u--)
-		if (__builtin_mul_overflow(*v, 1024, v))
-			return false;
-	return true;
-}
 
 static int level_named(const char *s, size_t n)
 {
@@ -115,9 +87,9 @@ static bool set_rule(const struct fr_control *c, struct fr_settings *want, const
 			continue;
 		if ((r->unit == FR_RULE_FLAG) != !value)
 			return false;
-		if (r->unit == FR_RULE_NS && !fr_options_duration(value, &limit))
+		if (r->unit == FR_RULE_NS && !fr_parse_duration(value, &limit))
 			return false;
-		if (r->unit == FR_RULE_BYTES && !bytes(value, &limit))
+		if (r->unit == FR_RULE_BYTES && !fr_parse_bytes(value, &limit))
 			return false;
 		want->limit[i] = limit;
 		return limit != 0;
@@ -152,7 +124,7 @@ static bool set_events(struct change *ch, const char *v)
 
 static bool set_slow(struct change *ch, const char *v)
 {
-	return fr_options_duration(v, &ch->want.slow_ns);
+	return fr_parse_duration(v, &ch->want.slow_ns);
 }
 
 static bool set_trigger(struct change *ch, const char *v)
@@ -163,26 +135,23 @@ static bool set_trigger(struct change *ch, const char *v)
 
 static bool set_trigger_max(struct change *ch, const char *v)
 {
-	const char *end;
-
-	return number(v, &ch->want.trigger_max, &end) && !*end && ch->want.trigger_max <= 1000000;
+	return fr_parse_number(v, &ch->want.trigger_max) && ch->want.trigger_max <= 1000000;
 }
 
 static bool set_cooldown(struct change *ch, const char *v)
 {
-	return fr_options_duration(v, &ch->want.cooldown_ns);
+	return fr_parse_duration(v, &ch->want.cooldown_ns);
 }
 
 /* "5%" or "5"; "none" or "0": no limit. */
 static bool set_budget(struct change *ch, const char *v)
 {
-	const char *end = "";
 	uint64_t n = 0;
 
-	if (strcmp(v, "none") != 0 && (!number(v, &n, &end) || n > 100))
+	if (strcmp(v, "none") != 0 && (!fr_parse_percent(v, &n) || n > 100))
 		return false;
 	ch->want.budget = (uint32_t)n;
-	return !*end || !strcmp(end, "%");
+	return true;
 }
 
 #define ALL_CLASSES ((1u << FR_CLASS_RECORDER) - 1)
@@ -201,48 +170,36 @@ static bool set_on(struct change *ch, const char *v)
 	return true;
 }
 
-#define SETTING(name, value, help) {#name, value, help, set_##name},
-static const struct {
-	const char *name;
-	const char *value;
-	const char *help;
-	bool (*set)(struct change *ch, const char *v);
-} rows[] = {
+#define SETTING(name, value, help) {#name, value, help, 1, 0},
+static const struct argument rows[] = {
 #include "capture/settings.def"
 };
 #undef SETTING
-#define ROWS (sizeof(rows) / sizeof(rows[0]))
+
+static bool set(void *into, size_t row, const char *value)
+{
+#define SETTING(name, value, help) set_##name,
+	static bool (*const setters[])(struct change * ch, const char *v) = {
+#include "capture/settings.def"
+	};
+#undef SETTING
+	return setters[row](into, value);
+}
+
+static const struct arguments arguments = {
+	.command = "ctl",
+	.rows = rows,
+	.n = sizeof(rows) / sizeof(rows[0]),
+	.groups = 1,
+	.words = true,
+	.set = set,
+};
 
 void fr_ctl_help(FILE *out)
 {
 	fprintf(out, "usage: fr ctl PID [SETTING...]\n\nsettings:\n");
-	for (size_t i = 0; i < ROWS; i++) {
-		char left[40];
-
-		snprintf(left, sizeof(left), "%s%s%s", rows[i].name, *rows[i].value ? "=" : "",
-			 rows[i].value);
-		fprintf(out, "  %-24s %s\n", left, rows[i].help);
-	}
+	fr_arguments_help(&arguments, out);
 	fprintf(out, "\nWithout a setting it shows those in force. They end with the process.\n");
-}
-
-static bool apply(struct change *ch, const char *arg, struct diag *d)
-{
-	size_t n = strcspn(arg, "=");
-
-	for (size_t i = 0; i < ROWS; i++) {
-		bool has = arg[n] == '=', needs = *rows[i].value != 0;
-
-		if (strlen(rows[i].name) != n || strncmp(rows[i].name, arg, n) != 0)
-			continue;
-		if (has == needs && rows[i].set(ch, has ? arg + n + 1 : ""))
-			return true;
-		diag_add(d, DIAG_ERROR, "%s: not understood: %s%s%s, %s", arg, rows[i].name,
-			 needs ? "=" : "", rows[i].value, rows[i].help);
-		return false;
-	}
-	diag_add(d, DIAG_ERROR, "%s: there is no such setting; see fr help ctl", arg);
-	return false;
 }
 
 /* ---- what is in force --------------------------------------------------------------------- */
@@ -368,6 +325,8 @@ static bool all_off(const uint8_t *levels)
 static bool change(struct call *c, struct control *ctl, bool *pending)
 {
 	struct change ch = {&ctl->c, ctl->c.in_force};
+	struct arguments a = arguments;
+	int n = c->argc - 1; /* argv[1], the process, stands where a command's name does */
 	uint64_t request;
 
 	if (all_off(ctl->c.configured) && !ctl->c.x_answer) {
@@ -379,10 +338,9 @@ static bool change(struct call *c, struct control *ctl, bool *pending)
 	/* a request under way counts: two changes soon after each other are both wanted */
 	if (ctl->c.x_request != ctl->c.x_answer && ctl->c.hash == fr_settings_hash(&ctl->c.wanted))
 		ch.want = ctl->c.wanted;
-	for (int i = 2; i < c->argc; i++) {
-		if (!apply(&ch, c->argv[i], c->diag))
-			return false;
-	}
+	a.into = &ch;
+	if (!fr_arguments_parse(&a, &n, c->argv + 1, c->diag))
+		return false;
 	request = fr_control_write(ctl, &ch.want);
 	if (!request) {
 		diag_add(c->diag, DIAG_ERROR, "%s: its region could not be written", c->argv[1]);

@@ -15,6 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/parse.h"
 #include "base/regular.h"
 #include "base/units.h"
 #include "exporters/exporters.h"
@@ -139,8 +140,7 @@ static void remove_operand(struct removal *rm, const char *arg)
 	const struct options *opt = rm->c->opt;
 	char dir[PATH_MAX];
 	struct stat st = {0};
-	unsigned long pid;
-	char *end;
+	uint64_t pid;
 
 	if (!stat(arg, &st) || !lstat(arg, &st) || strchr(arg, '/')) {
 		if (!S_ISDIR(st.st_mode))
@@ -152,8 +152,7 @@ static void remove_operand(struct removal *rm, const char *arg)
 			       "a directory; with --all or --older TIME what is in it goes");
 		return;
 	}
-	pid = strtoul(arg, &end, 10);
-	if (*end || !pid || pid > INT_MAX) {
+	if (!fr_parse_number(arg, &pid) || !pid || pid > INT_MAX) {
 		refuse(rm, arg, "there is no such file, and it is no PID");
 		return;
 	}

@@ -15,91 +15,45 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/arguments.h"
 #include "capture/program.h"
 #include "exporters/exporters.h"
 
-struct run_option {
-	char letter;
-	const char *name;
-	const char *variable;
-	const char *argument;
-	const char *help;
-};
-
-#define RUN_OPTION(letter, name, variable, argument, help) {letter, name, variable, argument, help},
-static const struct run_option rows[] = {
+#define RUN_OPTION(letter, name, variable, value, help) {name, value, help, 1, letter},
+static const struct argument rows[] = {
 #include "capture/run_options.def"
 };
 #undef RUN_OPTION
-#define ROWS (sizeof(rows) / sizeof(rows[0]))
+
+#define RUN_OPTION(letter, name, variable, value, help) variable,
+static const char *const variables[] = {
+#include "capture/run_options.def"
+};
+#undef RUN_OPTION
+
+/* INTO: the flag for the row that sets no variable. */
+static bool set(void *into, size_t row, const char *value)
+{
+	if (variables[row])
+		return !setenv(variables[row], value ? value : "1", 1);
+	*(bool *)into = true;
+	return true;
+}
+
+static const struct arguments arguments = {
+	.command = "run",
+	.rows = rows,
+	.n = sizeof(rows) / sizeof(rows[0]),
+	.groups = 1,
+	.operand_ends = true,
+	.set = set,
+};
 
 void fr_run_help(FILE *out)
 {
-	size_t i;
-
 	fprintf(out, "usage: fr run [options] -- PROGRAM [ARGUMENT...]\n\noptions:\n");
-	for (i = 0; i < ROWS; i++) {
-		char left[64];
-
-		snprintf(left, sizeof(left), "%c%c%c --%s %s", rows[i].letter ? '-' : ' ',
-			 rows[i].letter ? rows[i].letter : ' ', rows[i].letter ? ',' : ' ',
-			 rows[i].name, rows[i].argument ? rows[i].argument : "");
-		fprintf(out, "  %-24s %s\n", left, rows[i].help);
-	}
-	fprintf(out, "  %-24s %s\n", "-q, --quiet", "say nothing when the program starts");
+	fr_arguments_help(&arguments, out);
 	fprintf(out, "\nThe library is found beside fr, in ../lib, or where $FR_LIB says.\n");
-}
-
-/* ---- the command line --------------------------------------------------------------------- */
-
-static const struct run_option *find_option(const char *arg, const char **value)
-{
-	size_t i, n;
-
-	*value = NULL;
-	for (i = 0; i < ROWS; i++) {
-		if (arg[1] != '-' && rows[i].letter == arg[1]) {
-			*value = arg[2] ? arg + 2 : NULL;
-			return &rows[i];
-		}
-		n = strlen(rows[i].name);
-		if (arg[1] == '-' && !strncmp(arg + 2, rows[i].name, n) &&
-		    (!arg[2 + n] || arg[2 + n] == '=')) {
-			*value = arg[2 + n] ? arg + 2 + n + 1 : NULL;
-			return &rows[i];
-		}
-	}
-	return NULL;
-}
-
-/* Index of PROGRAM in argv; 0 = a usage error. */
-static int parse(struct call *c, bool *quiet)
-{
-	int i;
-
-	for (i = 1; i < c->argc && c->argv[i][0] == '-' && c->argv[i][1]; i++) {
-		const struct run_option *o;
-		const char *arg = c->argv[i], *value;
-
-		if (!strcmp(arg, "--"))
-			return i + 1 < c->argc ? i + 1 : 0;
-		if (!strcmp(arg, "-q") || !strcmp(arg, "--quiet")) {
-			*quiet = true;
-			continue;
-		}
-		o = find_option(arg, &value);
-		if (o && o->argument && !value && i + 1 < c->argc)
-			value = c->argv[++i];
-		if (!o || (o->argument && !value) || (!o->argument && value)) {
-			diag_add(c->diag, DIAG_ERROR, "fr run: %s %s; see fr help run", arg,
-				 !o            ? "is no option"
-				 : o->argument ? "needs a value"
-					       : "takes no value");
-			return 0;
-		}
-		setenv(o->variable, o->argument ? value : "1", 1);
-	}
-	return i < c->argc ? i : 0;
 }
 
 /* ---- the environment ---------------------------------------------------------------------- */
@@ -200,32 +154,44 @@ static void have_it_told(bool quiet)
 		setenv("FR_TELL", pid, 1);
 }
 
+/* The program's own command line in argv[1..argc). */
+static bool parse(struct call *c, bool *quiet)
+{
+	struct arguments a = arguments;
+
+	a.into = quiet;
+	if (!fr_arguments_parse(&a, &c->argc, c->argv, c->diag))
+		return false;
+	if (c->argc < 2)
+		diag_add(c->diag, DIAG_ERROR,
+			 "fr run: which program? fr run [options] -- PROGRAM [ARGUMENT...]");
+	c->argv[c->argc] = NULL;
+	return c->argc >= 2;
+}
+
+/* Returns only if that fails. */
+static void become(struct call *c, const char *program, bool quiet)
+{
+	for (size_t i = 0; i < c->diag->n; i++)
+		c->say("%s", c->diag->entries[i].text);
+	have_it_told(quiet);
+	execv(program, c->argv + 1);
+	diag_add(c->diag, DIAG_ERROR, "%s: %s", program, strerror(errno));
+}
+
 int fr_cmd_run(struct call *c)
 {
 	char out[PATH_MAX];
 	char *program;
 	bool quiet = false;
-	int at = parse(c, &quiet);
 
-	if (!at) {
-		if (!diag_has(c->diag, DIAG_ERROR))
-			diag_add(
-				c->diag, DIAG_ERROR,
-				"fr run: which program? fr run [options] -- PROGRAM [ARGUMENT...]");
+	if (!parse(c, &quiet))
 		return FR_EXIT_USAGE;
-	}
-	program = fr_program_find(c->argv[at], c->diag);
+	program = fr_program_find(c->argv[1], c->diag);
 	if (!program)
 		return FR_EXIT_ERROR;
-	if (set_preload(c->diag) && set_output(out, c->diag)) {
-		size_t i;
-
-		for (i = 0; i < c->diag->n; i++)
-			c->say("%s", c->diag->entries[i].text);
-		have_it_told(quiet);
-		execv(program, c->argv + at);
-		diag_add(c->diag, DIAG_ERROR, "%s: %s", program, strerror(errno));
-	}
+	if (set_preload(c->diag) && set_output(out, c->diag))
+		become(c, program, quiet);
 	free(program);
 	return FR_EXIT_ERROR;
 }

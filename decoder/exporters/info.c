@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "base/path.h"
 #include "base/sbuf.h"
 #include "base/table.h"
 #include "base/units.h"
@@ -96,7 +97,7 @@ static void hooks(struct call *c, bool all)
 	for (uint64_t at = 0; v->data && v->record_size <= v->size - at; at += v->record_size) {
 		const struct fr_hook_rec *r = (const struct fr_hook_rec *)(v->data + at);
 		const struct rec_module *m = fr_recording_module(c->rec, r->provider, 0);
-		const char *base = m ? strrchr(m->path, '/') : NULL;
+		const char *base = m && m->path[0] ? fr_path_base(m->path) : "?";
 
 		if (!r->name[0])
 			continue;
@@ -107,7 +108,7 @@ static void hooks(struct call *c, bool all)
 		} else if (r->flags & FR_HOOK_SHADOWED) {
 			add_name(&shadowed, r);
 			fr_sbuf_char(&shadowed, '=');
-			fr_sbuf_text(&shadowed, base ? base + 1 : "?", base ? strlen(base + 1) : 1);
+			fr_sbuf_text(&shadowed, base, strlen(base));
 		} else if (base && strncmp(base, "/libc.", 6) && strncmp(base, "/libpthread", 11)) {
 			add_name(&foreign, r);
 			fr_sbuf_char(&foreign, '=');

@@ -11,6 +11,7 @@
 #include "exporters/levels.h"
 #include "exporters/parts.h"
 #include "exporters/words.h"
+#include "read/drops.h"
 
 static void set_u64(json_t *o, const char *key, uint64_t v)
 {
@@ -140,10 +141,10 @@ static json_t *window(const struct recording *rec)
 static json_t *drops(const struct recording *rec)
 {
 	json_t *o = json_object();
-	char buf[24];
+	char buf[FR_DROP_NAME_LEN];
 
 	for (uint32_t i = 0; i < rec->n_drops; i++)
-		set_u64(o, fr_word_drop(i, buf), rec->drops[i]);
+		set_u64(o, fr_drop_name(i, buf), rec->drops[i]);
 	return o;
 }
 

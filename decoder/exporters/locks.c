@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/parse.h"
 #include "base/table.h"
 #include "exporters/json.h"
 #include "exporters/view.h"
@@ -22,14 +23,11 @@ static bool named(const struct view *v, uint32_t lock, const char *pattern)
 {
 	const struct lock *l = &v->m->locks[lock];
 	const char *symbol;
+	uint64_t n;
 	char *end;
-	unsigned long long n;
 
-	if (toupper((unsigned char)pattern[0]) == 'L') {
-		n = strtoull(pattern + 1, &end, 10);
-		if (pattern[1] && !*end)
-			return l->handle == n;
-	}
+	if (toupper((unsigned char)pattern[0]) == 'L' && fr_parse_number(pattern + 1, &n))
+		return l->handle == n;
 	n = strtoull(pattern, &end, 0);
 	if (*pattern && !*end)
 		return l->addr == n;

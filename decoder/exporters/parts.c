@@ -15,6 +15,7 @@
 #include "exporters/levels.h"
 #include "exporters/words.h"
 #include "preload/wire/events.h"
+#include "read/drops.h"
 
 #define SHORT_LIST 40u
 
@@ -298,18 +299,20 @@ void fr_part_drops(struct call *c)
 	const struct recording *rec = c->rec;
 	struct table *t = fr_table_new(c->opt->color);
 	uint64_t sum = 0;
-	char buf[24];
+	char buf[FR_DROP_NAME_LEN];
 
 	fr_table_column(t, "DROP", TABLE_LEFT);
 	fr_table_column(t, "COUNT", TABLE_RIGHT);
 	fr_table_column(t, "MEANING", TABLE_LEFT);
 	for (uint32_t i = 0; i < rec->n_drops; i++) {
+		const char *meaning = fr_drop_meaning(i);
+
 		if (!rec->drops[i])
 			continue;
 		sum++;
-		fr_table_cell(t, fr_word_drop(i, buf));
+		fr_table_cell(t, fr_drop_name(i, buf));
 		fr_table_cell_u64(t, rec->drops[i]);
-		fr_table_cell(t, fr_word_drop_meaning(i));
+		fr_table_cell(t, meaning ? meaning : "");
 	}
 	fputs(sum ? "\ndrops\n" : "\nno drops\n", c->out);
 	if (sum)

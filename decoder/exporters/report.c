@@ -17,32 +17,10 @@
 #include "exporters/json.h"
 #include "exporters/report_text.h"
 #include "exporters/waits.h"
+#include "read/drops.h"
 
 #define WAITS_SHOWN 8
 #define IDLE_SHOWN 3
-
-const char *fr_report_trigger(const struct recording *rec)
-{
-	static const char *const kinds[] = {
-		[FR_TRIGGER_NONE] = "left",   [FR_TRIGGER_SIGNAL] = "signal",
-		[FR_TRIGGER_CRASH] = "crash", [FR_TRIGGER_THRESHOLD] = "threshold",
-		[FR_TRIGGER_API] = "api",     [FR_TRIGGER_EXIT] = "exit",
-		[FR_TRIGGER_LIVE] = "live",
-	};
-
-	if (rec->source == RECORDING_LEFT || rec->trigger.kind > FR_TRIGGER_LIVE)
-		return "left";
-	if (rec->source == RECORDING_LIVE)
-		return "live";
-	return kinds[rec->trigger.kind];
-}
-
-uint64_t fr_report_from(const struct model *m)
-{
-	uint64_t whole = m->end_ns - m->start_ns, common = m->end_ns - m->common_ns;
-
-	return m->common_ns <= m->end_ns && common * 5 >= whole ? m->common_ns : m->start_ns;
-}
 
 /* ---- JSON --------------------------------------------------------------------------------- */
 
@@ -88,11 +66,12 @@ static json_t *window_json(const struct model *m)
 static json_t *drops_json(const struct recording *rec)
 {
 	json_t *o = json_object();
+	char buf[FR_DROP_NAME_LEN];
 	size_t i;
 
 	for (i = 0; i < rec->n_drops; i++) {
 		if (rec->drops[i])
-			json_object_set_new(o, fr_report_drop_name(i),
+			json_object_set_new(o, fr_drop_name(i, buf),
 					    json_integer((json_int_t)rec->drops[i]));
 	}
 	return o;

@@ -9,21 +9,29 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/path.h"
 #include "base/sbuf.h"
 #include "base/units.h"
-#include "base/words.h"
+#include "exporters/words.h"
 #include "preload/wire/events.h"
+#include "read/drops.h"
 
 #define MODULES_SHOWN 6
 
-const char *fr_report_drop_name(size_t drop)
+const char *fr_report_trigger(const struct recording *rec)
 {
-#define DROP(id, NAME, name, help) [id] = name,
-	static const char *const names[] = {
-#include "preload/wire/drops.def"
-	};
-#undef DROP
-	return FR_WORDS_AT(names, drop);
+	uint32_t kind = rec->trigger.kind;
+
+	if (rec->source == RECORDING_LEFT || kind == FR_TRIGGER_NONE || kind > FR_TRIGGER_LIVE)
+		return "left";
+	return fr_word_trigger_kind(rec->source == RECORDING_LIVE ? FR_TRIGGER_LIVE : kind);
+}
+
+uint64_t fr_report_from(const struct model *m)
+{
+	uint64_t whole = m->end_ns - m->start_ns, common = m->end_ns - m->common_ns;
+
+	return m->common_ns <= m->end_ns && common * 5 >= whole ? m->common_ns : m->start_ns;
 }
 
 static void cause(const struct recording *rec, struct sbuf *b)
@@ -107,7 +115,7 @@ static void window_line(struct view *v)
 static void loss_line(struct view *v)
 {
 	const struct recording *rec = v->c->rec;
-	char count[FR_UNITS_LEN];
+	char count[FR_UNITS_LEN], name[FR_DROP_NAME_LEN];
 	uint64_t sum = 0;
 	size_t i;
 
@@ -131,16 +139,9 @@ static void loss_line(struct view *v)
 			     fr_name_fmt(v->names, "%s dropped:", fr_units_count(count, sum)));
 	for (i = 0; i < rec->n_drops; i++) {
 		if (rec->drops[i])
-			fr_view_printf(v, " %s %s", fr_report_drop_name(i),
+			fr_view_printf(v, " %s %s", fr_drop_name(i, name),
 				       fr_units_count(count, rec->drops[i]));
 	}
-}
-
-static const char *file_name(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	return slash ? slash + 1 : path;
 }
 
 /* The program and the modules on the stacks of waits: where names come from. */
@@ -165,12 +166,14 @@ static void symbols_part(struct view *v)
 		const struct rec_module *mod = &rec->modules[i];
 		struct module_symbols ms;
 		struct sbuf b = {0};
+		const char *name;
 
 		if (!mod->path[0] || mod->path[0] == '[' ||
 		    (!seen[i] && strcmp(mod->path, rec->hdr.exe)))
 			continue;
 		fr_symbols_module(v->sy, mod, &ms);
-		fr_sbuf_text(&b, file_name(mod->path), strlen(file_name(mod->path)));
+		name = fr_path_base(mod->path);
+		fr_sbuf_text(&b, name, strlen(name));
 		fr_view_printf(v, "%s%s ", shown++ ? "  " : " · symbols: ", fr_sbuf_cstr(&b));
 		fr_sbuf_free(&b);
 		fr_view_tint(v, ms.best == FRAME_NONE ? TINT_YELLOW : TINT_GREEN,

@@ -12,6 +12,5 @@ void fr_report_header(struct view *v);
 const char *fr_report_trigger(const struct recording *rec); /* "signal", "left", ... */
 /* From when on totals are told: the common window, unless that is a small part of the whole. */
 uint64_t fr_report_from(const struct model *m);
-const char *fr_report_drop_name(size_t drop); /* "nested" */
 
 #endif

@@ -10,6 +10,7 @@
 
 #include "base/arena.h"
 #include "base/mem.h"
+#include "base/path.h"
 
 #define LINE_FRAMES 3u
 
@@ -25,13 +26,6 @@ struct stacks {
 	size_t n; /* ids there can be */
 	struct text *cache[FR_STACK_FORMS]; /* by id; made when first asked for */
 };
-
-static const char *base_name(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	return slash ? slash + 1 : path;
-}
 
 static void json_string(struct sbuf *b, const char *key, const char *s)
 {
@@ -77,7 +71,7 @@ void fr_frame_text(struct sbuf *b, const struct frame *f)
 	text(b, f->fn);
 	if (f->file) {
 		fr_sbuf_char(b, ' ');
-		text(b, base_name(f->file));
+		text(b, fr_path_base(f->file));
 		if (f->line)
 			fr_sbuf_fmt(b, ":%u", f->line);
 	} else if (f->mod) {

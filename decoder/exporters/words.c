@@ -38,15 +38,6 @@ static const char *const triggers[] = {
 	[FR_TRIGGER_API] = "api",     [FR_TRIGGER_EXIT] = "exit",
 	[FR_TRIGGER_LIVE] = "live",
 };
-#define DROP(id, NAME, name, meaning) [id] = {name, meaning},
-static const struct {
-	const char *name;
-	const char *meaning;
-} drops[] = {
-#include "preload/wire/drops.def"
-};
-#undef DROP
-#define N_DROPS (sizeof(drops) / sizeof(drops[0]))
 #define PLACE(id, NAME, name, meaning) [id] = {name, meaning},
 static const struct {
 	const char *name;
@@ -107,19 +98,6 @@ const char *fr_word_trigger(const struct recording *rec)
 	if (rec->trigger.kind == FR_TRIGGER_NONE && rec->source == RECORDING_LEFT)
 		return "left";
 	return fr_word_trigger_kind(rec->trigger.kind);
-}
-
-const char *fr_word_drop(uint32_t drop, char buf[24])
-{
-	if (drop < N_DROPS && drops[drop].name)
-		return drops[drop].name;
-	snprintf(buf, 24, "drop %u", drop);
-	return buf;
-}
-
-const char *fr_word_drop_meaning(uint32_t drop)
-{
-	return drop < N_DROPS && drops[drop].name ? drops[drop].meaning : "";
 }
 
 const char *fr_word_place(uint32_t why)

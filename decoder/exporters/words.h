@@ -24,10 +24,6 @@ const char *fr_word_tier(uint32_t tier);
 const char *fr_word_trigger(const struct recording *rec);
 const char *fr_word_trigger_kind(uint32_t kind);
 
-/* A drop's name and what it means; "drop 77" for one that this fr does not know. */
-const char *fr_word_drop(uint32_t drop, char buf[24]);
-const char *fr_word_drop_meaning(uint32_t drop); /* "" if unknown */
-
 /* Why the recorder did not use a directory, by places.def: "owner"; NULL if unknown or 0. */
 const char *fr_word_place(uint32_t why);
 

@@ -34,26 +34,11 @@ struct batch {
 	struct located files;
 	struct elf_file *packed; /* .gnu_debugdata */
 	void *packed_bytes;
-	struct dwarf_file *dwarf;
+	struct dwarf *dwarf;
 	const char *problem;
 	struct provider providers[PROVIDERS_MAX];
 	size_t n_providers;
 };
-
-bool fr_answers_push(struct answers *as, const struct image_frame *f)
-{
-	if (as->n_frames == as->cap_frames) {
-		size_t cap = as->cap_frames ? as->cap_frames * 2 : 256;
-		struct image_frame *p = realloc(as->frames, cap * sizeof(*p));
-
-		if (!p)
-			return false;
-		as->frames = p;
-		as->cap_frames = cap;
-	}
-	as->frames[as->n_frames++] = *f;
-	return true;
-}
 
 static bool has_table(struct elf_file *f, uint32_t table)
 {

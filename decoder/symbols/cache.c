@@ -29,7 +29,8 @@ static bool directory(char *buf, size_t size)
 	const char *home = getenv("HOME");
 	int n = -1;
 
-	if (off && !strcmp(off, "0"))
+	/* What the other reader of DWARF says is for those who compare, not to be kept. */
+	if ((off && !strcmp(off, "0")) || getenv("FR_SYMBOLS"))
 		return false;
 	if (xdg && xdg[0] == '/')
 		n = snprintf(buf, size, "%s/fr", xdg);

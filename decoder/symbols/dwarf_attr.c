@@ -9,7 +9,7 @@
 static void drop_error(struct dwarf_file *d, Dwarf_Error err)
 {
 	if (err)
-		dwarf_dealloc_error(d->dbg, err);
+		dwarf_dealloc_error(d->lib.dbg, err);
 }
 
 Dwarf_Die fr_die_at(struct dwarf_file *d, uint64_t off)
@@ -17,7 +17,7 @@ Dwarf_Die fr_die_at(struct dwarf_file *d, uint64_t off)
 	Dwarf_Error err = NULL;
 	Dwarf_Die die = NULL;
 
-	if (dwarf_offdie_b(d->dbg, off, 1, &die, &err) == DW_DLV_OK)
+	if (dwarf_offdie_b(d->lib.dbg, off, 1, &die, &err) == DW_DLV_OK)
 		return die;
 	drop_error(d, err);
 	return NULL;
@@ -155,7 +155,7 @@ Dwarf_Die fr_die_next(struct dwarf_file *d, Dwarf_Die die)
 	Dwarf_Error err = NULL;
 	Dwarf_Die next = NULL;
 
-	if (dwarf_siblingof_b(d->dbg, die, 1, &next, &err) != DW_DLV_OK) {
+	if (dwarf_siblingof_b(d->lib.dbg, die, 1, &next, &err) != DW_DLV_OK) {
 		drop_error(d, err);
 		next = NULL;
 	}

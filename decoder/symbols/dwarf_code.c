@@ -49,7 +49,7 @@ static size_t claim_all(struct dwarf_file *d, struct answers *as, struct claim *
 	return n;
 }
 
-void fr_dwarf_code(struct dwarf_file *d, struct answers *as)
+void fr_dwarf_file_code(struct dwarf_file *d, struct answers *as)
 {
 	struct answer **list = fr_mem_alloc((as->n + 1) * sizeof(struct answer *));
 	struct claim *claims;

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "base/search.h"
 #include "symbols/dwarf_file.h"
 
 #define NONE UINT32_MAX
@@ -51,25 +52,15 @@ struct walk {
 	uint64_t start, span;
 };
 
-static size_t lower_bound(const struct walk *w, uint64_t addr)
+static bool before(const void *place, const void *addr)
 {
-	size_t lo = 0, hi = w->n;
-
-	while (lo < hi) {
-		size_t mid = lo + (hi - lo) / 2;
-
-		if (w->places[mid].a->vaddr < addr)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo;
+	return ((const struct place *)place)->a->vaddr < *(const uint64_t *)addr;
 }
 
 static void take_range(void *arg, uint64_t lo, uint64_t hi)
 {
 	struct walk *w = arg;
-	size_t i = lower_bound(w, lo);
+	size_t i = fr_search(w->places, w->n, sizeof(*w->places), before, &lo);
 
 	/* The entry is in the first range: hot and cold parts come in that order. */
 	if (!w->span)

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "base/search.h"
 #include "symbols/demangle.h"
 #include "symbols/dwarf_file.h"
 
@@ -78,28 +79,26 @@ static void list_variables(struct dwarf_file *d)
 		qsort(d->vars, d->n_vars, sizeof(*d->vars), by_address);
 }
 
+static bool not_above(const void *variable, const void *addr)
+{
+	return ((const struct variable *)variable)->addr <= *(const uint64_t *)addr;
+}
+
 /* The first of the variables at the highest address that is not above ADDR. */
 static const struct variable *at_or_below(const struct dwarf_file *d, uint64_t addr)
 {
-	size_t lo = 0, hi = d->n_vars;
+	size_t i = fr_search(d->vars, d->n_vars, sizeof(*d->vars), not_above, &addr);
 
-	while (lo < hi) {
-		size_t mid = lo + (hi - lo) / 2;
-
-		if (d->vars[mid].addr <= addr)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	if (!lo)
+	if (!i)
 		return NULL;
-	addr = d->vars[--lo].addr;
-	while (lo && d->vars[lo - 1].addr == addr)
-		lo--;
-	return &d->vars[lo];
+	addr = d->vars[--i].addr;
+	while (i && d->vars[i - 1].addr == addr)
+		i--;
+	return &d->vars[i];
 }
 
-size_t fr_dwarf_data(struct dwarf_file *d, uint64_t vaddr, uint64_t start, char *buf, size_t size)
+size_t fr_dwarf_file_data(struct dwarf_file *d, uint64_t vaddr, uint64_t start, char *buf,
+			  size_t size)
 {
 	const struct variable *v;
 	struct dwarf_file *home;

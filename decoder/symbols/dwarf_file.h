@@ -11,7 +11,7 @@
 #define FR_SYMBOLS_DWARF_FILE_H
 
 #include "symbols/dwarf.h"
-#include "symbols/libdwarf_api.h"
+#include "symbols/libdwarf_open.h"
 
 struct abbrev_table;
 
@@ -56,8 +56,7 @@ struct variable {
 struct dwarf_file {
 	struct elf_file *elf; /* not owned, but for .dwo and alt files */
 	bool owns_elf;
-	Dwarf_Debug dbg;
-	fr_dwarf_access access;
+	struct libdwarf lib;
 	struct dwarf_sections sec;
 	struct unit *units;
 	size_t n_units, cap_units;
@@ -79,6 +78,11 @@ struct dwarf_file {
 };
 
 /* ---- dwarf_open.c --------------------------------------------------------------------------- */
+/* ELF must outlive the result. NULL: WHY says in words what is wrong. */
+struct dwarf_file *fr_dwarf_file_open(struct elf_file *elf, const char **why);
+void fr_dwarf_file_close(struct dwarf_file *d);
+const char *fr_dwarf_file_problem(const struct dwarf_file *d);
+/* A file without regard to what dwz moved elsewhere. */
 struct dwarf_file *fr_dwarf_open_plain(struct elf_file *elf, bool dwo, const char **why);
 
 /* ---- dwarf_form.c: attribute values and abbreviations --------------------------------------- */
@@ -172,6 +176,11 @@ const struct unit_range *fr_index_cover(const struct dwarf_file *d, uint64_t add
 /* ---- dwarf_split.c -------------------------------------------------------------------------- */
 /* The unit that has U's DIEs: U itself, or its half in a .dwo file; NULL = not to be had. */
 struct unit *fr_split_unit(struct unit *u);
+
+/* ---- dwarf_code.c, dwarf_data.c: as in dwarf.h ----------------------------------------------- */
+void fr_dwarf_file_code(struct dwarf_file *d, struct answers *as);
+size_t fr_dwarf_file_data(struct dwarf_file *d, uint64_t vaddr, uint64_t start, char *buf,
+			  size_t size);
 
 /* ---- dwarf_cu.c ----------------------------------------------------------------------------- */
 /* Answers of one unit, by address. */

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "base/search.h"
 #include "symbols/dwarf_file.h"
 
 #define SPECS_MAX 1024 /* attributes of one DIE */
@@ -181,22 +182,20 @@ static bool read_table(struct abbrev_table *t, const struct unit *u)
 	return !b.bad && t->n;
 }
 
+static bool is_less(const void *abbrev, const void *code)
+{
+	return ((const struct abbrev *)abbrev)->code < *(const uint64_t *)code;
+}
+
 const struct abbrev *fr_abbrev_find(const struct abbrev_table *t, uint64_t code)
 {
-	size_t lo = 0, hi = t->n;
+	size_t i;
 
 	/* Nearly always the codes are 1..n. */
 	if (code - 1 < t->n && t->abbrevs[code - 1].code == code)
 		return &t->abbrevs[code - 1];
-	while (lo < hi) {
-		size_t mid = lo + (hi - lo) / 2;
-
-		if (t->abbrevs[mid].code < code)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo < t->n && t->abbrevs[lo].code == code ? &t->abbrevs[lo] : NULL;
+	i = fr_search(t->abbrevs, t->n, sizeof(*t->abbrevs), is_less, &code);
+	return i < t->n && t->abbrevs[i].code == code ? &t->abbrevs[i] : NULL;
 }
 
 static void free_table(struct abbrev_table *t)
@@ -206,20 +205,15 @@ static void free_table(struct abbrev_table *t)
 	free(t);
 }
 
+static bool is_before(const void *table, const void *off)
+{
+	return (*(struct abbrev_table *const *)table)->off < *(const uint64_t *)off;
+}
+
 /* Place of the table with offset OFF, or where it belongs. */
 static size_t table_slot(const struct dwarf_file *d, uint64_t off)
 {
-	size_t lo = 0, hi = d->n_tables;
-
-	while (lo < hi) {
-		size_t mid = lo + (hi - lo) / 2;
-
-		if (d->tables[mid]->off < off)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo;
+	return fr_search(d->tables, d->n_tables, sizeof(*d->tables), is_before, &off);
 }
 
 const struct abbrev_table *fr_abbrev_table(const struct unit *u)

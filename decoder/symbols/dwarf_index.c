@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "base/search.h"
 #include "symbols/dwarf_file.h"
 
 /* What libdwarf says of a unit header. */
@@ -21,13 +22,13 @@ static int next_header(struct dwarf_file *d, struct header *h)
 {
 	Dwarf_Error err = NULL;
 	Dwarf_Off abbrev = 0;
-	int rc = dwarf_next_cu_header_d(d->dbg, 1, &h->length, &h->version, &abbrev,
+	int rc = dwarf_next_cu_header_d(d->lib.dbg, 1, &h->length, &h->version, &abbrev,
 					&h->address_size, &h->offset_size, &h->extension,
 					&h->signature, &h->type_offset, &h->next, &h->kind, &err);
 
 	h->abbrev = abbrev;
 	if (rc == DW_DLV_ERROR)
-		dwarf_dealloc_error(d->dbg, err);
+		dwarf_dealloc_error(d->lib.dbg, err);
 	return rc;
 }
 
@@ -141,17 +142,17 @@ void fr_index_hints(struct dwarf_file *d)
 	int rc;
 
 	d->hinted = true;
-	rc = dwarf_get_aranges(d->dbg, &a, &n, &err);
+	rc = dwarf_get_aranges(d->lib.dbg, &a, &n, &err);
 
 	if (rc == DW_DLV_ERROR)
-		dwarf_dealloc_error(d->dbg, err);
+		dwarf_dealloc_error(d->lib.dbg, err);
 	if (rc != DW_DLV_OK)
 		return;
 	for (i = 0; i < n; i++) {
 		take_arange(d, a[i]);
-		dwarf_dealloc(d->dbg, a[i], DW_DLA_ARANGE);
+		dwarf_dealloc(d->lib.dbg, a[i], DW_DLA_ARANGE);
 	}
-	dwarf_dealloc(d->dbg, a, DW_DLA_LIST);
+	dwarf_dealloc(d->lib.dbg, a, DW_DLA_LIST);
 	sort_ranges(d);
 }
 
@@ -179,38 +180,29 @@ void fr_index_make(struct dwarf_file *d)
 	sort_ranges(d);
 }
 
+static bool ends_by(const void *unit, const void *off)
+{
+	return ((const struct unit *)unit)->end <= *(const uint64_t *)off;
+}
+
 struct unit *fr_index_unit(struct dwarf_file *d, uint64_t off)
 {
-	size_t lo = 0, hi;
+	size_t i;
 
 	fr_index_make(d);
-	hi = d->n_units;
-	while (lo < hi) {
-		size_t mid = lo + (hi - lo) / 2;
+	i = fr_search(d->units, d->n_units, sizeof(*d->units), ends_by, &off);
+	return i < d->n_units && off >= d->units[i].header ? &d->units[i] : NULL;
+}
 
-		if (d->units[mid].end <= off)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo < d->n_units && off >= d->units[lo].header ? &d->units[lo] : NULL;
+static bool begins_by(const void *range, const void *addr)
+{
+	return ((const struct unit_range *)range)->lo <= *(const uint64_t *)addr;
 }
 
 const struct unit_range *fr_index_cover(const struct dwarf_file *d, uint64_t addr, size_t *i)
 {
-	if (*i == d->n_ranges) {
-		size_t lo = 0, hi = d->n_ranges;
-
-		while (lo < hi) {
-			size_t mid = lo + (hi - lo) / 2;
-
-			if (d->ranges[mid].lo <= addr)
-				lo = mid + 1;
-			else
-				hi = mid;
-		}
-		*i = lo;
-	}
+	if (*i == d->n_ranges)
+		*i = fr_search(d->ranges, d->n_ranges, sizeof(*d->ranges), begins_by, &addr);
 	while (*i > 0 && d->ranges[*i - 1].reach > addr) {
 		const struct unit_range *r = &d->ranges[--*i];
 

@@ -9,6 +9,7 @@
  */
 #include <stdlib.h>
 
+#include "base/search.h"
 #include "symbols/dwarf_lines.h"
 
 struct row {
@@ -31,19 +32,9 @@ struct run {
 	uint64_t op_index;
 };
 
-static size_t lower_bound(const struct run *r, uint64_t addr)
+static bool before(const void *answer, const void *addr)
 {
-	size_t lo = 0, hi = r->n;
-
-	while (lo < hi) {
-		size_t mid = lo + (hi - lo) / 2;
-
-		if (r->list[mid]->vaddr < addr)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo;
+	return (*(struct answer *const *)answer)->vaddr < *(const uint64_t *)addr;
 }
 
 static void reset(struct run *r)
@@ -71,7 +62,7 @@ static void row_seen(struct run *r, bool end_sequence)
 {
 	if (!r->in_sequence) {
 		r->discarded = r->row.addr <= 1;
-		r->at = lower_bound(r, r->row.addr);
+		r->at = fr_search(r->list, r->n, sizeof(*r->list), before, &r->row.addr);
 	} else if (r->row.addr > r->last.addr && !r->discarded) {
 		answer_up_to(r, r->row.addr);
 	}

@@ -1,103 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * dwarf_open.c - opens libdwarf on sections that elf.c hands it.
- *
- * libdwarf's own ELF reader copies whole sections, refuses zstd and whatever shrank more than 16
- * times, and looks for other files by itself. Through its object interface it gets the mapped or
- * decompressed bytes of exactly the file that was verified.
+ * dwarf_open.c - opens the own reader on a file, and on the one that dwz made of parts of it.
  */
-#include <elf.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "symbols/dwarf_file.h"
 #include "symbols/locate.h"
-
-/*
- * What libdwarf may see. Ranges, line programs and location lists are read by dwarf_*.c or not at
- * all; libdwarf would check them first, which takes time and, damaged, ends in a double free.
- */
-static const char *const shown[] = {".debug_info",     ".debug_abbrev",      ".debug_str",
-				    ".debug_line_str", ".debug_str_offsets", ".debug_addr",
-				    ".debug_aranges"};
-
-static bool is_shown(const char *name)
-{
-	size_t i;
-
-	for (i = 0; i < sizeof(shown) / sizeof(shown[0]); i++) {
-		size_t n = strlen(shown[i]);
-
-		if (!strncmp(name, shown[i], n) && (!name[n] || !strcmp(name + n, ".dwo")))
-			return true;
-	}
-	return false;
-}
-
-static int get_section_info(void *obj, fr_dwarf_index i, fr_dwarf_section *out, int *error)
-{
-	const struct elf_section *s = fr_elf_section(obj, i);
-
-	*error = 0;
-	if (!s)
-		return DW_DLV_NO_ENTRY;
-	memset(out, 0, sizeof(*out));
-	out->FR_DWARF_AS(name) = "";
-	if (s->type == SHT_NOBITS || !is_shown(s->name))
-		return DW_DLV_OK;
-	out->FR_DWARF_AS(name) = s->name;
-	out->FR_DWARF_AS(type) = s->type;
-	out->FR_DWARF_AS(addr) = s->addr;
-	out->FR_DWARF_AS(size) = s->size;
-	return DW_DLV_OK;
-}
-
-static fr_dwarf_order get_byte_order(void *obj)
-{
-	(void)obj;
-	return FR_DWARF_LITTLE;
-}
-
-static Dwarf_Small get_length_size(void *obj)
-{
-	(void)obj;
-	return 4;
-}
-
-static Dwarf_Small get_pointer_size(void *obj)
-{
-	(void)obj;
-	return 8;
-}
-
-static Dwarf_Unsigned get_section_count(void *obj)
-{
-	return fr_elf_count(obj);
-}
-
-static int load_section(void *obj, fr_dwarf_index i, Dwarf_Small **data, int *error)
-{
-	struct span s = fr_elf_data(obj, i);
-
-	if (!s.data) {
-		*error = DW_DLE_SECTION_ERROR;
-		return DW_DLV_ERROR;
-	}
-	*data = (Dwarf_Small *)s.data;
-	return DW_DLV_OK;
-}
-
-/* clang-format off */
-static const fr_dwarf_methods methods = {
-	.FR_DWARF_OM(get_section_info) = get_section_info,
-	.FR_DWARF_OM(get_byte_order) = get_byte_order,
-	.FR_DWARF_OM(get_length_size) = get_length_size,
-	.FR_DWARF_OM(get_pointer_size) = get_pointer_size,
-	.FR_DWARF_OM(get_section_count) = get_section_count,
-	.FR_DWARF_OM(load_section) = load_section,
-	FR_DWARF_MORE_METHODS
-};
-/* clang-format on */
 
 static struct span find(struct elf_file *elf, const char *name, bool dwo)
 {
@@ -120,18 +29,6 @@ static void find_sections(struct elf_file *elf, bool dwo, struct dwarf_sections 
 	s->rnglists = find(elf, ".debug_rnglists", dwo);
 }
 
-static bool init(struct dwarf_file *d)
-{
-	Dwarf_Error err = NULL;
-
-	/* Everything is given back by hand: libdwarf's own books cost a tenth of the time. */
-	dwarf_set_de_alloc_flag(0);
-	d->access.FR_DWARF_AI(object) = d->elf;
-	d->access.FR_DWARF_AI(methods) = &methods;
-	return dwarf_object_init_b(&d->access, NULL, NULL, DW_GROUPNUMBER_ANY, &d->dbg, &err) ==
-	       DW_DLV_OK;
-}
-
 struct dwarf_file *fr_dwarf_open_plain(struct elf_file *elf, bool dwo, const char **why)
 {
 	struct dwarf_file *d = calloc(1, sizeof(*d));
@@ -144,9 +41,9 @@ struct dwarf_file *fr_dwarf_open_plain(struct elf_file *elf, bool dwo, const cha
 	*why = fr_elf_problem(elf);
 	if (!*why)
 		*why = "its debug information is damaged";
-	if (!d->sec.info.data || !d->sec.abbrev.data || !init(d)) {
-		d->dbg = NULL;
-		fr_dwarf_close(d);
+	if (!d->sec.info.data || !d->sec.abbrev.data ||
+	    !fr_libdwarf_open(&d->lib, elf, LIBDWARF_SOME)) {
+		fr_dwarf_file_close(d);
 		return NULL;
 	}
 	*why = NULL;
@@ -169,7 +66,7 @@ static void open_alt(struct dwarf_file *d)
 		d->problem = "the file that dwz moved part of its names to is missing";
 }
 
-struct dwarf_file *fr_dwarf_open(struct elf_file *elf, const char **why)
+struct dwarf_file *fr_dwarf_file_open(struct elf_file *elf, const char **why)
 {
 	struct dwarf_file *d = fr_dwarf_open_plain(elf, false, why);
 
@@ -180,8 +77,7 @@ struct dwarf_file *fr_dwarf_open(struct elf_file *elf, const char **why)
 
 static void close_members(struct dwarf_file *d)
 {
-	if (d->dbg)
-		fr_dwarf_finish(d->dbg);
+	fr_libdwarf_close(&d->lib);
 	fr_abbrev_free(d);
 	fr_name_cache_free(d);
 	free(d->units);
@@ -193,7 +89,7 @@ static void close_members(struct dwarf_file *d)
 	free(d);
 }
 
-void fr_dwarf_close(struct dwarf_file *d)
+void fr_dwarf_file_close(struct dwarf_file *d)
 {
 	size_t i;
 
@@ -207,7 +103,7 @@ void fr_dwarf_close(struct dwarf_file *d)
 	close_members(d);
 }
 
-const char *fr_dwarf_problem(const struct dwarf_file *d)
+const char *fr_dwarf_file_problem(const struct dwarf_file *d)
 {
 	return d->problem;
 }

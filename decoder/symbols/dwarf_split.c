@@ -59,7 +59,7 @@ static struct dwarf_file *open_dwo(struct unit *u)
 		return NULL;
 	}
 	d->owns_elf = true;
-	dwarf_set_tied_dbg(d->dbg, u->main->dbg, &err);
+	dwarf_set_tied_dbg(d->lib.dbg, u->main->lib.dbg, &err);
 	return d;
 }
 

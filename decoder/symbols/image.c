@@ -10,6 +10,8 @@
 #include <string.h>
 #include <zlib.h>
 
+#include "base/search.h"
+
 static uint32_t checksum(const void *block, size_t size)
 {
 	size_t skip = offsetof(struct image_head, best);
@@ -72,23 +74,22 @@ bool fr_image_open(struct image *img, const void *block, size_t size)
 	return addrs_sound(img) && frames_sound(img);
 }
 
+static bool before(const void *element, const void *key)
+{
+	const struct image_addr *a = element, *k = key;
+
+	return a->kind < k->kind || (a->kind == k->kind && a->vaddr < k->vaddr);
+}
+
 const struct image_addr *fr_image_find(const struct image *img, enum image_kind kind,
 				       uint64_t vaddr)
 {
-	size_t lo = 0, hi = img->head->n_addrs;
+	const struct image_addr key = {.kind = (uint16_t)kind, .vaddr = vaddr};
+	size_t n = img->head->n_addrs;
+	const struct image_addr *a =
+		img->addrs + fr_search(img->addrs, n, sizeof(*a), before, &key);
 
-	while (lo < hi) {
-		size_t mid = lo + (hi - lo) / 2;
-		const struct image_addr *a = &img->addrs[mid];
-
-		if (a->kind < kind || (a->kind == kind && a->vaddr < vaddr))
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	if (lo < img->head->n_addrs && img->addrs[lo].kind == kind && img->addrs[lo].vaddr == vaddr)
-		return &img->addrs[lo];
-	return NULL;
+	return a < img->addrs + n && a->kind == kind && a->vaddr == vaddr ? a : NULL;
 }
 
 const char *fr_image_string(const struct image *img, uint32_t str)

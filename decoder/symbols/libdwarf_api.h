@@ -38,6 +38,11 @@ static inline void fr_dwarf_finish(Dwarf_Debug dbg)
 	dwarf_object_finish(dbg);
 }
 
+static inline void fr_dwarf_ranges_done(Dwarf_Debug dbg, Dwarf_Ranges *list, Dwarf_Signed n)
+{
+	dwarf_dealloc_ranges(dbg, list, n);
+}
+
 #else
 
 #define FR_DWARF_AI(name) name
@@ -58,6 +63,11 @@ static inline void fr_dwarf_finish(Dwarf_Debug dbg)
 	dwarf_object_finish(dbg, &err);
 }
 
+static inline void fr_dwarf_ranges_done(Dwarf_Debug dbg, Dwarf_Ranges *list, Dwarf_Signed n)
+{
+	dwarf_ranges_dealloc(dbg, list, n);
+}
+
 #endif
 
 /* The later name is in both; the segment is that of segmented machines. */
@@ -67,6 +77,22 @@ static inline int fr_dwarf_arange(Dwarf_Arange a, Dwarf_Addr *lo, Dwarf_Unsigned
 	Dwarf_Unsigned segment, segment_size;
 
 	return dwarf_get_arange_info_b(a, &segment, &segment_size, lo, length, die, err);
+}
+
+/*
+ * Whether a row of a line table ends its sequence. Up to 0.11 at least, a row where an epilogue
+ * begins is said to.
+ */
+static inline int fr_dwarf_row_ends(Dwarf_Line row, Dwarf_Bool *ends, Dwarf_Error *err)
+{
+	Dwarf_Bool prologue, epilogue = 0;
+	Dwarf_Unsigned isa, discriminator;
+	int rc = dwarf_lineendsequence(row, ends, err);
+
+	if (rc == DW_DLV_OK && *ends)
+		rc = dwarf_prologue_end_etc(row, &prologue, &epilogue, &isa, &discriminator, err);
+	*ends = *ends && !epilogue;
+	return rc;
 }
 
 #endif

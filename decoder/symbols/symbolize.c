@@ -17,6 +17,7 @@
 
 #include "base/arena.h"
 #include "base/mem.h"
+#include "base/path.h"
 #include "symbols/cache.h"
 #include "symbols/modsyms.h"
 
@@ -72,8 +73,7 @@ struct symbols *fr_symbols_open(const struct recording *rec, struct diag *d)
 	sy->batch_max = cpus < 2 ? 2 : cpus > 16 ? 16 : (size_t)cpus;
 	sy->modules = fr_mem_alloc((rec->n_modules + 1) * sizeof(*sy->modules));
 	for (i = 0; i < rec->n_modules; i++) {
-		const char *slash = strrchr(rec->modules[i].path, '/');
-		char *name = fr_arena_strdup(&sy->arena, slash ? slash + 1 : rec->modules[i].path);
+		char *name = fr_arena_strdup(&sy->arena, fr_path_base(rec->modules[i].path));
 
 		fr_image_clean(name);
 		sy->modules[i].m = &rec->modules[i];

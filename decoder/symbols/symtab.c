@@ -11,6 +11,8 @@
 #include <elf.h>
 #include <stdlib.h>
 
+#include "base/search.h"
+
 struct candidate {
 	Elf64_Sym sym;
 	const char *name; /* NULL = none */
@@ -76,20 +78,15 @@ static bool wanted(const struct search *s, const Elf64_Sym *sym)
 	return type == STT_NOTYPE && sec && (sec->flags & SHF_EXECINSTR);
 }
 
+static bool before(const void *hit, const void *vaddr)
+{
+	return ((const struct symtab_hit *)hit)->vaddr < *(const uint64_t *)vaddr;
+}
+
 /* Index of the first address >= V. */
 static size_t lower_bound(const struct search *s, uint64_t v)
 {
-	size_t lo = 0, hi = s->n;
-
-	while (lo < hi) {
-		size_t mid = lo + (hi - lo) / 2;
-
-		if (s->hits[mid].vaddr < v)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo;
+	return fr_search(s->hits, s->n, sizeof(*s->hits), before, &v);
 }
 
 static void offer(struct search *s, const Elf64_Sym *sym)

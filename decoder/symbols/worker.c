@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "base/proc.h"
 #include "symbols/batch.h"
 
 #define CPU_SECONDS 60 /* per request */
@@ -102,7 +103,7 @@ static void limit_memory(void)
 	unsigned long pages = 0;
 	rlim_t page = (rlim_t)sysconf(_SC_PAGESIZE);
 	rlim_t machine = (rlim_t)sysconf(_SC_PHYS_PAGES) * page;
-	FILE *fp = fopen("/proc/self/statm", "re");
+	FILE *fp = fr_proc_open(0, "statm");
 
 	if (!fp)
 		return;

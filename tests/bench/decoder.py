@@ -61,14 +61,13 @@ def seconds(function, *args, **kw):
 
 
 def symbols(kit, path):
-    import symbols as asking
     import symtool
     symtool.SYMTOOL = kit.o / "tests/symbols/symtool"
     subprocess.run(["make", "-s", "-C", TOP, f"O={kit.o}", "-f", "Makefile", "-f",
                     "tests/symbols/symbols.mk", "symtool"], check=True)
     symtool.ORACLE = need("llvm-symbolizer")
     addr2line = need("addr2line")
-    asked = asking.addresses(str(path), kit.pick(1000, 50))
+    asked = symtool.somewhere(str(path), kit.pick(1000, 50))
     text = "".join(f"{a:x}\n" for a in asked)
 
     def by_addr2line():

@@ -1,7 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""symtool.py - addresses through decoder/symbols and through llvm-symbolizer, made comparable."""
+"""
+symtool.py - addresses through decoder/symbols, by either of its readers of DWARF, and through
+llvm-symbolizer, made comparable.
+"""
 
 import os
+import random
 import re
 import shutil
 import subprocess
@@ -18,6 +22,15 @@ COPIES = re.compile(r"( \[clone [^]]*\])+$|\.(cold|part|isra|constprop|lto_priv)
 def build():
     make = ["make", "-s", "-C", fr.TOP, f"O={fr.O}", "-f", "Makefile"]
     subprocess.run([*make, "-f", "tests/symbols/symbols.mk", "symtool"], check=True)
+
+
+def somewhere(path, n, seed=1):
+    """N addresses of the code, the same ones each time."""
+    out = subprocess.run(["readelf", "-SW", path], check=True, capture_output=True, text=True)
+    m = re.search(r"\.text\s+(?:PROGBITS|NOBITS)\s+(\w+)\s+\w+\s+(\w+)", out.stdout)
+    start, size = int(m[1], 16), int(m[2], 16)
+    rng = random.Random(seed)
+    return [start + rng.randrange(size) for _ in range(n)]
 
 
 class Answer:
@@ -110,3 +123,42 @@ def compare(path, addresses):
         if kind:
             found.setdefault(kind, []).append((hex(address), mine, want))
     return found, 1 - sum(map(len, found.values())) / len(addresses)
+
+
+# ---- one reader of DWARF against the other ------------------------------------------------------
+
+def spelled_alike(frames):
+    return [{**f, "file": place(f["file"])} for f in frames]
+
+
+def joined_twice(own, lib, _):
+    """libdwarf joins a compilation directory that is relative to itself: ./nptl/./nptl/x.c."""
+    return spelled_alike(own) == spelled_alike(lib)
+
+
+def default_file(own, lib, third):
+    """
+    In DWARF 5 the file of a row is 1 until the program says otherwise; libdwarf 20210528 takes 0.
+    Only the place of the instruction itself can be meant, and llvm-symbolizer must say ours.
+    """
+    own, lib = spelled_alike(own), spelled_alike(lib)
+    alike = [{**own[0], "file": lib[0]["file"]}, *own[1:]]
+    return alike == lib and place(third[0][1]) == own[0]["file"]
+
+
+RULES = [joined_twice, default_file]
+
+
+def compare_readers(path, addresses):
+    """{rule: [(address, own, libdwarf's), ...]} of what differs; "unexplained" if no rule does."""
+    own, lib = ask(path, addresses), ask(path, addresses, FR_SYMBOLS="libdwarf")
+    assert (own.best, own.source, own.problem) == (lib.best, lib.source, lib.problem)
+    differ = [(a, o, b) for a, o, b in zip(addresses, own.frames, lib.frames) if o != b]
+    thirds = oracle(path, [a for a, _, _ in differ]) if differ and ORACLE else []
+    found = {}
+    for i, (address, mine, theirs) in enumerate(differ):
+        third = thirds[i] if thirds else [(None, mine[0]["file"], 0)]
+        rule = next((r.__name__ for r in RULES
+                     if len(mine) == len(theirs) and r(mine, theirs, third)), "unexplained")
+        found.setdefault(rule, []).append((hex(address), mine, theirs))
+    return found
