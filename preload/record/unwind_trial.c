@@ -161,12 +161,20 @@ static bool read_action(int sig, struct kernel_action *a)
 	return fr_sys4(SYS_rt_sigaction, sig, 0, a, 8) == 0;
 }
 
+/* What we have installed for SIG, as whoever stands behind us has it: another recorder, perhaps. */
+static const void *installed(int sig)
+{
+	struct sigaction a;
+
+	return FR_REAL(sigaction)(sig, NULL, &a) == 0 ? (const void *)a.sa_sigaction : NULL;
+}
+
 static void take(size_t i)
 {
 	struct sigaction a = {.sa_sigaction = on_fault,
 			      .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER};
 
-	if (!read_action(fatal[i], &before[i]) || fr_sigentry_at(before[i].handler))
+	if (!read_action(fatal[i], &before[i]) || fr_sigentry_at(installed(fatal[i])))
 		before[i].handler = (void *)on_fault; /* nothing to give back */
 	else
 		FR_REAL(sigaction)(fatal[i], &a, NULL);
@@ -175,10 +183,7 @@ static void take(size_t i)
 /* Not over a handler that another thread has set in between. */
 static void give_back(size_t i)
 {
-	struct kernel_action now;
-
-	if (before[i].handler != (void *)on_fault && read_action(fatal[i], &now) &&
-	    now.handler == (void *)on_fault)
+	if (before[i].handler != (void *)on_fault && installed(fatal[i]) == (void *)on_fault)
 		fr_sys4(SYS_rt_sigaction, fatal[i], &before[i], 0, 8);
 }
 
