@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <string.h>
 
+#include "check.h"
 #include "text.h"
 #include "trigger.h"
 
@@ -365,6 +366,7 @@ static const char *find_value(char *const *envp, const char *name)
 
 void fr_config_read(char *const *envp)
 {
+	FR_RUNS(FR_WHERE_ANY_THREAD);
 	fr_config.levels[FR_CLASS_RECORDER] = FR_LEVEL_FULL;
 	for (size_t i = 0; i < N_SETTINGS; i++) {
 		const struct setting *s = &settings[i];

@@ -12,6 +12,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
+#include "check.h"
 #include "clock.h"
 #include "config.h"
 #include "gate.h"
@@ -115,6 +116,7 @@ void fr_span_raise(struct fr_span *s, size_t end)
 							    __ATOMIC_RELEASE, __ATOMIC_RELAXED))
 		;
 	atomic_store_explicit(&s->used, before > end ? before : end, memory_order_relaxed);
+	fr_span_check(s);
 }
 
 static void span_init(struct fr_span *s, enum fr_section_id id, size_t step)
@@ -201,6 +203,7 @@ bool fr_span_grow(struct fr_span *s, size_t end)
 	if (!grown && alone && atomic_load(&fr_region.growing) == 1)
 		atomic_store(&s->full, true);
 	atomic_fetch_sub(&fr_region.growing, 1);
+	fr_span_check(s);
 	return grown;
 }
 
@@ -401,6 +404,7 @@ bool fr_region_make(uint64_t max_bytes, bool first)
 	fr_region.size = size;
 	header_fill(fr_region.hdr, plan, n);
 	spans_init();
+	fr_region_check();
 	if (small_sections(max_bytes))
 		return true;
 	fr_region_unlink();

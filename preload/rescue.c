@@ -17,6 +17,7 @@
 #include <time.h>
 #include <ucontext.h>
 
+#include "check.h"
 #include "clock.h"
 #include "config.h"
 #include "describe.h"
@@ -178,6 +179,7 @@ bool fr_rescue_fault(int sig, const siginfo_t *si, void *uc)
 		return send_on(sig, si, uc);
 	if (!base || at - base >= fr_region.size)
 		return false;
+	fr_check_no_region();
 	if (at - base < head_size() ? !replace_head() : !put_anonymous(at, FR_PAGE))
 		return false;
 	switch_off();

@@ -17,6 +17,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "check.h"
 #include "clock.h"
 #include "clone.h"
 #include "config.h"
@@ -220,6 +221,8 @@ static bool write_file(void)
 {
 	uint64_t size;
 
+	FR_RUNS(FR_WHERE_HANDLER | FR_WHERE_SNAPSHOT);
+	fr_region_check();
 	fr_modules_sweep();
 	fr_deepbind_look();
 	fr_clock_pair_write(fr_region.clocks);

@@ -22,6 +22,7 @@
 #include <stdint.h>
 
 #include "arch.h"
+#include "check.h"
 #include "clock.h"
 #include "gate.h"
 #include "region.h"
@@ -167,6 +168,8 @@ static FR_ALWAYS_INLINE void fr_guard(struct fr_thread *t)
 {
 	t->busy = (uintptr_t)__builtin_frame_address(0);
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	FR_RUNS(FR_WHERE_HANDLER);
+	fr_thread_check(t);
 }
 
 static FR_ALWAYS_INLINE struct fr_thread *fr_enter(void)
@@ -181,6 +184,7 @@ static FR_ALWAYS_INLINE struct fr_thread *fr_enter(void)
 
 static FR_ALWAYS_INLINE void fr_leave(struct fr_thread *t)
 {
+	fr_thread_check(t);
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 	t->busy = 0;
 }

@@ -17,6 +17,7 @@
 #include <string.h>
 #include <ucontext.h>
 
+#include "check.h"
 #include "config.h"
 #include "describe.h"
 #include "gate.h"
@@ -322,6 +323,7 @@ enum fr_unwind_kind fr_unwind_load(void)
 {
 	const char *why;
 
+	FR_RUNS(FR_WHERE_ANY_THREAD);
 	if (!fr_unwind_lib_open() || !make_sandbox())
 		return FR_UNWIND_FP;
 	why = fr_unwind_trial();

@@ -79,6 +79,17 @@ void fr_user_again(struct fr_thread *t, uint64_t ticks)
 	(void)ticks;
 }
 
+#ifdef FR_DEBUG
+struct fr_thread fr_thread_none, fr_thread_gone;
+
+void fr_where_check(unsigned int allowed, uintptr_t frame, const char *function)
+{
+	(void)allowed;
+	(void)frame;
+	(void)function;
+}
+#endif
+
 /* A dense tier of N chunks at most; FR_MIN_AGE is 10 s. */
 static void begin(uint32_t n)
 {
