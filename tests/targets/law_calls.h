@@ -57,6 +57,7 @@ ssize_t __pread_chk(int, void *, size_t, off_t, size_t);
 ssize_t __pread64_chk(int, void *, size_t, off64_t, size_t);
 sighandler_t __sysv_signal(int, sighandler_t);
 sighandler_t bsd_signal(int, sighandler_t);
+int __clone(int (*)(void *), void *, int, void *, ...);
 void *SSL_CTX_new(const void *);
 const void *TLS_method(void);
 void *SSL_new(void *);

@@ -109,6 +109,20 @@ static void a_hold_does_not_reach_over_another_owner(void **state)
 	scene_close(&sc);
 }
 
+/* A call that runs the program's own callbacks may take the lock in the middle of itself. */
+static void a_handshake_may_lock(void **state)
+{
+	struct synth *s = scene_four();
+	struct scene sc;
+
+	SYNTH_SLOW(s, 1, MS(100), FR_EV_TLS_HANDSHAKE, scene_stack(s, 4), 7, 0, 0, 1, NS(90));
+	scene_wait(s, 2, 20, 99, L, synth_thread_rec(s, 1)->tid, scene_stack(s, 2));
+	scene_open(&sc, s);
+	assert_int_equal(sc.m->spans[1].kind, SPAN_TLS);
+	assert_int_equal(lock_at(&sc, L)->n_holds, 0);
+	scene_close(&sc);
+}
+
 /* Each waiter was let go by the last release before its end. */
 static void the_last_release_woke(void **state)
 {
@@ -186,6 +200,11 @@ static void a_list_that_overflowed_denies_nothing(void **state)
 	scene_open(&sc, s);
 	assert_int_equal(lock_at(&sc, L)->owner, 0);
 	scene_close(&sc);
+	s = waits_and_saw(1);
+	synth_thread_rec(s, 1)->held_more = 1; /* those in the list have been given back */
+	scene_open(&sc, s);
+	assert_int_equal(lock_at(&sc, L)->owner, 0);
+	scene_close(&sc);
 	s = with_a_long_list();
 	synth_lost(s, 3, FR_TIER_DENSE, 1000); /* a release since then would be among these */
 	SYNTH_EVENT(s, 3, MS(300), FR_EV_MEM_FREE, 0, 0x5000);
@@ -218,6 +237,7 @@ int main(void)
 		cmocka_unit_test(a_condition_wait_divides_a_hold),
 		cmocka_unit_test(a_hold_does_not_reach_over_anothers),
 		cmocka_unit_test(a_hold_does_not_reach_over_another_owner),
+		cmocka_unit_test(a_handshake_may_lock),
 		cmocka_unit_test(the_last_release_woke),
 		cmocka_unit_test(the_costliest_is_the_first),
 		cmocka_unit_test(who_does_not_list_a_lock_does_not_have_it),
