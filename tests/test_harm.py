@@ -24,7 +24,7 @@ def lines(host, name, *args, recorded=True, **settings):
 @pytest.mark.parametrize("events", LEVELS)
 @pytest.mark.parametrize("name", ["small", "onstack"])
 def test_same_output(host, name, events):
-    """16 KiB stacks; handlers and their stacks. Results, errno, cancellation: test_laws_calls.py."""
+    """16 KiB stacks; handlers and their stacks. For errno and cancellation: test_laws_calls.py."""
     bare = lines(host, name, recorded=False)
     assert lines(host, name, **({"FR_EVENTS": events} if events else {})) == bare
 

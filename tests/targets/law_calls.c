@@ -5,9 +5,9 @@
  *
  *   law_calls errno|cases|pending|blocked [PLUGIN]
  *
- * The calls stand in law_quick.def, law_cases.def and law_blocking.def. This file is built as C and as C++, as a
- * program and as a plugin of such a program: where the unwinding of a cancellation must pass, and
- * which unwinder does it, is different each time.
+ * The calls stand in law_quick.def, law_cases.def and law_blocking.def. This file is built as C and
+ * as C++, as a program and as a plugin of such a program: where the unwinding of a cancellation
+ * must pass, and which unwinder does it, is different each time.
  */
 #include "law_cases.h"
 

@@ -54,7 +54,8 @@ static bool another_takes_mtx(void)
 {
 	thrd_t t;
 
-	return thrd_create(&t, take_mtx, NULL) == thrd_success && thrd_join(t, NULL) == thrd_success;
+	return thrd_create(&t, take_mtx, NULL) == thrd_success &&
+	       thrd_join(t, NULL) == thrd_success;
 }
 
 static int minus_one_c11(void *arg)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * once.c - what law_calls.c cannot ask, because it goes on behind the call: a thread is cancelled in
- * the init function of a once, which then runs again; a jump leaves such a function; and a mutex
+ * once.c - what law_calls.c cannot ask, because it goes on behind the call: a thread is cancelled
+ * in the init function of a once, which then runs again; a jump leaves such a function; and a mutex
  * that is waited for is no cancellation point.
  */
 #include <pthread.h>

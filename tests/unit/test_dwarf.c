@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_dwarf.c - lists of ranges and line programs, byte by byte: forms that this machine's compiler
- * seldom writes, and what linkers leave behind.
+ * test_dwarf.c - lists of ranges and line programs, byte by byte: forms that this machine's
+ * compiler seldom writes, and what linkers leave behind.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -62,11 +62,8 @@ static void add(void *arg, uint64_t lo, uint64_t hi)
 static void begin(uint16_t version)
 {
 	memset(&file, 0, sizeof(file));
-	unit = (struct unit){.home = &file,
-			     .main = &file,
-			     .low = 0x1000,
-			     .version = version,
-			     .offset_size = 4};
+	unit = (struct unit){
+		.home = &file, .main = &file, .low = 0x1000, .version = version, .offset_size = 4};
 	n_bytes = n_found = 0;
 }
 

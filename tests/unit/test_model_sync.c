@@ -230,11 +230,15 @@ static void states_at_the_end(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(posts_wake),      cmocka_unit_test(barrier_wakes),
+		cmocka_unit_test(posts_wake),
+		cmocka_unit_test(barrier_wakes),
 		cmocka_unit_test(the_next_round_is_another),
-		cmocka_unit_test(once_wakes),      cmocka_unit_test(gave_up),
-		cmocka_unit_test(cancelled_waits), cmocka_unit_test(spin_locks_are_locks),
-		cmocka_unit_test(spin_deadlock),   cmocka_unit_test(states_at_the_end),
+		cmocka_unit_test(once_wakes),
+		cmocka_unit_test(gave_up),
+		cmocka_unit_test(cancelled_waits),
+		cmocka_unit_test(spin_locks_are_locks),
+		cmocka_unit_test(spin_deadlock),
+		cmocka_unit_test(states_at_the_end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

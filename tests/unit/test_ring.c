@@ -363,7 +363,8 @@ static void test_charges(void **state)
 	end();
 }
 
-/* What comes after a chunk of a thread is read without it: dictionaries and distances begin anew. */
+/* What comes after a chunk of a thread is read without it: dictionaries and distances begin anew.
+ */
 static void test_chunks_are_read_alone(void **state)
 {
 	struct fr_thread *t = thread(1);
@@ -390,7 +391,8 @@ static void test_texts_end_in_their_chunk(void **state)
 	static const char text[FR_EVENT_MAX];
 	struct fr_thread *t = thread(1);
 	const struct fr_writer *w = &t->w[FR_TIER_RARE];
-	struct fr_blob most = {text, FR_EVENT_MAX - FR_EVENT_FIXED_MAX}, more = {text, most.size + 1};
+	struct fr_blob most = {text, FR_EVENT_MAX - FR_EVENT_FIXED_MAX},
+		       more = {text, most.size + 1};
 
 	(void)state;
 	begin(64);

@@ -231,7 +231,8 @@ static void cache_is_of_this_build(void **state)
 	memcpy(h.build_id, id, sizeof(id));
 	h.source = fr_image_intern(b, source);
 	h.source_size = (uint64_t)st.st_size;
-	h.source_mtime_ns = (uint64_t)(st.st_mtim.tv_sec * INT64_C(1000000000) + st.st_mtim.tv_nsec);
+	h.source_mtime_ns =
+		(uint64_t)(st.st_mtim.tv_sec * INT64_C(1000000000) + st.st_mtim.tv_nsec);
 	block = fr_image_finish(b, &h, &size);
 	fr_image_free(b);
 	fr_cache_store(id, sizeof(id), block, size);
@@ -241,7 +242,8 @@ static void cache_is_of_this_build(void **state)
 
 	snprintf(from, sizeof(from), "%s/cache/fr/%040d.sym", dir, 0);
 	strcpy(to, from);
-	for (char *p = strrchr(from, '/') + 1, *q = strrchr(to, '/') + 1; *p != '.'; p += 2, q += 2) {
+	for (char *p = strrchr(from, '/') + 1, *q = strrchr(to, '/') + 1; *p != '.';
+	     p += 2, q += 2) {
 		memcpy(p, "cd", 2);
 		memcpy(q, "ce", 2);
 	}
@@ -378,11 +380,11 @@ extern const char __executable_start; /* set by the linker: virtual address 0 of
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(demangles_for_people), cmocka_unit_test(cleans_strings),
-		cmocka_unit_test(finds_what_was_added), cmocka_unit_test(refuses_damaged_blocks),
-		cmocka_unit_test(first_answer_stays),   cmocka_unit_test(cache_keeps_and_checks),
-		cmocka_unit_test(cache_is_of_this_build),
-		cmocka_unit_test(dead_worker_degrades), cmocka_unit_test(cache_outlives_the_file),
+		cmocka_unit_test(demangles_for_people),    cmocka_unit_test(cleans_strings),
+		cmocka_unit_test(finds_what_was_added),    cmocka_unit_test(refuses_damaged_blocks),
+		cmocka_unit_test(first_answer_stays),      cmocka_unit_test(cache_keeps_and_checks),
+		cmocka_unit_test(cache_is_of_this_build),  cmocka_unit_test(dead_worker_degrades),
+		cmocka_unit_test(cache_outlives_the_file),
 	};
 	char cache[128], clean[160];
 	int rc;
