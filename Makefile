@@ -48,7 +48,7 @@ help:
 	@echo 'make lint fmt   static checks; format the code'
 	@echo 'make install    to PREFIX ($(PREFIX)), DESTDIR honoured; make uninstall'
 	@echo 'make clean      remove $O'
-	@echo 'variables       V=1 verbose  DEBUG=1 -O0 and checks  SAN=address,undefined (decoder)'
+	@echo 'variables       V=1 verbose  DEBUG=1 -O0 and checks (O=build/debug)  SAN=address,undefined'
 
 $O/libfr.so: $(PRELOAD_OBJ) preload/exports.map
 	$(call say,LINK,$@)

@@ -70,7 +70,7 @@ $(CXX_PLAIN): $(TESTS)/targets/%: tests/targets/%.cc
 # Calls with bad arguments on purpose: the compiler shall not think about them.
 LAW_FLAGS := -O0 -Wno-nonnull -Wno-unused-result -Wno-deprecated-declarations -Wno-shadow
 $(TESTS)/targets/law_calls: LDFLAGS += $(LAW_FLAGS) $(LAW_LIBS)
-$(LAW_CALLS): tests/targets/law_calls.c tests/targets/law_calls.h $(wildcard tests/targets/law_*.def)
+$(LAW_CALLS): tests/targets/law_calls.c tests/targets/law_calls.h tests/targets/law_cases.h $(wildcard tests/targets/law_*.def)
 	$(call say,TARGET,$@)
 	$Q mkdir -p $(@D)
 	$Q$(if $(findstring cxx,$@),$(CXX) $(AS_CXX) -x c++,$(CC) $(TARGET_FLAGS)) $(LAW_FLAGS) \

@@ -66,6 +66,7 @@ def test_dies_alike_and_is_recorded(host, what, place):
     p, status, said = crash(host, what, place, "none", FR_EVENTS="lock=full")
     assert os.WIFSIGNALED(bare) and status == bare, (status, bare)
     check_recording(host, p, said[-1], what, place)
+    assert not host.regions(), "the snapshot says it all: once is enough"
     state = fr.read("info", host.snapshot(p))
     assert "crash" in json.dumps(state).lower()
 
@@ -118,6 +119,8 @@ def test_crash_while_everybody_works(host):
     p.signal(signal.SIGSEGV)
     assert os.WTERMSIG(p.wait()) == signal.SIGSEGV
     recording = host.snapshot(p)
+    told = fr.read("info", recording, ok=(0, 3))["crash"]
+    assert fr.number(told["fault_addr"]) == 0, "nothing was accessed: it was sent"
     report = fr.read("report", recording, ok=(0, 3))
     assert report["findings"][0]["rule"] == "crash"
     threads = {t["tid"]: t for t in fr.read("threads", recording, ok=(0, 3))}

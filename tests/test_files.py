@@ -136,21 +136,6 @@ def test_who_wrote_to_the_pipe(tmp_path):
         assert "wake" in fr.names(wrote["stack"])
 
 
-# ---- harm ----------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("events", ["", "slow", "full", "off"])
-@pytest.mark.parametrize("name", ["ioerrnos", "iocancel"])
-def test_same_output(host, name, events):
-    """Results and errno of calls that fail, wild pointers among them; cancellation in waits."""
-    bare = host.target(name, recorded=False)
-    assert bare.code() == 0, bare.lines[-3:]
-    p = host.target(name, **({"FR_EVENTS": events} if events else {}))
-    assert p.code() == 0, (p.lines[-3:], p.stderr())
-    assert p.lines == bare.lines
-    fr.wait_for(lambda: not host.regions(), "no region left behind")
-
-
 @pytest.mark.parametrize("events", ["io=full", "io=slow"])
 def test_report_names_the_file(tmp_path, events):
     """By the end of the path it was opened by, also where the opening was not worth an event."""

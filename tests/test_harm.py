@@ -3,6 +3,7 @@
 
 import json
 import pathlib
+import signal
 import subprocess
 import time
 
@@ -21,10 +22,9 @@ def lines(host, name, *args, recorded=True, **settings):
 
 
 @pytest.mark.parametrize("events", LEVELS)
-@pytest.mark.parametrize("name", ["errnos", "cancel", "small", "onstack"])
+@pytest.mark.parametrize("name", ["small", "onstack"])
 def test_same_output(host, name, events):
-    """Results and errno of every call; cancellation in every blocking call; 16 KiB stacks; handlers
-    and their stacks."""
+    """16 KiB stacks; handlers and their stacks. For errno and cancellation: test_laws_calls.py."""
     bare = lines(host, name, recorded=False)
     assert lines(host, name, **({"FR_EVENTS": events} if events else {})) == bare
 
@@ -44,15 +44,8 @@ def test_handlers_of_a_host_like_go(host):
 
 
 @pytest.mark.parametrize("unwind", ["fp", "caller"])
-@pytest.mark.parametrize("name", ["errnos", "cancel", "small"])
-def test_same_output_without_libunwind(host, name, unwind):
-    bare = lines(host, name, recorded=False)
-    assert lines(host, name, FR_EVENTS="full", FR_UNWIND=unwind) == bare
-
-
-def test_same_output_while_verifying(host):
-    bare = lines(host, "cancel", recorded=False)
-    assert lines(host, "cancel", FR_EVENTS="full", FR_VERIFY_STACKS=1) == bare
+def test_small_stacks_without_libunwind(host, unwind):
+    assert lines(host, "small", FR_EVENTS="full", FR_UNWIND=unwind) == ["ready", "done"]
 
 
 def test_small_stacks_verified(host):
@@ -93,6 +86,23 @@ def test_our_signal_never_ends_a_wait(host, call, low, high):
     assert end["took_ms"] >= 795, end
     if low == 0:
         assert end["took_ms"] < 1300, end
+
+
+@pytest.mark.parametrize("call", ["poll", "epoll_wait", "ppoll"])
+def test_both_signals_at_once(host, call):
+    """Ours and the host's own arrive together: the wait ends, as it does by the host's alone."""
+    p = host.target("eintr", call, 200, "usr2")
+    tid = p.truth("tid")["tid"]
+    fr.wait_for(lambda: (fr.task_syscall(p.pid, tid) or -1) not in (-1, 1), "the wait")
+    p.signal(signal.SIGSTOP)
+    fr.wait_for(lambda: open(f"/proc/{p.pid}/stat", encoding="ascii").read().split()[2] == "T",
+                "the stop")
+    fr.tgkill(p.pid, tid, signal.SIGUSR1)
+    fr.tgkill(p.pid, tid, signal.SIGUSR2)
+    p.signal(signal.SIGCONT)
+    end = p.truth("result")
+    assert (end["result"], end["errno"]) == (-1, 4), end
+    host.snapshot(p, 1)
 
 
 def test_host_signal_still_ends_a_wait(host):
@@ -175,10 +185,10 @@ def test_loaded_twice(host):
     for preload in (f"{fr.LIB} {fr.LIB}", f"{fr.LIB}:{copy}"):
         env = host.env()
         env["LD_PRELOAD"] = preload
-        p = fr.Process([fr.TARGETS / "errnos"], env, host.cwd)
+        p = fr.Process([fr.TARGETS / "law_calls", "cases"], env, host.cwd)
         host.started.append(p)
         assert p.code() == 0
-        assert p.lines == lines(host, "errnos", recorded=False)
+        assert p.lines == lines(host, "law_calls", "cases", recorded=False)
 
 
 def test_start_is_quick(host):

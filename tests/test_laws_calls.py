@@ -2,6 +2,7 @@
 """The law of every call: result, errno and cancellation are what they are without the recorder.
 
 The rows stand in targets/law_quick.def and targets/law_blocking.def; a hook without one is red.
+Further cases of a hook, each way in which it fails by itself, stand in targets/law_cases.def.
 """
 
 import re
@@ -39,6 +40,12 @@ def rows(name):
     return re.findall(r"^CALL\((\w+),", text, re.M)
 
 
+def cases():
+    return re.findall(r"^CASE\((\w+), *(\w+),", "".join(
+        (fr.TOP / "tests/targets" / name).read_text()
+        for name in ("law_cases.def", "law_blocking.def")), re.M)
+
+
 def said(host, shape, kind, **how):
     program, plugin = shape
     args = [fr.TARGETS / "plugins" / plugin] if plugin else []
@@ -65,6 +72,7 @@ def test_every_hook_has_a_row():
 
 def test_every_row_is_a_hook():
     assert set(rows("law_quick.def")) | set(rows("law_blocking.def")) <= set(hooks())
+    assert {hook for hook, _ in cases()} <= set(hooks()) and len(cases()) > 200
 
 
 def test_every_cancellation_point_is_cancelled_while_it_waits(host):
@@ -77,7 +85,7 @@ def test_every_cancellation_point_is_cancelled_while_it_waits(host):
 
 @pytest.mark.parametrize("events", LEVELS)
 @pytest.mark.parametrize("shape", SHAPES, ids=lambda s: "+".join(map(str, filter(None, s))))
-@pytest.mark.parametrize("kind", ["errno", "pending", "blocked"])
+@pytest.mark.parametrize("kind", ["errno", "cases", "pending", "blocked"])
 def test_same(host, kind, shape, events):
     bare = bare_lines(host, shape, kind)
     _, lines = said(host, shape, kind, **({"FR_EVENTS": events} if events else {}))
@@ -85,16 +93,23 @@ def test_same(host, kind, shape, events):
 
 
 @pytest.mark.parametrize("unwind", ["fp", "caller"])
-@pytest.mark.parametrize("kind", ["errno", "pending", "blocked"])
+@pytest.mark.parametrize("kind", ["errno", "cases", "pending", "blocked"])
 def test_same_without_libunwind(host, kind, unwind):
     bare = bare_lines(host, SHAPES[0], kind)
     assert said(host, SHAPES[0], kind, FR_EVENTS="full", FR_UNWIND=unwind)[1] == bare
+
+
+def test_same_while_verifying(host):
+    """Each stack is unwound again, also of threads that are cancelled."""
+    how = {"FR_EVENTS": "full", "FR_VERIFY_STACKS": 1}
+    bare = bare_lines(host, SHAPES[0], "blocked")
+    assert said(host, SHAPES[0], "blocked", **how)[1] == bare
 
 
 def test_cancelled_calls_are_recorded(full):
     """Each wait that was cancelled is an event, with the call it was in."""
     p, lines = said(full, SHAPES[0], "blocked")
     ends = [e for e in fr.read("events", full.snapshot(p)) if e["event"] == "thread.cancelled"]
-    asked = [line.split(":")[0] for line in lines if ": cancelled" in line]
+    asked = [line.split(":")[0].split("/")[0] for line in lines if ": cancelled" in line]
     inner = lambda call: call.endswith("_once") or call.startswith("SSL_")
     assert [e["via"] for e in ends] == ["read" if inner(call) else call for call in asked]

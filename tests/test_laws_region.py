@@ -57,12 +57,19 @@ def test_file_shortened(host, damage, events, own):
         assert "shortened" in h.p.stderr()
 
 
+@pytest.mark.parametrize("end", ["ends", "is killed"])
 @pytest.mark.parametrize("damage", ["emptied", "header left"])
-def test_the_file_says_why(host, damage):
-    """Who reads it finds a region that ends there, and the reason."""
+def test_the_file_says_why(host, damage, end):
+    """Who reads it finds a region that ends there, and the reason; at once, not at the end."""
     h = Host(host, 3, FR_EVENTS="full", FR_KEEP=1)
     DAMAGE[damage](h.region)
-    h.goes_on()
+    if end == "ends":
+        h.goes_on()
+    else:
+        h.tell(b"a")
+        h.p.truth("done")
+        fr.wait_for(lambda: h.region.stat().st_size > 4096, "the file to say why")
+        h.p.kill()
     info = fr.read("info", h.region, ok=(0, 3))
     assert any("was shortened" in n for n in info["notes"]), info["notes"]
     assert info["drops"]["region_lost"] == 1

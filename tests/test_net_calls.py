@@ -85,14 +85,6 @@ def test_listener_is_told_from_a_connection(full):
     assert "listener" in kinds
 
 
-@pytest.mark.parametrize("events", ["", "slow", "full", "off"])
-def test_same_results_and_errno(host, events):
-    bare = host.run(fr.TARGETS / "net_errnos", recorded=False).lines
-    p = host.run(fr.TARGETS / "net_errnos", **({"FR_EVENTS": events} if events else {}))
-    assert p.lines == bare and len(bare) > 50
-    assert p.stderr() == ""
-
-
 @pytest.mark.parametrize("call,result,low,high,left", [
     ("select", 0, 795, 1300, (0, 0)), ("pselect", 0, 795, 1300, (0, 0)),
     ("epoll_pwait2", 0, 795, 1300, (0, 0)), ("select_early", 1, 395, 780, (5, 405))])
@@ -311,3 +303,25 @@ def test_each_plugin_keeps_its_own_openssl(host, events):
     assert host.run(fr.TARGETS / "tls_host", one, two, FR_EVENTS=events).lines == bare
     assert host.run(fr.TARGETS / "tls_host", two, one, FR_EVENTS=events).lines == [
         bare[0], *bare[4:6], bare[3], *bare[1:3], bare[6]]
+
+
+@pytest.mark.parametrize("what", ["dup", "again"])
+def test_peer_of_a_number(host, what):
+    """A copy of a socket has its peer; what gets the number of a closed one has not."""
+    script = ("import json, os, socket, sys\n"
+              "listener = socket.create_server(('127.0.0.1', 0))\n"
+              "c = socket.create_connection(listener.getsockname())\n"
+              "peer, number = '%s:%d' % listener.getsockname(), c.fileno()\n"
+              "if sys.argv[1] == 'dup':\n"
+              "    waits = socket.socket(fileno=os.dup(number))\n"
+              "else:\n"
+              "    c.close()\n"
+              "    waits, other = socket.socketpair()\n"
+              "    assert waits.fileno() == number, (waits, number)\n"
+              "print(json.dumps({'peer': peer}), flush=True)\n"
+              "waits.recv(1)\n")
+    p = host.start("/usr/bin/python3", "-c", script, what)
+    peer = p.truth("peer")["peer"]
+    fr.wait_for(lambda: fr.task_syscall(p.pid, p.pid) == fr.SYS_RECVFROM, "the recv")
+    row, = [t for t in fr.read("threads", host.ask(p)) if t["tid"] == p.pid]
+    assert row["on"].get("peer") == (peer if what == "dup" else None), row["on"]

@@ -52,7 +52,7 @@ def test_crash_is_left_as_a_region(host):
     region, = clean_up(host)
     info = fr.read("info", region)
     assert info["crash"]["signal"] == signal.SIGSEGV and info["crash"]["fault_addr"] == "0x10"
-    assert info["crash"]["tid"] == p.pid
+    assert info["crash"]["tid"] == p.pid and info["header"]["state"] == "crashed"
     assert any("system call filter" in n for n in info["notes"]), info["notes"]
 
 

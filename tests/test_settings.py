@@ -117,13 +117,14 @@ def test_symlinked_region_is_not_followed(host, root):
     assert fr.read("report", host.ask(q))["events"] > 0
 
 
-def in_small_tmpfs(host, size, settings, code, *argv):
+def in_small_tmpfs(host, size, settings, code, *argv, then=""):
     """Runs a target with FR_DIR (and perhaps FR_OUT) on a tmpfs of so many bytes."""
     mount = host.path / "mount"
     mount.mkdir()
     script = (f"mount -t tmpfs -o size={size},mode=700 none {mount} && {code} && "
-              f"exec env {' '.join(f'{k}={v}' for k, v in settings(mount).items())} "
-              + " ".join(map(str, argv)))
+              f"{'' if then else 'exec'} env "
+              f"{' '.join(f'{k}={v}' for k, v in settings(mount).items())} "
+              + " ".join(map(str, argv)) + then)
     return host.start("unshare", "-m", "sh", "-c", script, recorded=False)
 
 
@@ -156,8 +157,10 @@ def test_full_fr_out(host, mounts):
     """No room for the snapshot: it goes to FR_DIR, and no half file is left behind."""
     settings = lambda m: {"LD_PRELOAD": fr.LIB, "FR_DIR": host.dir, "FR_OUT": m,
                           "FR_TRIGGER": "exit", "FR_KEEP": 1}
-    p = in_small_tmpfs(host, "16k", settings, "true", fr.TARGETS / "healthy", 100)
+    p = in_small_tmpfs(host, "16k", settings, "true", fr.TARGETS / "healthy", 100,
+                       then=f" && echo files: && ls -A {host.path}/mount")
     assert p.code() == 0, p.stderr()
+    assert p.lines[-1] == "files:", p.lines[-3:]
     snapshot, = host.dir.glob("*.frd")
     assert fr.read("report", snapshot)["events"] > 0
 

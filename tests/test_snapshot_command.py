@@ -48,6 +48,7 @@ def test_same_as_the_recorders_own(host):
     p.line("stay")
     own = host.ask(p)
     path, _ = snapshot(host, p.pid)
+    assert fr.read("info", own)["header"]["state"] == "snapshot"
     strip = lambda f: [(e["t_ns"] // 1000000, e["tid"], e["event"]) for e in fr.read("events", f)]
     inside = strip(own)
     assert inside and strip(path)[:len(inside)] == inside

@@ -156,9 +156,9 @@ def bare(host, name, *args):
 
 
 @pytest.mark.parametrize("events", ["", "slow", "full", "off"])
-@pytest.mark.parametrize("name", ["syncerrnos", "synccancel", "syncsmall", "stdsync"])
+@pytest.mark.parametrize("name", ["once", "syncsmall", "stdsync"])
 def test_same_output(host, name, events):
-    """Results, errno, cancellation, 16 KiB stacks, exceptions through once."""
+    """Cancelled in a once and in a lock, 16 KiB stacks, exceptions through once."""
     p = host.target(name, **({"FR_EVENTS": events} if events else {}))
     assert p.code() == 0, (p.lines[-3:], p.stderr())
     assert p.lines == bare(host, name)

@@ -178,7 +178,9 @@ def test_threads_come_and_go(host):
     assert not info["drops"].get("no_thread") and not info["drops"].get("no_chunk"), info["drops"]
     check_marks(marks, events, info, p.pid)
     by_size = dense(events)
+    table = {t["tid"]: t for t in fr.read("threads", recording)}
     for s in last:
+        assert table[s["tid"]]["created_by"], "its record was not used again before older ones"
         assert by_size[s["size"]]["tid"] == s["tid"]
         mine = [e["event"] for e in events if e["tid"] == s["tid"]]
         assert mine[0] == "thread.start" and mine[-1] == "thread.exit", mine

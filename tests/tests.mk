@@ -26,9 +26,16 @@ $(TEST_LIB_OBJ) $(UNIT_OBJ): $O/%.o: %.c
 	$Q$(CC) $(DECODER_CFLAGS) -Ipreload $(CFLAGS) -c -o $@ $<
 
 # The parts of the recorder that are tested outside of a host.
-$O/tests/unit/test_ring: $O/preload/record/ring.o
+$O/tests/unit/test_ring: $O/preload/record/ring.o $(if $(DEBUG),$O/preload/keep/check.o)
 $O/tests/unit/test_budget: $O/preload/steer/budget_rule.o
 $O/tests/unit/test_place: $O/preload/core/place.o
+# With its checks, whatever the build.
+$O/tests/unit/test_check.o: DECODER_CFLAGS += -UFR_DEBUG -DFR_DEBUG
+$O/tests/unit/test_check: $O/tests/unit/check-debug.o $O/tests/unit/where-debug.o
+$O/tests/unit/%-debug.o: preload/keep/%.c
+	$(call say,CC,$<)
+	$Q mkdir -p $(@D)
+	$Q$(CC) $(PRELOAD_CFLAGS) -UFR_DEBUG -DFR_DEBUG $(CFLAGS) -c -o $@ $<
 
 $(UNIT_BIN): %: %.o $(TEST_LIB_OBJ) $(UNIT_DECODER_OBJ)
 	$(call say,LINK,$@)
@@ -55,7 +62,7 @@ fuzz-run: fuzz
 	$Qstatus=0; for t in $(FUZZ_BIN); do mkdir -p $$t.corpus; $$t -seed=1 -max_total_time=$(FUZZ_S) \
 		-rss_limit_mb=1024 -timeout=10 -max_len=65536 -print_final_stats=1 -artifact_prefix=$$t- $$t.corpus || status=1; done; exit $$status
 
--include $(TEST_LIB_OBJ:.o=.d) $(UNIT_OBJ:.o=.d)
+-include $(TEST_LIB_OBJ:.o=.d) $(UNIT_OBJ:.o=.d) $(wildcard $O/tests/unit/*-debug.d)
 
 include tests/targets.mk
 include tests/bench/bench.mk

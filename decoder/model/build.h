@@ -178,5 +178,10 @@ void fr_build_witness(const struct model *m, const struct lock *l, struct witnes
 
 /* totals.c again, last */
 void fr_build_order(struct build *b); /* handles; renumbers everything that points at locks */
+#ifdef FR_DEBUG
+void fr_model_check(const struct model *m);
+#else
+#define fr_model_check(m) ((void)0)
+#endif
 
 #endif

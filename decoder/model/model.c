@@ -113,6 +113,7 @@ static struct model *build(const struct recording *rec, bool full, bool *began)
 	fr_build_owners(&b);
 	fr_build_holds(&b);
 	fr_build_order(&b);
+	fr_model_check(m);
 	*began = b.lock_before ? b.lock_before == FR_LEVEL_FULL : full;
 	free_build(&b);
 	return m;

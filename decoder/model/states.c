@@ -116,9 +116,11 @@ static void held_add(struct build *b, size_t i)
 	struct thread *t = &b->m->threads[i];
 	uint32_t k, n = r->n_held < FR_HELD_MAX ? r->n_held : FR_HELD_MAX;
 
-	if (r->x_life != FR_THREAD_LIVE || !n)
+	if (r->x_life != FR_THREAD_LIVE)
 		return;
-	t->held_total = n + r->held_more;
+	t->held_total = n + r->held_more; /* of these none may be in the list */
+	if (!n)
+		return;
 	t->held = fr_arena_alloc(&b->m->arena, n * sizeof(*t->held));
 	for (k = 0; k < n; k++) {
 		const struct fr_held *h = &r->held[k];

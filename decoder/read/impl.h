@@ -147,6 +147,11 @@ size_t fr_chunks_scan(const struct schema *schema, uint64_t limit, struct chunk_
 		      size_t n);
 
 void fr_lanes_load(struct recording *rec, struct diag *d);
+#ifdef FR_DEBUG
+void fr_lanes_check(const struct recording *rec);
+#else
+#define fr_lanes_check(rec) ((void)0)
+#endif
 
 /* Threads by kernel tid and start: tids are reused. */
 struct tid_entry {

@@ -234,5 +234,6 @@ void fr_lanes_load(struct recording *rec, struct diag *d)
 	for (size_t i = 0; i < impl->n_lanes; i++)
 		lane_account(rec, &impl->lanes[i]);
 	window(rec);
+	fr_lanes_check(rec);
 	tell(rec, &f, d);
 }

@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <string.h>
 
+#include "core/check.h"
 #include "core/say.h"
 #include "core/text.h"
 #include "core/trigger_rules.h"
@@ -310,6 +311,7 @@ static const char *find_value(char *const *envp, const char *name)
 
 void fr_config_read(char *const *envp)
 {
+	FR_RUNS(FR_WHERE_ANY_THREAD);
 	fr_config.levels[FR_CLASS_RECORDER] = FR_LEVEL_FULL;
 	for (size_t i = 0; i < N_SETTINGS; i++) {
 		const struct setting *s = &settings[i];

@@ -12,6 +12,7 @@
 #include <stdatomic.h>
 #include <stddef.h>
 
+#include "core/check.h"
 #include "wire/wire.h"
 
 struct fr_real fr_real;
@@ -67,6 +68,7 @@ static void resolve(const struct fr_hook_row *row)
 
 void fr_real_resolve(void)
 {
+	FR_RUNS(FR_WHERE_ANY_THREAD);
 	for (int mem = 1; mem >= 0; mem--) {
 		for (unsigned int i = 0; i < fr_hook_count; i++) {
 			if ((fr_hook_rows[i].klass == FR_CLASS_MEM) == mem)

@@ -20,6 +20,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "core/check.h"
 #include "core/config.h"
 #include "core/process.h"
 #include "core/real.h"
@@ -228,19 +229,20 @@ static void ask_for_snapshot(int sig, const siginfo_t *si)
 
 void fr_signals_arrived(int sig, siginfo_t *si, void *uc, const struct fr_sigentry *e)
 {
+	unsigned int outer;
+
 	fr_arch_allow_unaligned();
 	if (fr_rescue_fault(sig, si, uc))
 		return;
 	fr_unwind_fault(sig, si, uc); /* does not return if it was libunwind's */
-	switch (e->role) {
-	case FR_SIGENTRY_CRASH:
+	outer = fr_where_enter(FR_WHERE_HANDLER);
+	if (e->role == FR_SIGENTRY_CRASH)
 		fr_crash_handler(sig, si, uc);
-		return;
-	case FR_SIGENTRY_TRIGGER:
+	else if (e->role == FR_SIGENTRY_TRIGGER)
 		ask_for_snapshot(sig, si);
-		break;
-	}
-	call_host(e, sig, si, uc);
+	fr_where_leave(outer);
+	if (e->role != FR_SIGENTRY_CRASH)
+		call_host(e, sig, si, uc);
 }
 
 /* ---- installation -----------------------------------------------------------------------------

@@ -17,6 +17,7 @@
 #include <time.h>
 #include <ucontext.h>
 
+#include "core/check.h"
 #include "core/clock.h"
 #include "core/config.h"
 #include "core/gate.h"
@@ -171,6 +172,7 @@ bool fr_rescue_fault(int sig, const siginfo_t *si, void *uc)
 		return send_on(sig, si, uc);
 	if (!base || at - base >= fr_region.size)
 		return false;
+	fr_check_no_region();
 	if (at - base < head_size() ? !replace_head() : !put_anonymous(at, FR_PAGE))
 		return false;
 	switch_off();

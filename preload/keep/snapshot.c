@@ -18,6 +18,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "core/check.h"
 #include "core/clock.h"
 #include "core/clone.h"
 #include "core/config.h"
@@ -313,6 +314,8 @@ static bool write_file(void)
 {
 	bool ok;
 
+	FR_RUNS(FR_WHERE_HANDLER | FR_WHERE_SNAPSHOT);
+	fr_region_check();
 	fr_modules_sweep();
 	fr_deepbind_look();
 	fr_clock_pair_write(fr_region.clocks);

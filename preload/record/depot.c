@@ -16,6 +16,7 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+#include "core/check.h"
 #include "core/sys.h"
 
 #define PROBE 16u
@@ -123,6 +124,7 @@ uint32_t fr_depot_put(const struct fr_walk *w, bool *same_slots)
 	uint32_t at = (uint32_t)hash & idx_mask;
 	uint32_t id = 0;
 
+	FR_RUNS(FR_WHERE_HANDLER);
 	*same_slots = false;
 	if (!w->n || !idx)
 		return 0;

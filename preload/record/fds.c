@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "core/check.h"
 #include "core/clock.h"
 #include "core/sys.h"
 #include "record/host.h"
@@ -15,6 +16,7 @@ struct fr_fd_rec *fr_fd_make(int fd)
 {
 	size_t end = ((size_t)(unsigned int)fd + 1) * sizeof(struct fr_fd_rec);
 
+	FR_RUNS(FR_WHERE_HANDLER);
 	if (fd < 0 || !fr_region.hdr)
 		return NULL;
 	if ((uint32_t)fd >= fr_region.n_fds_max || !fr_span_need(&fr_region.fds, end)) {

@@ -167,6 +167,8 @@ static void close_chunk(struct fr_thread *t, enum fr_tier tier)
 
 	if (!w->chunk)
 		return;
+	FR_CHECK(fr_chunk_check(w->chunk, fr_tier_rings[tier].size) >=
+		 w->events - w->chunk->first_event);
 	charge(t, tier);
 	w->chunk->last = w->last;
 	__atomic_store_n(&w->chunk->x_state, FR_CHUNK_CLOSED, __ATOMIC_RELEASE);
@@ -202,6 +204,7 @@ bool fr_chunk_next(struct fr_thread *t, enum fr_tier tier, uint64_t ticks)
 	struct fr_writer *w = &t->w[tier];
 	struct fr_chunk *c;
 
+	FR_RUNS(FR_WHERE_HANDLER);
 	close_chunk(t, tier);
 	t->rec->events = t->w[0].events + t->w[1].events;
 	c = take(tier, ticks);

@@ -201,6 +201,7 @@ static FR_ALWAYS_INLINE uint8_t *fr_put_arg(uint8_t *p, struct fr_writer *w, uin
 /* Commits [.., p) to readers. */
 static FR_ALWAYS_INLINE void fr_commit(struct fr_writer *w, uint8_t *p)
 {
+	FR_CHECK(p > w->p && p <= w->limit + FR_EVENT_FIXED_MAX);
 	w->p = p;
 	w->events++;
 	__atomic_store_n(&w->chunk->x_committed,

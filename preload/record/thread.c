@@ -330,6 +330,7 @@ struct fr_thread *fr_thread_birth(const struct fr_thread_origin *o)
 	struct fr_thread *t;
 	struct fr_thread_rec *rec = fr_region.hdr ? take_slot() : NULL;
 
+	FR_RUNS(FR_WHERE_HANDLER);
 	if (!rec) {
 		fr_drop(FR_DROP_NO_THREAD);
 		return NULL;

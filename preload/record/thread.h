@@ -22,6 +22,7 @@
 #include <stdint.h>
 
 #include "core/arch.h"
+#include "core/check.h"
 #include "core/clock.h"
 #include "core/gate.h"
 #include "record/stack.h"
@@ -170,6 +171,8 @@ static FR_ALWAYS_INLINE void fr_guard(struct fr_thread *t)
 {
 	t->busy = (uintptr_t)__builtin_frame_address(0);
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	FR_RUNS(FR_WHERE_HANDLER);
+	fr_thread_check(t);
 }
 
 static FR_ALWAYS_INLINE struct fr_thread *fr_enter(void)
@@ -184,6 +187,7 @@ static FR_ALWAYS_INLINE struct fr_thread *fr_enter(void)
 
 static FR_ALWAYS_INLINE void fr_leave(struct fr_thread *t)
 {
+	fr_thread_check(t);
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 	t->busy = 0;
 }

@@ -17,6 +17,7 @@
 #include <string.h>
 #include <ucontext.h>
 
+#include "core/check.h"
 #include "core/config.h"
 #include "core/gate.h"
 #include "core/sys.h"
@@ -324,6 +325,7 @@ enum fr_unwind_kind fr_unwind_load(void)
 {
 	const char *why;
 
+	FR_RUNS(FR_WHERE_ANY_THREAD);
 	if (!fr_unwind_lib_open() || !make_sandbox())
 		return FR_UNWIND_FP;
 	why = fr_unwind_trial();

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/resource.h>
 
+#include "core/check.h"
 #include "core/clock.h"
 #include "core/config.h"
 #include "core/gate.h"
@@ -126,6 +127,7 @@ void fr_span_raise(struct fr_span *s, size_t end)
 							    __ATOMIC_RELEASE, __ATOMIC_RELAXED))
 		;
 	atomic_store_explicit(&s->used, before > end ? before : end, memory_order_relaxed);
+	fr_span_check(s);
 }
 
 static void span_init(struct fr_span *s, enum fr_section_id id, size_t step)
@@ -212,6 +214,7 @@ bool fr_span_grow(struct fr_span *s, size_t end)
 	if (!grown && alone && atomic_load(&fr_region.growing) == 1)
 		atomic_store(&s->full, true);
 	atomic_fetch_sub(&fr_region.growing, 1);
+	fr_span_check(s);
 	return grown;
 }
 
@@ -411,6 +414,7 @@ bool fr_region_make(uint64_t max_bytes, bool first)
 	fr_region.size = size;
 	header_fill(fr_region.hdr, plan, n);
 	spans_init();
+	fr_region_check();
 	if (small_sections(max_bytes))
 		return true;
 	fr_region_unlink();

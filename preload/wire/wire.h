@@ -15,9 +15,9 @@
  * file. Addresses of the host's address space are plain numbers. Fields named x_... are written by
  * several threads. All times are ticks unless the name says otherwise: see struct fr_clock_pair.
  *
- * Must not: include anything but stdint/stddef, args.def and waits.def; change an offset without
- * raising FR_VERSION. The numbers of sections, events, drops, hooks and enumerators below are never
- * reused.
+ * Must not: include anything but stdint, stddef and tables of this folder; change an offset
+ * (wire_layout.c has them all) without raising FR_VERSION. The numbers of sections, events, drops,
+ * hooks and enumerators below are never reused.
  */
 #ifndef FR_WIRE_H
 #define FR_WIRE_H
@@ -440,19 +440,5 @@ enum fr_level {
 	FR_LEVEL_SAMPLED = 3, /* memory only */
 	FR_LEVEL_FULL = 4, /* every call */
 };
-
-_Static_assert(sizeof(struct fr_section) == 32, "wire");
-_Static_assert(offsetof(struct fr_header, x_failure) == 3144, "wire");
-_Static_assert(sizeof(struct fr_header) <= FR_HEADER_SIZE, "wire");
-_Static_assert(sizeof(struct fr_clock_pair) == 32, "wire");
-_Static_assert(sizeof(struct fr_held) == 24, "wire");
-_Static_assert(sizeof(struct fr_thread_rec) == 512, "wire");
-_Static_assert(sizeof(struct fr_module_rec) == 512, "wire");
-_Static_assert(sizeof(struct fr_stack_rec) == 16, "wire");
-_Static_assert(sizeof(struct fr_fd_rec) == 64, "wire");
-_Static_assert(sizeof(struct fr_lock_rec) == 64, "wire");
-_Static_assert(sizeof(struct fr_chunk) == 64, "wire");
-_Static_assert(sizeof(struct fr_event_rec) == 160, "wire");
-_Static_assert(sizeof(struct fr_hook_rec) == 64, "wire");
 
 #endif

@@ -63,7 +63,4 @@ static inline uint64_t fr_settings_hash(const struct fr_settings *s)
 	return h;
 }
 
-_Static_assert(sizeof(struct fr_rule_rec) == 24, "wire");
-_Static_assert(sizeof(struct fr_settings) == 232, "wire");
-
 #endif

@@ -2,7 +2,9 @@
 /*
  * eintr.c - calls that SA_RESTART does not restart, while somebody sends signals.
  *
- *   eintr CALL SECONDS_TENTHS
+ *   eintr CALL SECONDS_TENTHS [usr2]
+ *
+ * With `usr2` SIGUSR2 has a handler of the program's own.
  *
  * Says its tid, makes the call with a timeout of so many tenths of a second and says result,
  * errno and how long it took. The recorder's signal must not end the wait nor prolong it.
@@ -82,11 +84,20 @@ static const struct {
 	{"recv", do_recv}, {"send", do_send},   {"epoll_pwait", do_epoll_pwait},
 };
 
+static void handled(int sig)
+{
+	(void)sig;
+}
+
 int main(int argc, char **argv)
 {
+	struct sigaction own = {.sa_handler = handled};
+
 	if (argc < 3 || socketpair(AF_UNIX, SOCK_STREAM, 0, fds) < 0)
 		broken("usage: eintr CALL TENTHS");
 	ms = atoi(argv[2]) * 100;
+	if (argc > 3)
+		sigaction(SIGUSR2, &own, NULL);
 	for (size_t i = 0; i < sizeof(calls) / sizeof(*calls); i++) {
 		long start;
 		int rc;

@@ -3,13 +3,13 @@
  * law_calls.c - every hook is called: with errno looked at, with a cancellation pending, and, where
  * it can wait, cancelled while it waits. Prints the same with and without the recorder.
  *
- *   law_calls errno|pending|blocked [PLUGIN]
+ *   law_calls errno|cases|pending|blocked [PLUGIN]
  *
- * The calls stand in law_quick.def and law_blocking.def. This file is built as C and as C++, as a
- * program and as a plugin of such a program: where the unwinding of a cancellation must pass, and
- * which unwinder does it, is different each time.
+ * The calls stand in law_quick.def, law_cases.def and law_blocking.def. This file is built as C and
+ * as C++, as a program and as a plugin of such a program: where the unwinding of a cancellation
+ * must pass, and which unwinder does it, is different each time.
  */
-#include "law_calls.h"
+#include "law_cases.h"
 
 #ifdef __cplusplus
 #define LANGUAGE "C++"
@@ -43,7 +43,20 @@ struct row {
 	{                                                                                          \
 		return (long)(expression);                                                         \
 	}
+#define CASE(name, which, ...) CALL(name##__##which, __VA_ARGS__)
 #include "law_blocking.def"
+#undef CALL
+#define CALL(name, preparation, expression)                                                        \
+	static void case_prepare_##name(void)                                                      \
+	{                                                                                          \
+		(void)(preparation);                                                               \
+	}                                                                                          \
+	static long case_##name(void)                                                              \
+	{                                                                                          \
+		return (long)(expression);                                                         \
+	}
+#include "law_cases.def"
+#undef CASE
 #undef CALL
 
 static const struct row quick[] = {
@@ -53,25 +66,35 @@ static const struct row quick[] = {
 	{NULL, NULL, NULL}};
 static const struct row blocking[] = {
 #define CALL(name, preparation, expression) {#name, blocking_prepare_##name, blocking_##name},
+#define CASE(name, which, ...)                                                                     \
+	{#name "/" #which, blocking_prepare_##name##__##which, blocking_##name##__##which},
 #include "law_blocking.def"
+#undef CASE
 #undef CALL
+	{NULL, NULL, NULL}};
+static const struct row cases[] = {
+#define CASE(name, which, ...)                                                                     \
+	{#name "/" #which, case_prepare_##name##__##which, case_##name##__##which},
+#include "law_cases.def"
+#undef CASE
 	{NULL, NULL, NULL}};
 
 static void prepare(const struct row *r)
 {
 	fresh();
+	fresh_cases();
 	r->prepare();
 }
 
-/* Pids, descriptors and addresses differ from run to run. */
-static void errno_after(const struct row *r)
+/* Pids, descriptors and addresses differ from run to run: results up to MOST are said. */
+static void errno_after(const struct row *r, long most)
 {
 	long rc;
 
 	prepare(r);
 	errno = 77;
 	rc = r->call();
-	say("%s: %ld errno %d", r->name, rc > 99 ? 99 : rc, errno);
+	say("%s: %ld errno %d", r->name, rc > most ? most : rc, errno);
 }
 
 /* ---- cancelled ----------------------------------------------------------------------------------
@@ -162,7 +185,9 @@ extern "C"
 	law_calls(const char *kind);
 int law_calls(const char *kind)
 {
-	const struct row *r = strcmp(kind, "blocked") == 0 ? blocking : quick;
+	const struct row *r = strcmp(kind, "blocked") == 0 ? blocking
+			      : strcmp(kind, "cases") == 0 ? cases
+							   : quick;
 
 	say("%s in %s", kind, LANGUAGE);
 	set_up();
@@ -171,7 +196,9 @@ int law_calls(const char *kind)
 		set_up_holder();
 	for (; r->name; r++) {
 		if (strcmp(kind, "errno") == 0)
-			errno_after(r);
+			errno_after(r, 99);
+		else if (strcmp(kind, "cases") == 0)
+			errno_after(r, 200000);
 		else
 			cancel_in(r);
 	}
@@ -186,7 +213,7 @@ int main(int argc, char **argv)
 	void *h;
 
 	if (argc < 2)
-		broken("usage: law_calls errno|pending|blocked [PLUGIN]");
+		broken("usage: law_calls errno|cases|pending|blocked [PLUGIN]");
 	if (argc < 3)
 		return law_calls(argv[1]);
 	h = dlopen(argv[2], RTLD_NOW | RTLD_LOCAL);

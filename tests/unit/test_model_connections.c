@@ -89,6 +89,21 @@ static void tcp(void **state)
 	scene_close(&sc);
 }
 
+/* An accept of long ago from a port that is now one of ours: its connect was another process's. */
+static void tcp_port_of_another(void **state)
+{
+	struct synth *s = scene_four();
+	struct scene sc;
+
+	accepts(s, 1, 10, 20, 10, "127.0.0.1:99");
+	connects(s, 2, 41, 42, 21, "127.0.0.1:80");
+	scene_open(&sc, s);
+	scene_woken(&sc, 1, 20, 0);
+	other_end(&sc, 10, 0);
+	other_end(&sc, 21, 0);
+	scene_close(&sc);
+}
+
 #define NAME "unix:/run/x"
 
 static void unix_order(void **state)
@@ -368,6 +383,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(tcp),
+		cmocka_unit_test(tcp_port_of_another),
 		cmocka_unit_test(unix_order),
 		cmocka_unit_test(unix_late_connect),
 		cmocka_unit_test(unix_very_late_connect),

@@ -74,6 +74,20 @@ static void barrier_wakes(void **state)
 	scene_close(&sc);
 }
 
+/* Who came again before the last comer's event was written waits for the next round. */
+static void the_next_round_is_another(void **state)
+{
+	struct synth *s = scene_synth(200);
+	uint32_t a = synth_thread(s, 100, "a"), c = synth_thread(s, 101, "c");
+	struct scene sc;
+
+	SYNTH_SLOW(s, c, MS(60), FR_EV_BARRIER_WAIT, scene_stack(s, 1), S, NS(10), 1);
+	SYNTH_SLOW(s, a, MS(80), FR_EV_BARRIER_WAIT, scene_stack(s, 1), S, NS(25));
+	scene_open(&sc, s);
+	waker_is(&sc, a, 80, 0);
+	scene_close(&sc);
+}
+
 /* Whoever ran the function woke those who waited for that, wherever its event stands. */
 static void once_wakes(void **state)
 {
@@ -216,10 +230,15 @@ static void states_at_the_end(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(posts_wake),      cmocka_unit_test(barrier_wakes),
-		cmocka_unit_test(once_wakes),      cmocka_unit_test(gave_up),
-		cmocka_unit_test(cancelled_waits), cmocka_unit_test(spin_locks_are_locks),
-		cmocka_unit_test(spin_deadlock),   cmocka_unit_test(states_at_the_end),
+		cmocka_unit_test(posts_wake),
+		cmocka_unit_test(barrier_wakes),
+		cmocka_unit_test(the_next_round_is_another),
+		cmocka_unit_test(once_wakes),
+		cmocka_unit_test(gave_up),
+		cmocka_unit_test(cancelled_waits),
+		cmocka_unit_test(spin_locks_are_locks),
+		cmocka_unit_test(spin_deadlock),
+		cmocka_unit_test(states_at_the_end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

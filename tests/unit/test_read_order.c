@@ -119,6 +119,38 @@ static void two_that_wait_for_each_other(void **state)
 	       {1, 150, FR_EV_MUTEX_UNLOCK});
 }
 
+/* At one time the lower thread comes first, and of one thread what was slow. */
+static void equal_times_have_an_order(void **state)
+{
+	struct synth *s = synth_new();
+	uint32_t th[5];
+
+	for (int i = 0; i < 5; i++)
+		th[i] = synth_thread(s, 100 + (uint32_t)i, "t");
+	for (int i = 5; i-- > 0;)
+		LOCK(th[i], 100, MUTEX + 64 * (uint32_t)i);
+	SYNTH_SLOW(s, th[3], T0 + 100, FR_EV_SEM_POST, 0, MUTEX);
+	UNLOCK(th[4], 200, MUTEX + 64 * 4);
+	UNLOCK(th[0], 200, MUTEX);
+	EXPECT({0, 100, FR_EV_MUTEX_LOCK}, {1, 100, FR_EV_MUTEX_LOCK}, {2, 100, FR_EV_MUTEX_LOCK},
+	       {3, 100, FR_EV_SEM_POST}, {3, 100, FR_EV_MUTEX_LOCK}, {4, 100, FR_EV_MUTEX_LOCK},
+	       {0, 200, FR_EV_MUTEX_UNLOCK}, {4, 200, FR_EV_MUTEX_UNLOCK});
+}
+
+/* An acquisition is put behind another thread's release, never behind what its own thread did. */
+static void nobody_waits_for_himself(void **state)
+{
+	struct synth *s = synth_new();
+	uint32_t a = synth_thread(s, 100, "a"), b = synth_thread(s, 101, "b");
+
+	LOCK(a, 100, MUTEX);
+	LOCK(b, 200, MUTEX);
+	SYNTH_SLOW(s, b, T0 + 250, FR_EV_SEM_POST, 0, 0xb000);
+	UNLOCK(a, 300, MUTEX);
+	EXPECT({0, 100, FR_EV_MUTEX_LOCK}, {1, 200, FR_EV_MUTEX_LOCK}, {1, 250, FR_EV_SEM_POST},
+	       {0, 300, FR_EV_MUTEX_UNLOCK});
+}
+
 /* Four threads with small steps of time, so that many stamps are equal, many mutexes too early. */
 static void storm(struct synth *s, uint32_t *th)
 {
@@ -201,6 +233,8 @@ int main(void)
 		cmocka_unit_test(depth_counts),
 		cmocka_unit_test(others_stay_where_they_are),
 		cmocka_unit_test(two_that_wait_for_each_other),
+		cmocka_unit_test(equal_times_have_an_order),
+		cmocka_unit_test(nobody_waits_for_himself),
 		cmocka_unit_test(batches_of_any_size_are_the_same),
 	};
 	int rc;

@@ -80,6 +80,17 @@ void fr_user_again(struct fr_thread *t, uint64_t ticks)
 	(void)ticks;
 }
 
+#ifdef FR_DEBUG
+struct fr_thread fr_thread_none, fr_thread_gone;
+
+void fr_where_check(unsigned int allowed, uintptr_t frame, const char *function)
+{
+	(void)allowed;
+	(void)frame;
+	(void)function;
+}
+#endif
+
 /* A dense tier of N chunks at most; FR_MIN_AGE is 10 s. */
 static void begin(uint32_t n)
 {
@@ -354,6 +365,74 @@ static void test_charges(void **state)
 	end();
 }
 
+/* What comes after a chunk of a thread is read without it: dictionaries and distances begin anew.
+ */
+static void test_chunks_are_read_alone(void **state)
+{
+	struct fr_thread *t = thread(1);
+	struct fr_writer *w = &t->w[FR_TIER_DENSE];
+
+	(void)state;
+	begin(64);
+	fr_put(t, FR_EV_MEM_FREE, FR_TIER_DENSE, HOUR, 7, FR_ARGS(MEM_FREE, .ptr = 0x1000));
+	fr_put(t, FR_EV_MUTEX_UNLOCK, FR_TIER_DENSE, HOUR, 8,
+	       FR_ARGS(MUTEX_UNLOCK, .lock = 0xa000));
+	assert_true(fr_chunk_next(t, FR_TIER_DENSE, HOUR + 5));
+	for (uint32_t i = 0; i < FR_DICT_SIZE; i++)
+		assert_true(!w->stack[i] && !w->obj[i] && !w->ptr[i]);
+	assert_true(!w->last_obj && !w->last_ptr);
+	assert_int_equal(w->last, HOUR + 5);
+	assert_int_equal(w->chunk->base, HOUR + 5);
+	assert_int_equal(w->chunk->first_event, 2);
+	thread_free(t);
+	end();
+}
+
+/* The longest text there may be, wherever in its chunk it begins, ends in it. */
+static void test_texts_end_in_their_chunk(void **state)
+{
+	static const char text[FR_EVENT_MAX];
+	struct fr_thread *t = thread(1);
+	const struct fr_writer *w = &t->w[FR_TIER_RARE];
+	struct fr_blob most = {text, FR_EVENT_MAX - FR_EVENT_FIXED_MAX},
+		       more = {text, most.size + 1};
+
+	(void)state;
+	begin(64);
+	for (int i = 0; i < 200; i++) {
+		for (int k = 0; k < i % 9; k++)
+			fr_put_cold(t, FR_EV_SEM_POST, FR_TIER_RARE, HOUR, 1,
+				    FR_ARGS(SEM_POST, .sem = 1, .waiters = 1));
+		fr_put_cold(t, FR_EV_LOG, FR_TIER_RARE, HOUR, 1,
+			    FR_ARGS(LOG, .task = 1, .log = &most));
+		assert_true(w->p <= (const uint8_t *)w->chunk + FR_CHUNK_RARE);
+	}
+	fr_put_cold(t, FR_EV_LOG, FR_TIER_RARE, HOUR, 1, FR_ARGS(LOG, .task = 1, .log = &more));
+	assert_int_equal(drops[FR_DROP_TOO_LONG], 1);
+	thread_free(t);
+	end();
+}
+
+/* The short form is for events whose other arguments are 0, and for these alone. */
+static void test_short_form(void **state)
+{
+	struct fr_thread *t = thread(1);
+	const struct fr_writer *w = &t->w[FR_TIER_RARE];
+	const uint8_t *at;
+
+	(void)state;
+	begin(64);
+	fr_put_cold(t, FR_EV_MUTEX_LOCK, FR_TIER_RARE, HOUR, 1,
+		    FR_ARGS(MUTEX_LOCK, .lock = 0xa000));
+	assert_int_equal(*(const uint8_t *)(w->chunk + 1), 0x80 | FR_EV_MUTEX_LOCK);
+	at = w->p;
+	fr_put_cold(t, FR_EV_MUTEX_LOCK, FR_TIER_RARE, HOUR, 1,
+		    FR_ARGS(MUTEX_LOCK, .lock = 0xa000, .err = 16));
+	assert_int_equal(*at, FR_EV_MUTEX_LOCK);
+	thread_free(t);
+	end();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -365,6 +444,9 @@ int main(void)
 		cmocka_unit_test(test_more_threads_than_chunks),
 		cmocka_unit_test(test_no_memory_at_all),
 		cmocka_unit_test(test_charges),
+		cmocka_unit_test(test_chunks_are_read_alone),
+		cmocka_unit_test(test_texts_end_in_their_chunk),
+		cmocka_unit_test(test_short_form),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -206,6 +206,60 @@ static void cache_keeps_and_checks(void **state)
 	free(block);
 }
 
+/* A file under the name of another build, or whose source is another file by now, is not used. */
+static void cache_is_of_this_build(void **state)
+{
+	uint8_t id[20], other[20];
+	char from[300], to[300], source[200];
+	struct image_head h = {.build_id_len = sizeof(id)};
+	struct image_builder *b = fr_image_new();
+	struct image img;
+	struct stat st;
+	size_t size;
+	void *block, *again;
+	FILE *fp;
+
+	(void)state;
+	memset(id, 0xcd, sizeof(id));
+	memset(other, 0xce, sizeof(other));
+	snprintf(source, sizeof(source), "%s/source", dir);
+	fp = fopen(source, "w");
+	assert_non_null(fp);
+	fputs("what it was", fp);
+	fclose(fp);
+	assert_int_equal(stat(source, &st), 0);
+	memcpy(h.build_id, id, sizeof(id));
+	h.source = fr_image_intern(b, source);
+	h.source_size = (uint64_t)st.st_size;
+	h.source_mtime_ns =
+		(uint64_t)(st.st_mtim.tv_sec * INT64_C(1000000000) + st.st_mtim.tv_nsec);
+	block = fr_image_finish(b, &h, &size);
+	fr_image_free(b);
+	fr_cache_store(id, sizeof(id), block, size);
+	again = fr_cache_load(id, sizeof(id), &img);
+	assert_non_null(again);
+	free(again);
+
+	snprintf(from, sizeof(from), "%s/cache/fr/%040d.sym", dir, 0);
+	strcpy(to, from);
+	for (char *p = strrchr(from, '/') + 1, *q = strrchr(to, '/') + 1; *p != '.';
+	     p += 2, q += 2) {
+		memcpy(p, "cd", 2);
+		memcpy(q, "ce", 2);
+	}
+	assert_int_equal(link(from, to), 0);
+	assert_null(fr_cache_load(other, sizeof(other), &img));
+	unlink(to);
+
+	fp = fopen(source, "a");
+	assert_non_null(fp);
+	fputs(", and more", fp);
+	fclose(fp);
+	assert_null(fr_cache_load(id, sizeof(id), &img));
+	unlink(from);
+	free(block);
+}
+
 /* ---- workers -------------------------------------------------------------------------------- */
 
 static uint64_t own_bias;
@@ -326,10 +380,11 @@ extern const char __executable_start; /* set by the linker: virtual address 0 of
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(demangles_for_people), cmocka_unit_test(cleans_strings),
-		cmocka_unit_test(finds_what_was_added), cmocka_unit_test(refuses_damaged_blocks),
-		cmocka_unit_test(first_answer_stays),   cmocka_unit_test(cache_keeps_and_checks),
-		cmocka_unit_test(dead_worker_degrades), cmocka_unit_test(cache_outlives_the_file),
+		cmocka_unit_test(demangles_for_people),    cmocka_unit_test(cleans_strings),
+		cmocka_unit_test(finds_what_was_added),    cmocka_unit_test(refuses_damaged_blocks),
+		cmocka_unit_test(first_answer_stays),      cmocka_unit_test(cache_keeps_and_checks),
+		cmocka_unit_test(cache_is_of_this_build),  cmocka_unit_test(dead_worker_degrades),
+		cmocka_unit_test(cache_outlives_the_file),
 	};
 	char cache[128], clean[160];
 	int rc;
