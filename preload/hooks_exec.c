@@ -18,12 +18,14 @@
 #include "parting.h"
 #include "preload_env.h"
 #include "real.h"
+#include "snapshot.h"
 #include "wait.h"
 
 struct exec {
 	const char *path;
 	enum fr_hook via;
 	bool parted;
+	bool held;
 };
 
 static void record(enum fr_event ev, const struct exec *x, uint64_t err, struct fr_site s)
@@ -51,10 +53,11 @@ static void record(enum fr_event ev, const struct exec *x, uint64_t err, struct 
 static struct exec begin(const char *path, bool (*parting)(const char *), enum fr_hook via,
 			 struct fr_site s)
 {
-	struct exec x = {path, via, false};
+	struct exec x = {.path = path, .via = via};
 
 	if (FR_LEVEL(FR_CLASS_THREAD) > FR_LEVEL_OFF)
 		record(FR_EV_PROCESS_EXEC, &x, 0, s);
+	x.held = fr_snapshot_hold(); /* exec would end its writer half way, and leave the file */
 	x.parted = parting(path);
 	return x;
 }
@@ -63,6 +66,8 @@ static int failed(const struct exec *x, int rc, struct fr_site s)
 {
 	if (x->parted)
 		fr_parting_undo();
+	if (x->held)
+		fr_snapshot_release();
 	if (FR_LEVEL(FR_CLASS_THREAD) > FR_LEVEL_OFF)
 		record(FR_EV_PROCESS_EXEC_FAILED, x, (uint64_t)errno, s);
 	return rc;

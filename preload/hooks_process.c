@@ -21,6 +21,7 @@
 #include "parting.h"
 #include "preload_env.h"
 #include "real.h"
+#include "snapshot.h"
 #include "wait.h"
 
 #define SIGNED(v) ((uint64_t)(int64_t)(v))
@@ -226,16 +227,21 @@ void *fr_clone_begin(int flags, uintptr_t pc, uintptr_t sp, uintptr_t fp)
  */
 FR_HOOK int daemon(int nochdir, int noclose)
 {
-	bool parted;
+	bool parted, held;
 	int rc;
 
 	if (FR_LEVEL(FR_CLASS_THREAD) <= FR_LEVEL_OFF)
 		return FR_REAL(daemon)(nochdir, noclose);
+	held = fr_snapshot_hold();
 	parted = fr_parting_begin();
 	rc = FR_REAL(daemon)(nochdir, noclose);
-	/* the child's gate is wiped: what was parted is not its own */
-	if (parted && FR_LEVEL(FR_CLASS_RECORDER) != FR_LEVEL_UNBORN)
+	/* the child's gate is wiped: what was parted and held is not its own */
+	if (FR_LEVEL(FR_CLASS_RECORDER) == FR_LEVEL_UNBORN)
+		return rc;
+	if (parted)
 		fr_parting_undo();
+	if (held)
+		fr_snapshot_release();
 	return rc;
 }
 
