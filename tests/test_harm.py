@@ -37,6 +37,13 @@ def test_handlers_elsewhere(host, events, where):
     assert lines(host, "onstack", where, **({"FR_EVENTS": events} if events else {})) == bare
 
 
+@pytest.mark.parametrize("events", LEVELS)
+@pytest.mark.parametrize("how", [[], ["onstack"]])
+def test_stack_that_a_handlers_return_sets(host, how, events):
+    bare = lines(host, "uc_stacks", *how, recorded=False)
+    assert lines(host, "uc_stacks", *how, **({"FR_EVENTS": events} if events else {})) == bare
+
+
 def test_handlers_of_a_host_like_go(host):
     """It takes the alternate stack it finds by system calls of its own; its handlers run there."""
     bare = lines(host, "likego", recorded=False)
