@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * hooks_exec.c - replacement functions: becoming another program.
+ * hooks_exec.c - replacement functions: becoming another program, or by daemon() another process.
  *
  * Recorded before the call, because there is no after; a second event says that it failed. The
  * region loses its name before the call (parting.h) and gets it again after a failure. In a vfork
@@ -200,4 +200,29 @@ FR_HOOK int execle(const char *path, const char *arg, ...)
 	envp = va_arg(ap, char *const *);
 	va_end(ap);
 	return EXEC(execle, AT(path), fr_parting_exec, envp, FR_REAL(execve)(path, argv, env_));
+}
+
+/* ---- becoming a child of oneself ---------------------------------------------------------------
+ */
+
+/* Its parent leaves by an _exit inside libc, which no hook sees: its region must be gone by then.
+ */
+FR_HOOK int daemon(int nochdir, int noclose)
+{
+	bool parted, held;
+	int rc;
+
+	if (FR_LEVEL(FR_CLASS_THREAD) <= FR_LEVEL_OFF)
+		return FR_REAL(daemon)(nochdir, noclose);
+	held = fr_snapshot_hold();
+	parted = fr_parting_begin();
+	rc = FR_REAL(daemon)(nochdir, noclose);
+	/* the child's gate is wiped: what was parted and held is not its own */
+	if (FR_LEVEL(FR_CLASS_RECORDER) == FR_LEVEL_UNBORN)
+		return rc;
+	if (parted)
+		fr_parting_undo();
+	if (held)
+		fr_snapshot_release();
+	return rc;
 }

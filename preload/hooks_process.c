@@ -18,10 +18,8 @@
 #include "fds.h"
 #include "host.h"
 #include "init.h"
-#include "parting.h"
 #include "preload_env.h"
 #include "real.h"
-#include "snapshot.h"
 #include "wait.h"
 
 #define SIGNED(v) ((uint64_t)(int64_t)(v))
@@ -221,28 +219,6 @@ void *fr_clone_begin(int flags, uintptr_t pc, uintptr_t sp, uintptr_t fp)
 	if ((flags & (CLONE_VM | CLONE_THREAD | CLONE_SETTLS)) != CLONE_VM)
 		return real;
 	return sharing(real, FR_HOOK_clone, (struct fr_site){pc, sp, fp});
-}
-
-/* Its parent leaves by an _exit inside libc, which no hook sees: its region must be gone by then.
- */
-FR_HOOK int daemon(int nochdir, int noclose)
-{
-	bool parted, held;
-	int rc;
-
-	if (FR_LEVEL(FR_CLASS_THREAD) <= FR_LEVEL_OFF)
-		return FR_REAL(daemon)(nochdir, noclose);
-	held = fr_snapshot_hold();
-	parted = fr_parting_begin();
-	rc = FR_REAL(daemon)(nochdir, noclose);
-	/* the child's gate is wiped: what was parted and held is not its own */
-	if (FR_LEVEL(FR_CLASS_RECORDER) == FR_LEVEL_UNBORN)
-		return rc;
-	if (parted)
-		fr_parting_undo();
-	if (held)
-		fr_snapshot_release();
-	return rc;
 }
 
 /* ---- spawn --------------------------------------------------------------------------------------
