@@ -37,6 +37,13 @@ def test_handlers_elsewhere(host, events, where):
     assert lines(host, "onstack", where, **({"FR_EVENTS": events} if events else {})) == bare
 
 
+@pytest.mark.parametrize("events", LEVELS)
+@pytest.mark.parametrize("how", [[], ["onstack"]])
+def test_stack_that_a_handlers_return_sets(host, how, events):
+    bare = lines(host, "uc_stacks", *how, recorded=False)
+    assert lines(host, "uc_stacks", *how, **({"FR_EVENTS": events} if events else {})) == bare
+
+
 def test_handlers_of_a_host_like_go(host):
     """It takes the alternate stack it finds by system calls of its own; its handlers run there."""
     bare = lines(host, "likego", recorded=False)
@@ -189,6 +196,16 @@ def test_loaded_twice(host):
         host.started.append(p)
         assert p.code() == 0
         assert p.lines == lines(host, "law_calls", "cases", recorded=False)
+
+
+def test_crash_with_two_recorders(host):
+    """Each stands before the other's handlers: none of their making may stay."""
+    copy = host.path / "copy.so"
+    copy.write_bytes(fr.LIB.read_bytes())
+    env = {**host.env(), "LD_PRELOAD": f"{fr.LIB}:{copy}"}
+    p = fr.Process([fr.TARGETS / "crash", "segv", "none", "main"], env, host.cwd)
+    host.started.append(p)
+    assert p.code(timeout=20) == -signal.SIGSEGV
 
 
 def test_start_is_quick(host):

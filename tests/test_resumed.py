@@ -57,3 +57,28 @@ def test_host_signal_ends_a_wait_at_once(host, call):
         assert (end["result"], end["errno"], end["handled"]) == (-1, EINTR, 1), end
     else:
         assert (end["result"], end["errno"], end["handled"]) == ENDS[call], end
+
+
+# More than fits at once is moved, and a signal comes in the middle: SIZE bytes, or fewer.
+SIZE = 4 << 20
+HALVES = ("write", "writev", "send", "sendmsg", "sendfile", "write_socket", "recv", "recvmsg")
+
+
+@pytest.mark.parametrize("events", ["", "full"])
+@pytest.mark.parametrize("call", HALVES)
+def test_our_signal_cuts_no_transfer(host, call, events):
+    p = host.target("halves", call, str(int(signal.SIGUSR1)),
+                    **({"FR_EVENTS": events} if events else {}))
+    end = p.truth("result")
+    assert p.code() == 0
+    host.snapshot(p)
+    assert end == {"result": SIZE, "errno": 0, "moved": SIZE, "same": 1, "handled": 0}, end
+
+
+@pytest.mark.parametrize("call", HALVES)
+def test_host_signal_cuts_a_transfer(host, call):
+    """As without us: the bytes moved until then."""
+    p = host.target("halves", call, str(int(signal.SIGUSR2)))
+    end = p.truth("result")
+    assert p.code() == 0
+    assert 0 < end["result"] < SIZE and end["errno"] == 0 and end["handled"] == 1, end

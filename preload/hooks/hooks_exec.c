@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * hooks_exec.c - replacement functions: becoming another program.
+ * hooks_exec.c - replacement functions: becoming another program, or by daemon() another process.
  *
  * Recorded before the call, because there is no after; a second event says that it failed. The
  * region loses its name before the call (parting.h) and gets it again after a failure. In a vfork
@@ -17,6 +17,7 @@
 #include "core/real.h"
 #include "host/preload_env.h"
 #include "keep/parting.h"
+#include "keep/snapshot.h"
 #include "record/host.h"
 #include "record/wait.h"
 
@@ -24,6 +25,7 @@ struct exec {
 	const char *path;
 	enum fr_hook via;
 	bool parted;
+	bool held;
 };
 
 static void record(enum fr_event ev, const struct exec *x, uint64_t err, struct fr_site s)
@@ -51,10 +53,11 @@ static void record(enum fr_event ev, const struct exec *x, uint64_t err, struct 
 static struct exec begin(const char *path, bool (*parting)(const char *), enum fr_hook via,
 			 struct fr_site s)
 {
-	struct exec x = {path, via, false};
+	struct exec x = {.path = path, .via = via};
 
 	if (FR_LEVEL(FR_CLASS_THREAD) > FR_LEVEL_OFF)
 		record(FR_EV_PROCESS_EXEC, &x, 0, s);
+	x.held = fr_snapshot_hold(); /* exec would end its writer half way, and leave the file */
 	x.parted = parting(path);
 	return x;
 }
@@ -63,6 +66,8 @@ static int failed(const struct exec *x, int rc, struct fr_site s)
 {
 	if (x->parted)
 		fr_parting_undo();
+	if (x->held)
+		fr_snapshot_release();
 	if (FR_LEVEL(FR_CLASS_THREAD) > FR_LEVEL_OFF)
 		record(FR_EV_PROCESS_EXEC_FAILED, x, (uint64_t)errno, s);
 	return rc;
@@ -195,4 +200,29 @@ FR_HOOK int execle(const char *path, const char *arg, ...)
 	envp = va_arg(ap, char *const *);
 	va_end(ap);
 	return EXEC(execle, AT(path), fr_parting_exec, envp, FR_REAL(execve)(path, argv, env_));
+}
+
+/* ---- becoming a child of oneself ---------------------------------------------------------------
+ */
+
+/* Its parent leaves by an _exit inside libc, which no hook sees: its region must be gone by then.
+ */
+FR_HOOK int daemon(int nochdir, int noclose)
+{
+	bool parted, held;
+	int rc;
+
+	if (FR_LEVEL(FR_CLASS_THREAD) <= FR_LEVEL_OFF)
+		return FR_REAL(daemon)(nochdir, noclose);
+	held = fr_snapshot_hold();
+	parted = fr_parting_begin();
+	rc = FR_REAL(daemon)(nochdir, noclose);
+	/* the child's gate is wiped: what was parted and held is not its own */
+	if (FR_LEVEL(FR_CLASS_RECORDER) == FR_LEVEL_UNBORN)
+		return rc;
+	if (parted)
+		fr_parting_undo();
+	if (held)
+		fr_snapshot_release();
+	return rc;
 }

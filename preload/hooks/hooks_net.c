@@ -11,6 +11,7 @@
 #include "core/real.h"
 #include "host/connecting.h"
 #include "host/fileio.h"
+#include "host/rest.h"
 #include "record/fds.h"
 #include "record/wait.h"
 
@@ -90,10 +91,14 @@ static __attribute__((noinline)) void transferred(const struct fr_wait *w, enum 
  * The real call, again when only our own signal has interrupted it: a timeout on the socket makes
  * the kernel return EINTR even though our handler is installed with SA_RESTART.
  */
-#define TRANSFER(ev, fd, size, via, call) EITHER(FR_CLASS_NET, ev, ev, fd, size, via, call)
+#define TRANSFER(ev, fd, size, via, call, rest)                                                    \
+	EITHER(FR_CLASS_NET, ev, ev, fd, size, via, call, rest)
 
-/* The same of what may also be a file: KLASS tells, as fr_fd_class(). */
-#define EITHER(klass, net_ev, io_ev, fd, size, via, call)                                          \
+/*
+ * The same of what may also be a file: KLASS tells, as fr_fd_class(). REST: the result, when our
+ * signal came while some of it (rc_) was moved; see rest.h.
+ */
+#define EITHER(klass, net_ev, io_ev, fd, size, via, call, rest)                                    \
 	({                                                                                         \
 		struct fr_wait w_;                                                                 \
 		ssize_t rc_;                                                                       \
@@ -102,6 +107,8 @@ static __attribute__((noinline)) void transferred(const struct fr_wait *w, enum 
 		do {                                                                               \
 			rc_ = call;                                                                \
 		} while (rc_ < 0 && fr_wait_our_eintr(&w_));                                       \
+		if (rc_ > 0 && fr_wait_met_ours_only(&w_))                                         \
+			rc_ = rest;                                                                \
 		if ((klass) == FR_CLASS_NET)                                                       \
 			transferred(&w_, net_ev, size, rc_);                                       \
 		else                                                                               \
@@ -110,13 +117,13 @@ static __attribute__((noinline)) void transferred(const struct fr_wait *w, enum 
 	})
 
 /* One of the calls that read or write whatever FD is. */
-#define READ_OR_WRITE(net_ev, io_ev, fd, size, via, call)                                          \
+#define READ_OR_WRITE(net_ev, io_ev, fd, size, via, call, rest)                                    \
 	({                                                                                         \
 		int klass_ = fr_fd_class(fd);                                                      \
                                                                                                    \
-		klass_ == FR_FD_UNWATCHED                                                          \
-			? (call)                                                                   \
-			: EITHER(klass_, FR_EV_##net_ev, FR_EV_##io_ev, fd, size, via, call);      \
+		klass_ == FR_FD_UNWATCHED ? (call)                                                 \
+					  : EITHER(klass_, FR_EV_##net_ev, FR_EV_##io_ev, fd,      \
+						   size, via, call, rest);                         \
 	})
 
 /*
@@ -128,6 +135,11 @@ static inline bool vector_was_read(long rc)
 	return rc >= 0 || would_block((uint64_t)errno) || errno == EPIPE || errno == ECONNRESET;
 }
 
+#define SEND_REST(fd, buf, n, flags) fr_rest_buffer(&w_, fd, buf, n, flags, false, rc_)
+#define RECV_REST(fd, buf, n, flags) fr_rest_buffer(&w_, fd, buf, n, flags, true, rc_)
+#define VECTOR_REST(fd, iov, n, flags, receives)                                                   \
+	fr_rest_move(&w_, &(struct fr_rest){fd, flags, receives, iov, (size_t)(n)}, rc_)
+
 #define VECTOR_SIZE(iov, n)                                                                        \
 	(vector_was_read(rc_) ? fr_file_vector_size(iov, (size_t)(n)) : (size_t)0)
 
@@ -135,7 +147,8 @@ FR_HOOK ssize_t send(int fd, const void *buf, size_t n, int flags)
 {
 	if (!watched(fd))
 		return FR_REAL(send)(fd, buf, n, flags);
-	return TRANSFER(FR_EV_NET_SEND, fd, n, FR_HOOK_send, fr_real.send(fd, buf, n, flags));
+	return TRANSFER(FR_EV_NET_SEND, fd, n, FR_HOOK_send, fr_real.send(fd, buf, n, flags),
+			SEND_REST(fd, buf, n, flags));
 }
 
 FR_HOOK ssize_t sendto(int fd, const void *buf, size_t n, int flags, const struct sockaddr *addr,
@@ -144,7 +157,7 @@ FR_HOOK ssize_t sendto(int fd, const void *buf, size_t n, int flags, const struc
 	if (!watched(fd))
 		return FR_REAL(sendto)(fd, buf, n, flags, addr, len);
 	return TRANSFER(FR_EV_NET_SEND, fd, n, FR_HOOK_sendto,
-			fr_real.sendto(fd, buf, n, flags, addr, len));
+			fr_real.sendto(fd, buf, n, flags, addr, len), SEND_REST(fd, buf, n, flags));
 }
 
 FR_HOOK ssize_t sendmsg(int fd, const struct msghdr *msg, int flags)
@@ -152,25 +165,28 @@ FR_HOOK ssize_t sendmsg(int fd, const struct msghdr *msg, int flags)
 	if (!watched(fd))
 		return FR_REAL(sendmsg)(fd, msg, flags);
 	return TRANSFER(FR_EV_NET_SEND, fd, VECTOR_SIZE(msg->msg_iov, msg->msg_iovlen),
-			FR_HOOK_sendmsg, fr_real.sendmsg(fd, msg, flags));
+			FR_HOOK_sendmsg, fr_real.sendmsg(fd, msg, flags),
+			VECTOR_REST(fd, msg->msg_iov, msg->msg_iovlen, flags, false));
 }
 
 FR_HOOK ssize_t write(int fd, const void *buf, size_t n)
 {
-	return READ_OR_WRITE(NET_SEND, IO_WRITE, fd, n, FR_HOOK_write, FR_REAL(write)(fd, buf, n));
+	return READ_OR_WRITE(NET_SEND, IO_WRITE, fd, n, FR_HOOK_write, FR_REAL(write)(fd, buf, n),
+			     SEND_REST(fd, buf, n, 0));
 }
 
 FR_HOOK ssize_t writev(int fd, const struct iovec *iov, int n)
 {
 	return READ_OR_WRITE(NET_SEND, IO_WRITE, fd, VECTOR_SIZE(iov, n), FR_HOOK_writev,
-			     FR_REAL(writev)(fd, iov, n));
+			     FR_REAL(writev)(fd, iov, n), VECTOR_REST(fd, iov, n, 0, false));
 }
 
 FR_HOOK ssize_t recv(int fd, void *buf, size_t n, int flags)
 {
 	if (!watched(fd))
 		return FR_REAL(recv)(fd, buf, n, flags);
-	return TRANSFER(FR_EV_NET_RECV, fd, n, FR_HOOK_recv, fr_real.recv(fd, buf, n, flags));
+	return TRANSFER(FR_EV_NET_RECV, fd, n, FR_HOOK_recv, fr_real.recv(fd, buf, n, flags),
+			RECV_REST(fd, buf, n, flags));
 }
 
 FR_HOOK ssize_t recvfrom(int fd, void *buf, size_t n, int flags, struct sockaddr *addr,
@@ -179,7 +195,8 @@ FR_HOOK ssize_t recvfrom(int fd, void *buf, size_t n, int flags, struct sockaddr
 	if (!watched(fd))
 		return FR_REAL(recvfrom)(fd, buf, n, flags, addr, len);
 	return TRANSFER(FR_EV_NET_RECV, fd, n, FR_HOOK_recvfrom,
-			fr_real.recvfrom(fd, buf, n, flags, addr, len));
+			fr_real.recvfrom(fd, buf, n, flags, addr, len),
+			RECV_REST(fd, buf, n, flags));
 }
 
 FR_HOOK ssize_t recvmsg(int fd, struct msghdr *msg, int flags)
@@ -190,7 +207,10 @@ FR_HOOK ssize_t recvmsg(int fd, struct msghdr *msg, int flags)
 		rc = FR_REAL(recvmsg)(fd, msg, flags);
 	else
 		rc = TRANSFER(FR_EV_NET_RECV, fd, VECTOR_SIZE(msg->msg_iov, msg->msg_iovlen),
-			      FR_HOOK_recvmsg, fr_real.recvmsg(fd, msg, flags));
+			      FR_HOOK_recvmsg, fr_real.recvmsg(fd, msg, flags),
+			      msg->msg_control ? rc_
+					       : VECTOR_REST(fd, msg->msg_iov, msg->msg_iovlen,
+							     flags, true));
 	if (rc >= 0 && fr_fd_kept())
 		fr_fd_received(msg, FR_SITE());
 	return rc;
@@ -198,13 +218,14 @@ FR_HOOK ssize_t recvmsg(int fd, struct msghdr *msg, int flags)
 
 FR_HOOK ssize_t read(int fd, void *buf, size_t n)
 {
-	return READ_OR_WRITE(NET_RECV, IO_READ, fd, n, FR_HOOK_read, FR_REAL(read)(fd, buf, n));
+	return READ_OR_WRITE(NET_RECV, IO_READ, fd, n, FR_HOOK_read, FR_REAL(read)(fd, buf, n),
+			     rc_);
 }
 
 FR_HOOK ssize_t readv(int fd, const struct iovec *iov, int n)
 {
 	return READ_OR_WRITE(NET_RECV, IO_READ, fd, VECTOR_SIZE(iov, n), FR_HOOK_readv,
-			     FR_REAL(readv)(fd, iov, n));
+			     FR_REAL(readv)(fd, iov, n), rc_);
 }
 
 /* ---- other names of the same ---------------------------------------------------------------- */
@@ -213,20 +234,20 @@ FR_HOOK ssize_t __send(int fd, const void *buf, size_t n, int flags)
 {
 	if (!watched(fd))
 		return FR_REAL_OLD(send)(fd, buf, n, flags);
-	return TRANSFER(FR_EV_NET_SEND, fd, n, FR_HOOK___send,
-			FR_REAL_OLD(send)(fd, buf, n, flags));
+	return TRANSFER(FR_EV_NET_SEND, fd, n, FR_HOOK___send, FR_REAL_OLD(send)(fd, buf, n, flags),
+			SEND_REST(fd, buf, n, flags));
 }
 
 FR_HOOK ssize_t __write(int fd, const void *buf, size_t n)
 {
 	return READ_OR_WRITE(NET_SEND, IO_WRITE, fd, n, FR_HOOK___write,
-			     FR_REAL_OLD(write)(fd, buf, n));
+			     FR_REAL_OLD(write)(fd, buf, n), SEND_REST(fd, buf, n, 0));
 }
 
 FR_HOOK ssize_t __read(int fd, void *buf, size_t n)
 {
 	return READ_OR_WRITE(NET_RECV, IO_READ, fd, n, FR_HOOK___read,
-			     FR_REAL_OLD(read)(fd, buf, n));
+			     FR_REAL_OLD(read)(fd, buf, n), rc_);
 }
 
 /* On a socket at -1, where it is readv or writev with flags; elsewhere the kernel refuses. */
@@ -234,7 +255,7 @@ FR_HOOK ssize_t __read(int fd, void *buf, size_t n)
 	FR_HOOK ssize_t fn(int fd, const struct iovec *iov, int n, buf_t at, int flags)            \
 	{                                                                                          \
 		return READ_OR_WRITE(net_ev, io_ev, fd, VECTOR_SIZE(iov, n), FR_HOOK_##fn,         \
-				     FR_REAL(fn)(fd, iov, n, at, flags));                          \
+				     FR_REAL(fn)(fd, iov, n, at, flags), rc_);                     \
 	}
 
 VECTOR2(preadv2, off_t, NET_RECV, IO_READ)
@@ -248,7 +269,8 @@ FR_HOOK ssize_t __recv_chk(int fd, void *buf, size_t n, size_t buflen, int flags
 	if (!watched(fd))
 		return FR_REAL(__recv_chk)(fd, buf, n, buflen, flags);
 	return TRANSFER(FR_EV_NET_RECV, fd, n, FR_HOOK___recv_chk,
-			fr_real.__recv_chk(fd, buf, n, buflen, flags));
+			fr_real.__recv_chk(fd, buf, n, buflen, flags),
+			RECV_REST(fd, buf, n, flags));
 }
 
 FR_HOOK ssize_t __recvfrom_chk(int fd, void *buf, size_t n, size_t buflen, int flags,
@@ -257,13 +279,14 @@ FR_HOOK ssize_t __recvfrom_chk(int fd, void *buf, size_t n, size_t buflen, int f
 	if (!watched(fd))
 		return FR_REAL(__recvfrom_chk)(fd, buf, n, buflen, flags, addr, len);
 	return TRANSFER(FR_EV_NET_RECV, fd, n, FR_HOOK___recvfrom_chk,
-			fr_real.__recvfrom_chk(fd, buf, n, buflen, flags, addr, len));
+			fr_real.__recvfrom_chk(fd, buf, n, buflen, flags, addr, len),
+			RECV_REST(fd, buf, n, flags));
 }
 
 FR_HOOK ssize_t __read_chk(int fd, void *buf, size_t n, size_t buflen)
 {
 	return READ_OR_WRITE(NET_RECV, IO_READ, fd, n, FR_HOOK___read_chk,
-			     FR_REAL(__read_chk)(fd, buf, n, buflen));
+			     FR_REAL(__read_chk)(fd, buf, n, buflen), rc_);
 }
 
 /* ---- several messages at once -------------------------------------------------------------------
@@ -329,12 +352,28 @@ FR_HOOK int recvmmsg(int fd, struct mmsghdr *v, unsigned int n, int flags, struc
 /* ---- from descriptor to descriptor --------------------------------------------------------------
  */
 
+/* The offset has moved with what was sent. */
+#define SENDFILE_REST(fn, out, in, offset, n)                                                      \
+	({                                                                                         \
+		int errno_ = errno;                                                                \
+		ssize_t more_ = 1;                                                                 \
+                                                                                                   \
+		while (more_ > 0 && (size_t)rc_ < (n) && fr_rest_may_wait(out, 0) &&               \
+		       fr_wait_met_ours_only(&w_)) {                                               \
+			more_ = fr_real.fn(out, in, offset, (n) - (size_t)rc_);                    \
+			rc_ += more_ > 0 ? more_ : 0;                                              \
+		}                                                                                  \
+		errno = errno_;                                                                    \
+		rc_;                                                                               \
+	})
+
 FR_HOOK ssize_t sendfile(int out, int in, off_t *offset, size_t n)
 {
 	if (!watched(out))
 		return FR_REAL(sendfile)(out, in, offset, n);
 	return TRANSFER(FR_EV_NET_SEND, out, n, FR_HOOK_sendfile,
-			fr_real.sendfile(out, in, offset, n));
+			fr_real.sendfile(out, in, offset, n),
+			SENDFILE_REST(sendfile, out, in, offset, n));
 }
 
 FR_HOOK ssize_t sendfile64(int out, int in, off64_t *offset, size_t n)
@@ -342,7 +381,8 @@ FR_HOOK ssize_t sendfile64(int out, int in, off64_t *offset, size_t n)
 	if (!watched(out))
 		return FR_REAL(sendfile64)(out, in, offset, n);
 	return TRANSFER(FR_EV_NET_SEND, out, n, FR_HOOK_sendfile64,
-			fr_real.sendfile64(out, in, offset, n));
+			fr_real.sendfile64(out, in, offset, n),
+			SENDFILE_REST(sendfile64, out, in, offset, n));
 }
 
 /* One end is a pipe, or the kernel refuses. */
@@ -351,9 +391,9 @@ FR_HOOK ssize_t splice(int in, off64_t *in_offset, int out, off64_t *out_offset,
 {
 	if (watched(out))
 		return TRANSFER(FR_EV_NET_SEND, out, n, FR_HOOK_splice,
-				fr_real.splice(in, in_offset, out, out_offset, n, flags));
+				fr_real.splice(in, in_offset, out, out_offset, n, flags), rc_);
 	if (watched(in))
 		return TRANSFER(FR_EV_NET_RECV, in, n, FR_HOOK_splice,
-				fr_real.splice(in, in_offset, out, out_offset, n, flags));
+				fr_real.splice(in, in_offset, out, out_offset, n, flags), rc_);
 	return FR_REAL(splice)(in, in_offset, out, out_offset, n, flags);
 }

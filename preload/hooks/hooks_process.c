@@ -14,7 +14,6 @@
 #include <sys/wait.h>
 
 #include "core/real.h"
-#include "keep/parting.h"
 #include "record/fds.h"
 #include "record/host.h"
 #include "record/wait.h"
@@ -215,23 +214,6 @@ void *fr_clone_begin(int flags, uintptr_t pc, uintptr_t sp, uintptr_t fp)
 	if ((flags & (CLONE_VM | CLONE_THREAD | CLONE_SETTLS)) != CLONE_VM)
 		return real;
 	return sharing(real, FR_HOOK_clone, (struct fr_site){pc, sp, fp});
-}
-
-/* Its parent leaves by an _exit inside libc, which no hook sees: its region must be gone by then.
- */
-FR_HOOK int daemon(int nochdir, int noclose)
-{
-	bool parted;
-	int rc;
-
-	if (FR_LEVEL(FR_CLASS_THREAD) <= FR_LEVEL_OFF)
-		return FR_REAL(daemon)(nochdir, noclose);
-	parted = fr_parting_begin();
-	rc = FR_REAL(daemon)(nochdir, noclose);
-	/* the child's gate is wiped: what was parted is not its own */
-	if (parted && FR_LEVEL(FR_CLASS_RECORDER) != FR_LEVEL_UNBORN)
-		fr_parting_undo();
-	return rc;
 }
 
 /* ---- wait ---------------------------------------------------------------------------------------

@@ -19,6 +19,7 @@
 #include "core/real.h"
 #include "core/sys.h"
 #include "host/signals.h"
+#include "keep/snapshot.h"
 #include "store/describe.h"
 #include "store/region.h"
 
@@ -77,16 +78,20 @@ static void prepare(void)
 bool fr_confine_begin(bool strict)
 {
 	int pid = fr_sys_getpid();
+	bool held;
 
 	if (fr_sys_filter || FR_LEVEL(FR_CLASS_RECORDER) == FR_LEVEL_UNBORN ||
 	    fr_process.pid != (uint32_t)pid)
 		return false;
+	held = fr_snapshot_hold(); /* half of one could not even be removed */
 	if (strict)
 		fr_confine_withdraw();
 	else if (FR_LEVEL(FR_CLASS_RECORDER) > FR_LEVEL_OFF && fr_region.hdr)
 		prepare();
 	fr_sys_own_pid = pid;
 	fr_sys_filter = strict ? FR_SYS_STRICT : FR_SYS_FILTER;
+	if (held)
+		fr_snapshot_release();
 	return true;
 }
 

@@ -187,6 +187,8 @@ static void call_host(const struct fr_sigentry *e, int sig, siginfo_t *si, void 
 	bool known = fr_thread_is_known(t);
 	uintptr_t outer = known ? t->handler : 0;
 	uintptr_t place = known ? fr_onstack_place(t, (uintptr_t)e->action, uc) : 0;
+	bool hidden;
+	stack_t ours;
 
 	if (!is_function(e->handler))
 		return;
@@ -202,14 +204,18 @@ static void call_host(const struct fr_sigentry *e, int sig, siginfo_t *si, void 
 		fr_onstack_lower(t);
 	if (known && t->busy)
 		t->handler = place ? place : (uintptr_t)__builtin_frame_address(0);
+	hidden = known && fr_onstack_hide(t, uc, &ours);
 	if (place)
 		fr_onstack_call(place, e->action, sig, si, uc);
 	else if (e->flags & SA_SIGINFO)
 		e->action(sig, si, uc);
 	else
 		e->handler(sig);
-	if (known && fr_self == t)
-		t->handler = outer;
+	if (!known || fr_self != t)
+		return;
+	t->handler = outer;
+	if (hidden)
+		fr_onstack_show(t, uc, &ours);
 }
 
 /* Birth comes first: this may be the first act of a forked child. */

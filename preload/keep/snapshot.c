@@ -412,6 +412,32 @@ void fr_snapshot_wait(void)
 		fr_sys2(SYS_nanosleep, &ms, 0);
 }
 
+/* A forked child that is not born yet may be by a signal at any moment, and then asked. */
+static bool may_write(void)
+{
+	switch (FR_LEVEL(FR_CLASS_RECORDER)) {
+	case FR_LEVEL_OFF:
+		return false;
+	case FR_LEVEL_UNBORN:
+		return !fr_gate.lender || fr_gate.lender == fr_sys_getpid();
+	default:
+		return fr_process.pid == (uint32_t)fr_sys_getpid();
+	}
+}
+
+bool fr_snapshot_hold(void)
+{
+	if (!may_write())
+		return false;
+	fr_snapshot_wait();
+	return fr_try_lock(&fr_gate.snapshot_lock);
+}
+
+void fr_snapshot_release(void)
+{
+	fr_unlock(&fr_gate.snapshot_lock);
+}
+
 bool fr_snapshot_now(enum fr_trigger_kind kind, int signo, uint32_t sender, const char *reason)
 {
 	fr_snapshot_wait();

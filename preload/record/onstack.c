@@ -9,6 +9,7 @@
  */
 #include "record/onstack.h"
 
+#include "core/process.h"
 #include "core/sys.h"
 #include "record/modules.h"
 
@@ -69,6 +70,25 @@ void fr_onstack_lower(const struct fr_thread *t)
 
 	if ((uintptr_t)&st > (uintptr_t)t->altstack + FR_ALTSTACK_SIZE / 2)
 		fr_sys2(SYS_sigaltstack, &st, 0);
+}
+
+bool fr_onstack_hide(const struct fr_thread *t, ucontext_t *uc, stack_t *ours)
+{
+	if (!t->altstack || uc->uc_stack.ss_sp != t->altstack)
+		return false;
+	*ours = uc->uc_stack;
+	/* as the kernel has it: it disables that of a new thread, but not that of a new program */
+	uc->uc_stack = (stack_t){.ss_flags = t->tid == fr_process.pid ? 0 : SS_DISABLE};
+	return true;
+}
+
+void fr_onstack_show(const struct fr_thread *t, ucontext_t *uc, const stack_t *ours)
+{
+	stack_t now = {0};
+
+	if (!uc->uc_stack.ss_sp && fr_sys2(SYS_sigaltstack, 0, &now) == 0 &&
+	    (now.ss_sp == t->altstack || now.ss_flags & SS_DISABLE))
+		uc->uc_stack = *ours;
 }
 
 /* The kernel writes the mask there, as the handler's frame would be written. */

@@ -11,6 +11,7 @@
 #define FR_ONSTACK_H
 
 #include <signal.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "record/thread.h"
@@ -37,6 +38,16 @@ uintptr_t fr_onstack_place(const struct fr_thread *t, uintptr_t handler, const u
  * and gives it back only when the handler returns.
  */
 void fr_onstack_lower(const struct fr_thread *t);
+
+/*
+ * The kernel's return from a handler sets the alternate stack that stood at its beginning, ours,
+ * on whatever thread that is: a handler may switch fibers, and this one goes on elsewhere. And a
+ * stack that the handler has set would be lost. So while the host's handler runs, UC has none.
+ * True: *OURS was there; to be put back by fr_onstack_show() when the handler has returned on its
+ * thread.
+ */
+bool fr_onstack_hide(const struct fr_thread *t, ucontext_t *uc, stack_t *ours);
+void fr_onstack_show(const struct fr_thread *t, ucontext_t *uc, const stack_t *ours);
 
 /* Is there stack below PLACE? Not so where it has overflowed. */
 bool fr_onstack_has_room(uintptr_t place);

@@ -142,6 +142,8 @@ static const int fatal[] = {FR_FATAL_SIGNALS};
 #define N_FATAL (sizeof(fatal) / sizeof(*fatal))
 
 static struct kernel_action before[N_FATAL];
+static struct sigaction
+	before_next[N_FATAL]; /* as the next in line says: perhaps another preload */
 static atomic_bool on_trial;
 
 /* Handler meanwhile, where none of our entries is (sigentry.h): they ask fr_unwind_fault() too. */
@@ -161,20 +163,13 @@ static bool read_action(int sig, struct kernel_action *a)
 	return fr_sys4(SYS_rt_sigaction, sig, 0, a, 8) == 0;
 }
 
-/* What we have installed for SIG, as whoever stands behind us has it: another recorder, perhaps. */
-static const void *installed(int sig)
-{
-	struct sigaction a;
-
-	return FR_REAL(sigaction)(sig, NULL, &a) == 0 ? (const void *)a.sa_sigaction : NULL;
-}
-
 static void take(size_t i)
 {
 	struct sigaction a = {.sa_sigaction = on_fault,
 			      .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER};
 
-	if (!read_action(fatal[i], &before[i]) || fr_sigentry_at(installed(fatal[i])))
+	if (FR_REAL(sigaction)(fatal[i], NULL, &before_next[i]) != 0 ||
+	    !read_action(fatal[i], &before[i]) || fr_sigentry_at((void *)before_next[i].sa_handler))
 		before[i].handler = (void *)on_fault; /* nothing to give back */
 	else
 		FR_REAL(sigaction)(fatal[i], &a, NULL);
@@ -183,8 +178,15 @@ static void take(size_t i)
 /* Not over a handler that another thread has set in between. */
 static void give_back(size_t i)
 {
-	if (before[i].handler != (void *)on_fault && installed(fatal[i]) == (void *)on_fault)
+	struct kernel_action now;
+	struct sigaction next;
+
+	if (before[i].handler == (void *)on_fault || !read_action(fatal[i], &now))
+		return;
+	if (now.handler == (void *)on_fault)
 		fr_sys4(SYS_rt_sigaction, fatal[i], &before[i], 0, 8);
+	else if (FR_REAL(sigaction)(fatal[i], NULL, &next) == 0 && next.sa_sigaction == on_fault)
+		FR_REAL(sigaction)(fatal[i], &before_next[i], NULL);
 }
 
 /* A fault that is blocked kills at once; one that waits for its turn is not let in. */

@@ -113,6 +113,15 @@ static FR_ALWAYS_INLINE bool fr_wait_our_eintr(struct fr_wait *w)
 	return unlikely(errno == EINTR) && fr_wait_eintr_is_ours(w);
 }
 
+/* Came our own signal since W's beginning, and no handler of the host's? */
+static FR_ALWAYS_INLINE bool fr_wait_met_ours_only(const struct fr_wait *w)
+{
+	const struct fr_thread *t = fr_self;
+
+	return unlikely(t->our_signals != w->our_signals) && w->t0 &&
+	       t->host_signals == w->host_signals;
+}
+
 /*
  * A thread does something although its state says that it waits for a condition, and no handler
  * runs: it was cancelled there and cleans up, and libc has taken the mutex again for it. True once,
