@@ -245,6 +245,32 @@ static void a_chunk_longer_than_itself(void **state)
 	done(&o);
 }
 
+/* So long that its end, as a sum, lies two bytes before its beginning. */
+static void a_text_that_ends_before_it_begins(struct fr_chunk *c)
+{
+	uint8_t *len = (uint8_t *)(c + 1) + 4;
+	const uint64_t back = (uint64_t)-2;
+
+	assert_int_equal(*len, 20 << 1 | 1);
+	*len++ = 0; /* eight raw bytes follow */
+	memcpy(len, &back, sizeof(back));
+}
+
+static void a_text_longer_than_memory(void **state)
+{
+	struct synth *s = synth_new();
+	uint32_t t1 = synth_thread(s, 100, "main");
+	struct opened o;
+
+	(void)state;
+	synth_tier(s, FR_TIER_DENSE);
+	synth_event(s, t1, T0, FR_EV_LOG, 0, (uint64_t[]){42}, 1, "twenty bytes of text", 20);
+	open_changed(&o, s, 0, a_text_that_ends_before_it_begins);
+	assert_true(said(&o, "1 chunks hold bytes that are no events"));
+	assert_int_equal(o.rec->n_events, 0);
+	done(&o);
+}
+
 /* An event has room for one text. */
 static void a_row_with_two_texts(void **state)
 {
@@ -276,6 +302,7 @@ int main(void)
 		cmocka_unit_test(a_rate_that_cannot_be),
 		cmocka_unit_test(one_pair_and_a_trigger),
 		cmocka_unit_test(a_chunk_longer_than_itself),
+		cmocka_unit_test(a_text_longer_than_memory),
 		cmocka_unit_test(a_row_with_two_texts),
 	};
 	int rc;
