@@ -142,6 +142,8 @@ static const int fatal[] = {FR_FATAL_SIGNALS};
 #define N_FATAL (sizeof(fatal) / sizeof(*fatal))
 
 static struct kernel_action before[N_FATAL];
+static struct sigaction
+	before_next[N_FATAL]; /* as the next in line says: perhaps another preload */
 static atomic_bool on_trial;
 
 /* Handler meanwhile, where none of our entries is (sigentry.h): they ask fr_unwind_fault() too. */
@@ -166,7 +168,8 @@ static void take(size_t i)
 	struct sigaction a = {.sa_sigaction = on_fault,
 			      .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER};
 
-	if (!read_action(fatal[i], &before[i]) || fr_sigentry_at(before[i].handler))
+	if (FR_REAL(sigaction)(fatal[i], NULL, &before_next[i]) != 0 ||
+	    !read_action(fatal[i], &before[i]) || fr_sigentry_at((void *)before_next[i].sa_handler))
 		before[i].handler = (void *)on_fault; /* nothing to give back */
 	else
 		FR_REAL(sigaction)(fatal[i], &a, NULL);
@@ -176,10 +179,14 @@ static void take(size_t i)
 static void give_back(size_t i)
 {
 	struct kernel_action now;
+	struct sigaction next;
 
-	if (before[i].handler != (void *)on_fault && read_action(fatal[i], &now) &&
-	    now.handler == (void *)on_fault)
+	if (before[i].handler == (void *)on_fault || !read_action(fatal[i], &now))
+		return;
+	if (now.handler == (void *)on_fault)
 		fr_sys4(SYS_rt_sigaction, fatal[i], &before[i], 0, 8);
+	else if (FR_REAL(sigaction)(fatal[i], NULL, &next) == 0 && next.sa_sigaction == on_fault)
+		FR_REAL(sigaction)(fatal[i], &before_next[i], NULL);
 }
 
 /* A fault that is blocked kills at once; one that waits for its turn is not let in. */

@@ -3,6 +3,7 @@
 
 import json
 import pathlib
+import signal
 import subprocess
 import time
 
@@ -186,6 +187,16 @@ def test_loaded_twice(host):
         host.started.append(p)
         assert p.code() == 0
         assert p.lines == lines(host, "errnos", recorded=False)
+
+
+def test_crash_with_two_recorders(host):
+    """Each stands before the other's handlers: none of their making may stay."""
+    copy = host.path / "copy.so"
+    copy.write_bytes(fr.LIB.read_bytes())
+    env = {**host.env(), "LD_PRELOAD": f"{fr.LIB}:{copy}"}
+    p = fr.Process([fr.TARGETS / "crash", "segv", "main", "none"], env, host.cwd)
+    host.started.append(p)
+    assert p.code(timeout=20) == -signal.SIGSEGV
 
 
 def test_start_is_quick(host):
