@@ -203,7 +203,7 @@ def test_crash_with_two_recorders(host):
     copy = host.path / "copy.so"
     copy.write_bytes(fr.LIB.read_bytes())
     env = {**host.env(), "LD_PRELOAD": f"{fr.LIB}:{copy}"}
-    p = fr.Process([fr.TARGETS / "crash", "segv", "none", "main"], env, host.cwd)
+    p = fr.Process([fr.TARGETS / "crash", "segv", "main", "none"], env, host.cwd)
     host.started.append(p)
     assert p.code(timeout=20) == -signal.SIGSEGV
 

@@ -88,7 +88,7 @@ static inline uint64_t decode_stack(struct lane_cursor *l, const uint8_t **at, b
 	key = v >> 1;
 	if (!(v & 1))
 		return l->stacks[key & (FR_DICT_SIZE - 1)];
-	slot = FR_DICT_SLOT((uint32_t)key);
+	slot = fr_dict_slot((uint32_t)key);
 	if (pairs)
 		l->stacks[slot ^ 1] = l->stacks[slot];
 	l->stacks[slot] = key;
@@ -109,7 +109,7 @@ static inline uint64_t decode_addr(struct dict *d, const uint8_t **at)
 		return d->last;
 	}
 	d->last = (d->last + (uint64_t)fr_zigzag(v >> 1)) & ADDR_MASK;
-	d->entry[FR_DICT_SLOT(d->last >> 3)] = d->last;
+	d->entry[fr_dict_slot(d->last >> 3)] = d->last;
 	return d->last;
 }
 

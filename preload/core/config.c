@@ -121,8 +121,8 @@ static bool parse_budget(const char *s, uint64_t *v)
 	return true;
 }
 
-#define parse_path(s, field) parse_text_into(s, field, sizeof(field), true)
-#define parse_text(s, field) parse_text_into(s, field, sizeof(field), false)
+#define parse_path(s, field) parse_text_into(s, *(field), sizeof(*(field)), true)
+#define parse_text(s, field) parse_text_into(s, *(field), sizeof(*(field)), false)
 static bool parse_text_into(const char *s, char *field, size_t size, bool absolute)
 {
 	if (strlen(s) >= size || (absolute && s[0] && s[0] != '/'))
@@ -150,12 +150,12 @@ static void set_level(uint8_t *levels, int klass, int level)
 }
 
 /* "full" for every class, or "class=level,class=level". */
-static bool parse_events(const char *s, uint8_t *levels)
+static bool parse_events(const char *s, uint8_t (*levels)[FR_CLASSES])
 {
 	uint8_t out[FR_CLASSES];
 	int level = find_name(s, strlen(s), level_names, FR_LEVEL_FULL + 1);
 
-	memcpy(out, levels, sizeof(out));
+	memcpy(out, *levels, sizeof(out));
 	for (int k = 0; level > 0 && k < FR_CLASS_RECORDER; k++)
 		set_level(out, k, level);
 	while (level <= 0 && *s) {
@@ -173,7 +173,7 @@ static bool parse_events(const char *s, uint8_t *levels)
 		level = 0;
 		s = *end ? end + 1 : end;
 	}
-	memcpy(levels, out, sizeof(out));
+	memcpy(*levels, out, sizeof(out));
 	return true;
 }
 
@@ -217,9 +217,9 @@ static void refuse_condition(const char *item)
 }
 
 /* Never refused as a whole: what is not understood is told and left out. */
-static bool parse_trigger(const char *s, uint64_t *limits)
+static bool parse_trigger(const char *s, uint64_t (*limits)[FR_RULES_MAX])
 {
-	fr_trigger_parse(s, limits, refuse_condition);
+	fr_trigger_parse(s, *limits, refuse_condition);
 	return true;
 }
 
@@ -263,25 +263,12 @@ static void reconcile(void)
 
 /* ---- the table ----------------------------------------------------------------------------- */
 
-/* Scalars go to their parser by address, arrays as they are. */
+/* Each goes to its parser by the address of the whole field, so a wrong type does not compile. */
 #define SETTING(field, name, parser, dflt, help)                                                   \
 	static bool set_##field(const char *s)                                                     \
 	{                                                                                          \
-		return parse_##parser(s, FIELD_##parser(fr_config.field));                         \
+		return parse_##parser(s, &fr_config.field);                                        \
 	}
-#define FIELD_path(f) f
-#define FIELD_text(f) f
-#define FIELD_events(f) f
-#define FIELD_bytes(f) &f
-#define FIELD_duration(f) &f
-#define FIELD_number(f) &f
-#define FIELD_budget(f) &f
-#define FIELD_signal(f) &f
-#define FIELD_trigger(f) f
-#define FIELD_flag(f) &f
-#define FIELD_keep_max(f) &f
-#define FIELD_unwind(f) &f
-#define FIELD_clock(f) &f
 #include "wire/config.def"
 #undef SETTING
 

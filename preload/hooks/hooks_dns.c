@@ -19,65 +19,59 @@
 
 #define SHOWN 64u /* bytes of a name */
 
-struct lookup {
-	struct fr_wait w;
-	enum fr_hook via;
-};
-
 static bool watched(void)
 {
 	return fr_level(FR_CLASS_NET) != FR_LEVEL_OFF;
 }
 
 /* ANSWER: an EAI_ code or h_errno, 0 = found. ERR: errno where it says more. */
-static void record(const struct lookup *l, const char *name, int answer, int err)
+static void record(const struct fr_wait *w, const char *name, int answer, int err)
 {
 	struct fr_blob text = fr_host_text(name);
 	uint64_t now, dur;
-	struct fr_thread *t = fr_call_end(&l->w, &now, &dur);
+	struct fr_thread *t = fr_call_end(w, &now, &dur);
 
 	if (!t)
 		return;
 	if (text.size > SHOWN)
 		text.size = SHOWN;
 	if (FR_LEVEL(FR_CLASS_NET) == FR_LEVEL_FULL || dur >= fr_slow_ticks || answer)
-		fr_put_cold(t, FR_EV_DNS_LOOKUP, FR_TIER_RARE, now, l->w.stack,
+		fr_put_cold(t, FR_EV_DNS_LOOKUP, FR_TIER_RARE, now, w->stack,
 			    FR_ARGS(DNS_LOOKUP, .name = &text, .result = answer, .dur = dur,
-				    .err = err, .via = l->via));
+				    .err = err, .via = w->call));
 	fr_leave(t);
 }
 
-#define BEGIN(l, fn)                                                                               \
-	do {                                                                                       \
-		(l).via = FR_HOOK_##fn;                                                            \
-		fr_wait_begin(&(l).w, FR_SITE(), FR_HOOK_##fn, 0, 0, 0);                           \
-	} while (0)
+static FR_ALWAYS_INLINE void begin(struct fr_wait *w, enum fr_hook via, struct fr_site s)
+{
+	fr_wait_begin(w, s, via, 0, 0, 0);
+}
 
 FR_HOOK int getaddrinfo(const char *node, const char *service, const struct addrinfo *hints,
 			struct addrinfo **res)
 {
-	struct lookup l;
+	struct fr_wait w;
 	int rc;
 
 	if (!watched())
 		return FR_REAL(getaddrinfo)(node, service, hints, res);
-	BEGIN(l, getaddrinfo);
+	begin(&w, FR_HOOK_getaddrinfo, FR_SITE());
 	rc = FR_REAL(getaddrinfo)(node, service, hints, res);
-	record(&l, node ? node : service, rc, rc == EAI_SYSTEM ? errno : 0);
+	record(&w, node ? node : service, rc, rc == EAI_SYSTEM ? errno : 0);
 	return rc;
 }
 
 FR_HOOK int getnameinfo(const struct sockaddr *addr, socklen_t len, char *host, socklen_t hostlen,
 			char *serv, socklen_t servlen, int flags)
 {
-	struct lookup l;
+	struct fr_wait w;
 	int rc;
 
 	if (!watched())
 		return FR_REAL(getnameinfo)(addr, len, host, hostlen, serv, servlen, flags);
-	BEGIN(l, getnameinfo);
+	begin(&w, FR_HOOK_getnameinfo, FR_SITE());
 	rc = FR_REAL(getnameinfo)(addr, len, host, hostlen, serv, servlen, flags);
-	record(&l, rc == 0 && host && hostlen ? host : NULL, rc, rc == EAI_SYSTEM ? errno : 0);
+	record(&w, rc == 0 && host && hostlen ? host : NULL, rc, rc == EAI_SYSTEM ? errno : 0);
 	return rc;
 }
 
@@ -92,39 +86,39 @@ static int herr_of(const struct hostent *h, int herr)
 FR_HOOK struct hostent *gethostbyname(const char *name)
 {
 	struct hostent *h;
-	struct lookup l;
+	struct fr_wait w;
 
 	if (!watched())
 		return FR_REAL(gethostbyname)(name);
-	BEGIN(l, gethostbyname);
+	begin(&w, FR_HOOK_gethostbyname, FR_SITE());
 	h = FR_REAL(gethostbyname)(name);
-	record(&l, name, herr_of(h, h_errno), 0);
+	record(&w, name, herr_of(h, h_errno), 0);
 	return h;
 }
 
 FR_HOOK struct hostent *gethostbyname2(const char *name, int family)
 {
 	struct hostent *h;
-	struct lookup l;
+	struct fr_wait w;
 
 	if (!watched())
 		return FR_REAL(gethostbyname2)(name, family);
-	BEGIN(l, gethostbyname2);
+	begin(&w, FR_HOOK_gethostbyname2, FR_SITE());
 	h = FR_REAL(gethostbyname2)(name, family);
-	record(&l, name, herr_of(h, h_errno), 0);
+	record(&w, name, herr_of(h, h_errno), 0);
 	return h;
 }
 
 FR_HOOK struct hostent *gethostbyaddr(const void *addr, socklen_t len, int family)
 {
 	struct hostent *h;
-	struct lookup l;
+	struct fr_wait w;
 
 	if (!watched())
 		return FR_REAL(gethostbyaddr)(addr, len, family);
-	BEGIN(l, gethostbyaddr);
+	begin(&w, FR_HOOK_gethostbyaddr, FR_SITE());
 	h = FR_REAL(gethostbyaddr)(addr, len, family);
-	record(&l, h ? h->h_name : NULL, herr_of(h, h_errno), 0);
+	record(&w, h ? h->h_name : NULL, herr_of(h, h_errno), 0);
 	return h;
 }
 
@@ -135,41 +129,41 @@ FR_HOOK struct hostent *gethostbyaddr(const void *addr, socklen_t len, int famil
 FR_HOOK int gethostbyname_r(const char *name, struct hostent *ret, char *buf, size_t size,
 			    struct hostent **result, int *herr)
 {
-	struct lookup l;
+	struct fr_wait w;
 	int rc;
 
 	if (!watched())
 		return FR_REAL(gethostbyname_r)(name, ret, buf, size, result, herr);
-	BEGIN(l, gethostbyname_r);
+	begin(&w, FR_HOOK_gethostbyname_r, FR_SITE());
 	rc = FR_REAL(gethostbyname_r)(name, ret, buf, size, result, herr);
-	record(&l, name, herr_of(*result, *herr), rc);
+	record(&w, name, herr_of(*result, *herr), rc);
 	return rc;
 }
 
 FR_HOOK int gethostbyname2_r(const char *name, int family, struct hostent *ret, char *buf,
 			     size_t size, struct hostent **result, int *herr)
 {
-	struct lookup l;
+	struct fr_wait w;
 	int rc;
 
 	if (!watched())
 		return FR_REAL(gethostbyname2_r)(name, family, ret, buf, size, result, herr);
-	BEGIN(l, gethostbyname2_r);
+	begin(&w, FR_HOOK_gethostbyname2_r, FR_SITE());
 	rc = FR_REAL(gethostbyname2_r)(name, family, ret, buf, size, result, herr);
-	record(&l, name, herr_of(*result, *herr), rc);
+	record(&w, name, herr_of(*result, *herr), rc);
 	return rc;
 }
 
 FR_HOOK int gethostbyaddr_r(const void *addr, socklen_t len, int family, struct hostent *ret,
 			    char *buf, size_t size, struct hostent **result, int *herr)
 {
-	struct lookup l;
+	struct fr_wait w;
 	int rc;
 
 	if (!watched())
 		return FR_REAL(gethostbyaddr_r)(addr, len, family, ret, buf, size, result, herr);
-	BEGIN(l, gethostbyaddr_r);
+	begin(&w, FR_HOOK_gethostbyaddr_r, FR_SITE());
 	rc = FR_REAL(gethostbyaddr_r)(addr, len, family, ret, buf, size, result, herr);
-	record(&l, *result ? (*result)->h_name : NULL, herr_of(*result, *herr), rc);
+	record(&w, *result ? (*result)->h_name : NULL, herr_of(*result, *herr), rc);
 	return rc;
 }

@@ -27,12 +27,6 @@ static inline uint64_t err_of(int rc)
 /* ---- open ---------------------------------------------------------------------------------------
  */
 
-struct opened {
-	const char *path;
-	int flags;
-	enum fr_hook via;
-};
-
 /*
  * Unknown until it is used: only then a system call is due. (O_TMPFILE contains O_DIRECTORY.)
  */
@@ -44,7 +38,7 @@ static enum fr_fd_kind kind_by_flags(int flags)
 }
 
 /* A name that is not there is an answer, not an accident: half of all opens are such questions. */
-static void record_open(const struct fr_wait *w, const struct opened *o, int fd)
+static void record_open(const struct fr_wait *w, const char *name, int flags, int fd)
 {
 	uint64_t err = err_of(fd);
 	uint64_t now, dur;
@@ -53,148 +47,205 @@ static void record_open(const struct fr_wait *w, const struct opened *o, int fd)
 
 	if (!t)
 		return;
-	path = fd >= 0 ? fr_host_text_read(o->path) : fr_host_text(o->path);
+	path = fd >= 0 ? fr_host_text_read(name) : fr_host_text(name);
 	if (fd >= 0) {
-		fr_fd_open(fd, kind_by_flags(o->flags), now, w->stack);
+		fr_fd_open(fd, kind_by_flags(flags), now, w->stack);
 		fr_fd_path(fd, path);
 	}
 	if (FR_LEVEL(FR_CLASS_IO) == FR_LEVEL_FULL ||
 	    (FR_LEVEL(FR_CLASS_IO) > FR_LEVEL_OFF && (err || dur >= fr_slow_ticks))) {
 		fr_put_cold(t, FR_EV_FD_OPEN, fr_wait_tier(dur, err && err != ENOENT), now,
 			    w->stack,
-			    FR_ARGS(FD_OPEN, .fd = fd, .path = &path, .flags = o->flags, .dur = dur,
-				    .err = err, .via = o->via));
+			    FR_ARGS(FD_OPEN, .fd = fd, .path = &path, .flags = flags, .dur = dur,
+				    .err = err, .via = w->call));
 	}
 	fr_leave(t);
 }
 
-#define OPEN(fn, path_, flags_, call)                                                              \
-	({                                                                                         \
-		const struct opened o_ = {path_, flags_, FR_HOOK_##fn};                            \
-		struct fr_wait w_;                                                                 \
-		int fd_;                                                                           \
-                                                                                                   \
-		fr_wait_begin(&w_, FR_SITE(), FR_HOOK_##fn, 0, 0, 0);                              \
-		do {                                                                               \
-			fd_ = call;                                                                \
-		} while (fd_ < 0 && fr_wait_our_eintr(&w_));                                       \
-		record_open(&w_, &o_, fd_);                                                        \
-		fd_;                                                                               \
-	})
+/* Most of them: REAL is open or something that takes the same. */
+static FR_ALWAYS_INLINE int open_by(__typeof__(open) *real, enum fr_hook via, const char *path,
+				    int flags, mode_t mode, struct fr_site s)
+{
+	struct fr_wait w;
+	int fd;
+
+	if (!fr_fd_kept())
+		return real(path, flags, mode);
+	fr_wait_begin(&w, s, via, 0, 0, 0);
+	FR_RETRY(&w, fd, real(path, flags, mode));
+	record_open(&w, path, flags, fd);
+	return fd;
+}
+
+static FR_ALWAYS_INLINE int openat_by(__typeof__(openat) *real, enum fr_hook via, int dir,
+				      const char *path, int flags, mode_t mode, struct fr_site s)
+{
+	struct fr_wait w;
+	int fd;
+
+	if (!fr_fd_kept())
+		return real(dir, path, flags, mode);
+	fr_wait_begin(&w, s, via, 0, 0, 0);
+	FR_RETRY(&w, fd, real(dir, path, flags, mode));
+	record_open(&w, path, flags, fd);
+	return fd;
+}
 
 /* The mode is there only with these; libc reads it by the same rule. */
-#define MODE_OF(mode, last, flags)                                                                 \
-	do {                                                                                       \
-		if ((flags)&O_CREAT || ((flags)&O_TMPFILE) == O_TMPFILE) {                         \
-			va_list ap_;                                                               \
-                                                                                                   \
-			va_start(ap_, last);                                                       \
-			mode = va_arg(ap_, mode_t);                                                \
-			va_end(ap_);                                                               \
-		}                                                                                  \
-	} while (0)
+static inline bool has_mode(int flags)
+{
+	return flags & O_CREAT || (flags & O_TMPFILE) == O_TMPFILE;
+}
 
 FR_HOOK int open(const char *path, int flags, ...)
 {
 	mode_t mode = 0;
+	va_list ap;
 
-	MODE_OF(mode, flags, flags);
-	if (!fr_fd_kept())
-		return FR_REAL(open)(path, flags, mode);
-	return OPEN(open, path, flags, FR_REAL(open)(path, flags, mode));
+	va_start(ap, flags);
+	if (has_mode(flags))
+		mode = va_arg(ap, mode_t);
+	va_end(ap);
+	return open_by(FR_REAL(open), FR_HOOK_open, path, flags, mode, FR_SITE());
 }
 
 FR_HOOK int open64(const char *path, int flags, ...)
 {
 	mode_t mode = 0;
+	va_list ap;
 
-	MODE_OF(mode, flags, flags);
-	if (!fr_fd_kept())
-		return FR_REAL(open64)(path, flags, mode);
-	return OPEN(open64, path, flags, FR_REAL(open64)(path, flags, mode));
+	va_start(ap, flags);
+	if (has_mode(flags))
+		mode = va_arg(ap, mode_t);
+	va_end(ap);
+	return open_by(FR_REAL(open64), FR_HOOK_open64, path, flags, mode, FR_SITE());
 }
 
 FR_HOOK int __open(const char *path, int flags, ...)
 {
 	mode_t mode = 0;
+	va_list ap;
 
-	MODE_OF(mode, flags, flags);
-	if (!fr_fd_kept())
-		return FR_REAL_OLD(open)(path, flags, mode);
-	return OPEN(__open, path, flags, FR_REAL_OLD(open)(path, flags, mode));
+	va_start(ap, flags);
+	if (has_mode(flags))
+		mode = va_arg(ap, mode_t);
+	va_end(ap);
+	return open_by(FR_REAL_OLD(open), FR_HOOK___open, path, flags, mode, FR_SITE());
 }
 
 FR_HOOK int __open64(const char *path, int flags, ...)
 {
 	mode_t mode = 0;
+	va_list ap;
 
-	MODE_OF(mode, flags, flags);
-	if (!fr_fd_kept())
-		return FR_REAL_OLD(open64)(path, flags, mode);
-	return OPEN(__open64, path, flags, FR_REAL_OLD(open64)(path, flags, mode));
+	va_start(ap, flags);
+	if (has_mode(flags))
+		mode = va_arg(ap, mode_t);
+	va_end(ap);
+	return open_by(FR_REAL_OLD(open64), FR_HOOK___open64, path, flags, mode, FR_SITE());
 }
 
 FR_HOOK int openat(int dir, const char *path, int flags, ...)
 {
 	mode_t mode = 0;
+	va_list ap;
 
-	MODE_OF(mode, flags, flags);
-	if (!fr_fd_kept())
-		return FR_REAL(openat)(dir, path, flags, mode);
-	return OPEN(openat, path, flags, FR_REAL(openat)(dir, path, flags, mode));
+	va_start(ap, flags);
+	if (has_mode(flags))
+		mode = va_arg(ap, mode_t);
+	va_end(ap);
+	return openat_by(FR_REAL(openat), FR_HOOK_openat, dir, path, flags, mode, FR_SITE());
 }
 
 FR_HOOK int openat64(int dir, const char *path, int flags, ...)
 {
 	mode_t mode = 0;
+	va_list ap;
 
-	MODE_OF(mode, flags, flags);
-	if (!fr_fd_kept())
-		return FR_REAL(openat64)(dir, path, flags, mode);
-	return OPEN(openat64, path, flags, FR_REAL(openat64)(dir, path, flags, mode));
+	va_start(ap, flags);
+	if (has_mode(flags))
+		mode = va_arg(ap, mode_t);
+	va_end(ap);
+	return openat_by(FR_REAL(openat64), FR_HOOK_openat64, dir, path, flags, mode, FR_SITE());
 }
 
 FR_HOOK int creat(const char *path, mode_t mode)
 {
+	struct fr_wait w;
+	int fd;
+
 	if (!fr_fd_kept())
 		return FR_REAL(creat)(path, mode);
-	return OPEN(creat, path, O_CREAT | O_WRONLY | O_TRUNC, FR_REAL(creat)(path, mode));
+	fr_wait_begin(&w, FR_SITE(), FR_HOOK_creat, 0, 0, 0);
+	FR_RETRY(&w, fd, FR_REAL(creat)(path, mode));
+	record_open(&w, path, O_CREAT | O_WRONLY | O_TRUNC, fd);
+	return fd;
 }
 
 FR_HOOK int creat64(const char *path, mode_t mode)
 {
+	struct fr_wait w;
+	int fd;
+
 	if (!fr_fd_kept())
 		return FR_REAL(creat64)(path, mode);
-	return OPEN(creat64, path, O_CREAT | O_WRONLY | O_TRUNC, FR_REAL(creat64)(path, mode));
+	fr_wait_begin(&w, FR_SITE(), FR_HOOK_creat64, 0, 0, 0);
+	FR_RETRY(&w, fd, FR_REAL(creat64)(path, mode));
+	record_open(&w, path, O_CREAT | O_WRONLY | O_TRUNC, fd);
+	return fd;
 }
 
 /* Fortified programs: the real ones abort the program when a mode is missing. */
 FR_HOOK int __open_2(const char *path, int flags)
 {
+	struct fr_wait w;
+	int fd;
+
 	if (!fr_fd_kept())
 		return FR_REAL(__open_2)(path, flags);
-	return OPEN(__open_2, path, flags, FR_REAL(__open_2)(path, flags));
+	fr_wait_begin(&w, FR_SITE(), FR_HOOK___open_2, 0, 0, 0);
+	FR_RETRY(&w, fd, FR_REAL(__open_2)(path, flags));
+	record_open(&w, path, flags, fd);
+	return fd;
 }
 
 FR_HOOK int __open64_2(const char *path, int flags)
 {
+	struct fr_wait w;
+	int fd;
+
 	if (!fr_fd_kept())
 		return FR_REAL(__open64_2)(path, flags);
-	return OPEN(__open64_2, path, flags, FR_REAL(__open64_2)(path, flags));
+	fr_wait_begin(&w, FR_SITE(), FR_HOOK___open64_2, 0, 0, 0);
+	FR_RETRY(&w, fd, FR_REAL(__open64_2)(path, flags));
+	record_open(&w, path, flags, fd);
+	return fd;
 }
 
 FR_HOOK int __openat_2(int dir, const char *path, int flags)
 {
+	struct fr_wait w;
+	int fd;
+
 	if (!fr_fd_kept())
 		return FR_REAL(__openat_2)(dir, path, flags);
-	return OPEN(__openat_2, path, flags, FR_REAL(__openat_2)(dir, path, flags));
+	fr_wait_begin(&w, FR_SITE(), FR_HOOK___openat_2, 0, 0, 0);
+	FR_RETRY(&w, fd, FR_REAL(__openat_2)(dir, path, flags));
+	record_open(&w, path, flags, fd);
+	return fd;
 }
 
 FR_HOOK int __openat64_2(int dir, const char *path, int flags)
 {
+	struct fr_wait w;
+	int fd;
+
 	if (!fr_fd_kept())
 		return FR_REAL(__openat64_2)(dir, path, flags);
-	return OPEN(__openat64_2, path, flags, FR_REAL(__openat64_2)(dir, path, flags));
+	fr_wait_begin(&w, FR_SITE(), FR_HOOK___openat64_2, 0, 0, 0);
+	FR_RETRY(&w, fd, FR_REAL(__openat64_2)(dir, path, flags));
+	record_open(&w, path, flags, fd);
+	return fd;
 }
 
 /* ---- objects that connect threads

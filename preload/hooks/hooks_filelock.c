@@ -26,8 +26,13 @@ static bool off(void)
 	return fr_level(FR_CLASS_LOCK) == FR_LEVEL_OFF;
 }
 
+static FR_ALWAYS_INLINE void begin(struct fr_wait *w, int fd, enum fr_hook via, struct fr_site s)
+{
+	fr_wait_begin(w, s, via, (uint64_t)(int64_t)fd, 0, 0);
+}
+
 /* Giving back is stamped before the call. */
-static void record(const struct fr_wait *w, int fd, enum mode mode, int rc, enum fr_hook via)
+static void record(const struct fr_wait *w, enum mode mode, int rc)
 {
 	uint64_t err = rc < 0 ? (uint64_t)errno : 0;
 	uint64_t now, dur;
@@ -42,24 +47,10 @@ static void record(const struct fr_wait *w, int fd, enum mode mode, int rc, enum
 	}
 	if (slow || err || FR_LEVEL(FR_CLASS_LOCK) == FR_LEVEL_FULL)
 		fr_put_cold(t, FR_EV_FILE_LOCK, fr_wait_tier(dur, err != 0), now, w->stack,
-			    FR_ARGS(FILE_LOCK, .fd = fd, .dur = dur, .mode = mode, .err = err,
-				    .via = via));
+			    FR_ARGS(FILE_LOCK, .fd = w->object, .dur = dur, .mode = mode,
+				    .err = err, .via = w->call));
 	fr_leave(t);
 }
-
-/* MODE may use rc_, the result. */
-#define FILE_LOCK(fd, mode, via, call)                                                             \
-	({                                                                                         \
-		struct fr_wait w_;                                                                 \
-		int rc_;                                                                           \
-                                                                                                   \
-		fr_wait_begin(&w_, FR_SITE(), via, (uint64_t)(int64_t)(fd), 0, 0);                 \
-		do {                                                                               \
-			rc_ = call;                                                                \
-		} while (rc_ < 0 && fr_wait_our_eintr(&w_));                                       \
-		record(&w_, fd, mode, rc_, via);                                                   \
-		rc_;                                                                               \
-	})
 
 static enum mode flock_mode(int op)
 {
@@ -76,9 +67,15 @@ static enum mode flock_mode(int op)
 
 FR_HOOK int flock(int fd, int op)
 {
+	struct fr_wait w;
+	int rc;
+
 	if (off())
 		return FR_REAL(flock)(fd, op);
-	return FILE_LOCK(fd, flock_mode(op), FR_HOOK_flock, FR_REAL(flock)(fd, op));
+	begin(&w, fd, FR_HOOK_flock, FR_SITE());
+	FR_RETRY(&w, rc, FR_REAL(flock)(fd, op));
+	record(&w, flock_mode(op), rc);
+	return rc;
 }
 
 /* ---- lockf --------------------------------------------------------------------------------- */
@@ -90,16 +87,28 @@ static enum mode lockf_mode(int cmd)
 
 FR_HOOK int lockf(int fd, int cmd, off_t len)
 {
+	struct fr_wait w;
+	int rc;
+
 	if (cmd == F_TEST || off())
 		return FR_REAL(lockf)(fd, cmd, len);
-	return FILE_LOCK(fd, lockf_mode(cmd), FR_HOOK_lockf, FR_REAL(lockf)(fd, cmd, len));
+	begin(&w, fd, FR_HOOK_lockf, FR_SITE());
+	FR_RETRY(&w, rc, FR_REAL(lockf)(fd, cmd, len));
+	record(&w, lockf_mode(cmd), rc);
+	return rc;
 }
 
 FR_HOOK int lockf64(int fd, int cmd, off64_t len)
 {
+	struct fr_wait w;
+	int rc;
+
 	if (cmd == F_TEST || off())
 		return FR_REAL(lockf64)(fd, cmd, len);
-	return FILE_LOCK(fd, lockf_mode(cmd), FR_HOOK_lockf64, FR_REAL(lockf64)(fd, cmd, len));
+	begin(&w, fd, FR_HOOK_lockf64, FR_SITE());
+	FR_RETRY(&w, rc, FR_REAL(lockf64)(fd, cmd, len));
+	record(&w, lockf_mode(cmd), rc);
+	return rc;
 }
 
 /* ---- fcntl --------------------------------------------------------------------------------- */
@@ -125,22 +134,51 @@ static enum mode fcntl_mode(const struct flock *l, int rc)
 	return MODE_UNKNOWN;
 }
 
-#define FCNTL(fn, real)                                                                            \
-	FR_HOOK int fn(int fd, int cmd, ...)                                                       \
-	{                                                                                          \
-		va_list ap;                                                                        \
-		void *arg;                                                                         \
-                                                                                                   \
-		va_start(ap, cmd);                                                                 \
-		arg = va_arg(ap, void *);                                                          \
-		va_end(ap);                                                                        \
-		if (cmd == F_DUPFD || cmd == F_DUPFD_CLOEXEC)                                      \
-			return fr_fd_copied(fd, real(fd, cmd, arg), FR_HOOK_##fn, FR_SITE());      \
-		if (!is_lock(cmd) || off())                                                        \
-			return real(fd, cmd, arg);                                                 \
-		return FILE_LOCK(fd, fcntl_mode(arg, rc_), FR_HOOK_##fn, real(fd, cmd, arg));      \
-	}
+static FR_ALWAYS_INLINE int fcntl_by(__typeof__(fcntl) *real, enum fr_hook via, int fd, int cmd,
+				     void *arg, struct fr_site s)
+{
+	struct fr_wait w;
+	int rc;
 
-FCNTL(fcntl, FR_REAL(fcntl))
-FCNTL(fcntl64, FR_REAL(fcntl64))
-FCNTL(__fcntl, FR_REAL_OLD(fcntl))
+	if (cmd == F_DUPFD || cmd == F_DUPFD_CLOEXEC)
+		return fr_fd_copied(fd, real(fd, cmd, arg), via, s);
+	if (!is_lock(cmd) || off())
+		return real(fd, cmd, arg);
+	begin(&w, fd, via, s);
+	FR_RETRY(&w, rc, real(fd, cmd, arg));
+	record(&w, fcntl_mode(arg, rc), rc);
+	return rc;
+}
+
+FR_HOOK int fcntl(int fd, int cmd, ...)
+{
+	va_list ap;
+	void *arg;
+
+	va_start(ap, cmd);
+	arg = va_arg(ap, void *);
+	va_end(ap);
+	return fcntl_by(FR_REAL(fcntl), FR_HOOK_fcntl, fd, cmd, arg, FR_SITE());
+}
+
+FR_HOOK int fcntl64(int fd, int cmd, ...)
+{
+	va_list ap;
+	void *arg;
+
+	va_start(ap, cmd);
+	arg = va_arg(ap, void *);
+	va_end(ap);
+	return fcntl_by(FR_REAL(fcntl64), FR_HOOK_fcntl64, fd, cmd, arg, FR_SITE());
+}
+
+FR_HOOK int __fcntl(int fd, int cmd, ...)
+{
+	va_list ap;
+	void *arg;
+
+	va_start(ap, cmd);
+	arg = va_arg(ap, void *);
+	va_end(ap);
+	return fcntl_by(FR_REAL_OLD(fcntl), FR_HOOK___fcntl, fd, cmd, arg, FR_SITE());
+}

@@ -4,7 +4,7 @@
  *
  * Recorded at level full, and when they fail. A destroy that fails (EBUSY) is in the recording
  * with its error: the lock lives on. Destroys are stamped before the real call, after which the
- * memory may be another lock. One row per function at the end.
+ * memory may be another lock.
  */
 #include <pthread.h>
 #include <semaphore.h>
@@ -21,7 +21,7 @@ static bool wanted(int err)
 	return level == FR_LEVEL_FULL || (level == FR_LEVEL_SLOW && err);
 }
 
-/* VALUE: kind of a mutex, first value of a semaphore, threads of a barrier. */
+/* VALUE: kind of a mutex, first value of a semaphore, threads of a barrier; none of a failure. */
 static void record_init(const volatile void *lock, uint64_t value, int err, enum fr_hook via,
 			struct fr_site s)
 {
@@ -32,11 +32,108 @@ static void record_init(const volatile void *lock, uint64_t value, int err, enum
 	t = fr_enter();
 	if (!t)
 		return;
-	fr_put_cold(
-		t, FR_EV_LOCK_INIT, FR_TIER_DENSE, fr_clock_ticks(), fr_stack_get(t, s),
-		FR_ARGS(LOCK_INIT, .lock = (uint64_t)lock, .value = value, .err = err, .via = via));
+	fr_put_cold(t, FR_EV_LOCK_INIT, FR_TIER_DENSE, fr_clock_ticks(), fr_stack_get(t, s),
+		    FR_ARGS(LOCK_INIT, .lock = (uint64_t)lock, .value = err ? 0 : value, .err = err,
+			    .via = via));
 	fr_leave(t);
 }
+
+/* ---- made ---------------------------------------------------------------------------------- */
+
+/* Of a failure nothing is known: the real function may never have looked at M. */
+static uint64_t kind_of(const void *m, int rc)
+{
+	return rc ? 0 : ((const pthread_mutex_t *)m)->__data.__kind & 3;
+}
+
+/* Of a call that tells by errno. */
+static int err_of(int rc)
+{
+	return rc ? errno : 0;
+}
+
+FR_HOOK int pthread_mutex_init(pthread_mutex_t *m, const pthread_mutexattr_t *attr)
+{
+	int rc = FR_REAL(pthread_mutex_init)(m, attr);
+
+	record_init(m, kind_of(m, rc), rc, FR_HOOK_pthread_mutex_init, FR_SITE());
+	return rc;
+}
+
+FR_HOOK int __pthread_mutex_init(pthread_mutex_t *m, const pthread_mutexattr_t *attr)
+{
+	int rc = FR_REAL_OLD(pthread_mutex_init)(m, attr);
+
+	record_init(m, kind_of(m, rc), rc, FR_HOOK___pthread_mutex_init, FR_SITE());
+	return rc;
+}
+
+FR_HOOK int pthread_rwlock_init(pthread_rwlock_t *l, const pthread_rwlockattr_t *attr)
+{
+	int rc = FR_REAL(pthread_rwlock_init)(l, attr);
+
+	record_init(l, 0, rc, FR_HOOK_pthread_rwlock_init, FR_SITE());
+	return rc;
+}
+
+FR_HOOK int __pthread_rwlock_init(pthread_rwlock_t *l, const pthread_rwlockattr_t *attr)
+{
+	int rc = FR_REAL_OLD(pthread_rwlock_init)(l, attr);
+
+	record_init(l, 0, rc, FR_HOOK___pthread_rwlock_init, FR_SITE());
+	return rc;
+}
+
+FR_HOOK int pthread_cond_init(pthread_cond_t *c, const pthread_condattr_t *attr)
+{
+	int rc = FR_REAL(pthread_cond_init)(c, attr);
+
+	record_init(c, 0, rc, FR_HOOK_pthread_cond_init, FR_SITE());
+	return rc;
+}
+
+FR_HOOK int pthread_barrier_init(pthread_barrier_t *b, const pthread_barrierattr_t *attr,
+				 unsigned int count)
+{
+	int rc = FR_REAL(pthread_barrier_init)(b, attr, count);
+
+	record_init(b, count, rc, FR_HOOK_pthread_barrier_init, FR_SITE());
+	return rc;
+}
+
+FR_HOOK int pthread_spin_init(pthread_spinlock_t *l, int shared)
+{
+	int rc = FR_REAL(pthread_spin_init)(l, shared);
+
+	record_init(l, 0, rc, FR_HOOK_pthread_spin_init, FR_SITE());
+	return rc;
+}
+
+FR_HOOK int sem_init(sem_t *sem, int shared, unsigned int value)
+{
+	int rc = FR_REAL(sem_init)(sem, shared, value);
+
+	record_init(sem, value, err_of(rc), FR_HOOK_sem_init, FR_SITE());
+	return rc;
+}
+
+FR_HOOK int mtx_init(mtx_t *m, int type)
+{
+	int rc = FR_REAL(mtx_init)(m, type);
+
+	record_init(m, kind_of(m, rc), fr_c11_errno(rc), FR_HOOK_mtx_init, FR_SITE());
+	return rc;
+}
+
+FR_HOOK int cnd_init(cnd_t *c)
+{
+	int rc = FR_REAL(cnd_init)(c);
+
+	record_init(c, 0, fr_c11_errno(rc), FR_HOOK_cnd_init, FR_SITE());
+	return rc;
+}
+
+/* ---- destroyed ----------------------------------------------------------------------------- */
 
 /* 0 where only a failure would be recorded: that gave nothing back, any time will do. */
 static uint64_t stamp(void)
@@ -61,7 +158,10 @@ static void record_destroy(const volatile void *lock, uint64_t before, int err, 
 }
 
 /* Destroying a condition waits until its waiters have left (glibc: __wrefs >> 3 of them). */
-#define IN_USE(c) (__atomic_load_n(&(c)->__data.__wrefs, __ATOMIC_RELAXED) >> 3)
+static bool in_use(const pthread_cond_t *c)
+{
+	return __atomic_load_n(&c->__data.__wrefs, __ATOMIC_RELAXED) >> 3;
+}
 
 static void record_slow_destroy(const void *lock, const struct fr_wait *w, int err,
 				enum fr_hook via)
@@ -84,7 +184,7 @@ FR_HOOK int pthread_cond_destroy(pthread_cond_t *c)
 	struct fr_wait w;
 	int rc;
 
-	if (fr_level(FR_CLASS_LOCK) != FR_LEVEL_OFF && IN_USE(c)) {
+	if (fr_level(FR_CLASS_LOCK) != FR_LEVEL_OFF && in_use(c)) {
 		fr_wait_begin(&w, FR_SITE(), FR_HOOK_pthread_cond_destroy, (uint64_t)c, 0, 0);
 		rc = FR_REAL(pthread_cond_destroy)(c);
 		record_slow_destroy(c, &w, rc, FR_HOOK_pthread_cond_destroy);
@@ -101,7 +201,7 @@ FR_HOOK void cnd_destroy(cnd_t *cnd)
 	uint64_t before = stamp();
 	struct fr_wait w;
 
-	if (fr_level(FR_CLASS_LOCK) != FR_LEVEL_OFF && IN_USE(c)) {
+	if (fr_level(FR_CLASS_LOCK) != FR_LEVEL_OFF && in_use(c)) {
 		fr_wait_begin(&w, FR_SITE(), FR_HOOK_cnd_destroy, (uint64_t)c, 0, 0);
 		FR_REAL(cnd_destroy)(cnd);
 		record_slow_destroy(c, &w, 0, FR_HOOK_cnd_destroy);
@@ -119,52 +219,74 @@ FR_HOOK void mtx_destroy(mtx_t *m)
 	record_destroy(m, before, 0, FR_HOOK_mtx_destroy, FR_SITE());
 }
 
-#define INIT(fn, params, args, value, err) INIT_BY(fn, FR_REAL(fn), params, args, value, err)
-#define INIT_BY(fn, real, params, args, value, err)                                                \
-	FR_HOOK int fn params                                                                      \
-	{                                                                                          \
-		int rc = real args;                                                                \
-                                                                                                   \
-		record_init(lock, rc ? 0 : (uint64_t)(value), err, FR_HOOK_##fn, FR_SITE());       \
-		return rc;                                                                         \
-	}
-#define DESTROY(fn, type, err) DESTROY_BY(fn, FR_REAL(fn), type, err)
-#define DESTROY_BY(fn, real, type, err)                                                            \
-	FR_HOOK int fn(type *lock)                                                                 \
-	{                                                                                          \
-		uint64_t before = stamp();                                                         \
-		int rc = real(lock);                                                               \
-                                                                                                   \
-		record_destroy(lock, before, err, FR_HOOK_##fn, FR_SITE());                        \
-		return rc;                                                                         \
-	}
-#define KIND(m) (((const pthread_mutex_t *)(m))->__data.__kind & 3)
-#define ERRNO (rc ? errno : 0)
+FR_HOOK int pthread_mutex_destroy(pthread_mutex_t *m)
+{
+	uint64_t before = stamp();
+	int rc = FR_REAL(pthread_mutex_destroy)(m);
 
-INIT(pthread_mutex_init, (pthread_mutex_t * lock, const pthread_mutexattr_t *attr), (lock, attr),
-     KIND(lock), rc)
-INIT(pthread_rwlock_init, (pthread_rwlock_t * lock, const pthread_rwlockattr_t *attr), (lock, attr),
-     0, rc)
-INIT(pthread_cond_init, (pthread_cond_t * lock, const pthread_condattr_t *attr), (lock, attr), 0,
-     rc)
-INIT(pthread_barrier_init,
-     (pthread_barrier_t * lock, const pthread_barrierattr_t *attr, unsigned int count),
-     (lock, attr, count), count, rc)
-INIT(pthread_spin_init, (pthread_spinlock_t * lock, int shared), (lock, shared), 0, rc)
-INIT(sem_init, (sem_t * lock, int shared, unsigned int value), (lock, shared, value), value, ERRNO)
-INIT(mtx_init, (mtx_t * lock, int type), (lock, type), KIND(lock), fr_c11_errno(rc))
-INIT(cnd_init, (cnd_t * lock), (lock), 0, fr_c11_errno(rc))
+	record_destroy(m, before, rc, FR_HOOK_pthread_mutex_destroy, FR_SITE());
+	return rc;
+}
 
-DESTROY(pthread_mutex_destroy, pthread_mutex_t, rc)
-DESTROY(pthread_rwlock_destroy, pthread_rwlock_t, rc)
-DESTROY(pthread_barrier_destroy, pthread_barrier_t, rc)
-DESTROY(pthread_spin_destroy, pthread_spinlock_t, rc)
-DESTROY(sem_destroy, sem_t, ERRNO)
-DESTROY(sem_close, sem_t, ERRNO)
+FR_HOOK int __pthread_mutex_destroy(pthread_mutex_t *m)
+{
+	uint64_t before = stamp();
+	int rc = FR_REAL_OLD(pthread_mutex_destroy)(m);
 
-INIT_BY(__pthread_mutex_init, FR_REAL_OLD(pthread_mutex_init),
-	(pthread_mutex_t * lock, const pthread_mutexattr_t *attr), (lock, attr), KIND(lock), rc)
-INIT_BY(__pthread_rwlock_init, FR_REAL_OLD(pthread_rwlock_init),
-	(pthread_rwlock_t * lock, const pthread_rwlockattr_t *attr), (lock, attr), 0, rc)
-DESTROY_BY(__pthread_mutex_destroy, FR_REAL_OLD(pthread_mutex_destroy), pthread_mutex_t, rc)
-DESTROY_BY(__pthread_rwlock_destroy, FR_REAL_OLD(pthread_rwlock_destroy), pthread_rwlock_t, rc)
+	record_destroy(m, before, rc, FR_HOOK___pthread_mutex_destroy, FR_SITE());
+	return rc;
+}
+
+FR_HOOK int pthread_rwlock_destroy(pthread_rwlock_t *l)
+{
+	uint64_t before = stamp();
+	int rc = FR_REAL(pthread_rwlock_destroy)(l);
+
+	record_destroy(l, before, rc, FR_HOOK_pthread_rwlock_destroy, FR_SITE());
+	return rc;
+}
+
+FR_HOOK int __pthread_rwlock_destroy(pthread_rwlock_t *l)
+{
+	uint64_t before = stamp();
+	int rc = FR_REAL_OLD(pthread_rwlock_destroy)(l);
+
+	record_destroy(l, before, rc, FR_HOOK___pthread_rwlock_destroy, FR_SITE());
+	return rc;
+}
+
+FR_HOOK int pthread_barrier_destroy(pthread_barrier_t *b)
+{
+	uint64_t before = stamp();
+	int rc = FR_REAL(pthread_barrier_destroy)(b);
+
+	record_destroy(b, before, rc, FR_HOOK_pthread_barrier_destroy, FR_SITE());
+	return rc;
+}
+
+FR_HOOK int pthread_spin_destroy(pthread_spinlock_t *l)
+{
+	uint64_t before = stamp();
+	int rc = FR_REAL(pthread_spin_destroy)(l);
+
+	record_destroy(l, before, rc, FR_HOOK_pthread_spin_destroy, FR_SITE());
+	return rc;
+}
+
+FR_HOOK int sem_destroy(sem_t *sem)
+{
+	uint64_t before = stamp();
+	int rc = FR_REAL(sem_destroy)(sem);
+
+	record_destroy(sem, before, err_of(rc), FR_HOOK_sem_destroy, FR_SITE());
+	return rc;
+}
+
+FR_HOOK int sem_close(sem_t *sem)
+{
+	uint64_t before = stamp();
+	int rc = FR_REAL(sem_close)(sem);
+
+	record_destroy(sem, before, err_of(rc), FR_HOOK_sem_close, FR_SITE());
+	return rc;
+}

@@ -69,23 +69,19 @@ static bool watched(void)
 	return fr_level(FR_CLASS_NET) != FR_LEVEL_OFF;
 }
 
-/* CALL uses the variable left_, the timeout that remains. */
-#define POLL(c, call)                                                                              \
-	({                                                                                         \
-		struct fr_wait w_;                                                                 \
-		int left_ = (c).timeout_ms;                                                        \
-		int rc_;                                                                           \
-                                                                                                   \
-		fr_wait_begin(&w_, FR_SITE(), (c).via, (uint64_t)(int64_t)(c).fd, 0, 0);           \
-		for (;;) {                                                                         \
-			rc_ = call;                                                                \
-			if (rc_ >= 0 || !fr_wait_our_eintr(&w_))                                   \
-				break;                                                             \
-			left_ = fr_wait_left_ms(&w_, (c).timeout_ms);                              \
-		}                                                                                  \
-		polled(&w_, &(c), rc_);                                                            \
-		rc_;                                                                               \
-	})
+static FR_ALWAYS_INLINE void begin(struct fr_wait *w, const struct call *c, struct fr_site s)
+{
+	fr_wait_begin(w, s, c->via, (uint64_t)(int64_t)c->fd, 0, 0);
+}
+
+/* Only our own signal ended the call: *LEFT is the timeout that remains for the next. */
+static FR_ALWAYS_INLINE bool again(struct fr_wait *w, const struct call *c, int rc, int *left)
+{
+	if (rc >= 0 || !fr_wait_our_eintr(w))
+		return false;
+	*left = fr_wait_left_ms(w, c->timeout_ms);
+	return true;
+}
 
 static int first_fd(const struct pollfd *fds, nfds_t n)
 {
@@ -96,37 +92,52 @@ static int first_fd(const struct pollfd *fds, nfds_t n)
 FR_HOOK int poll(struct pollfd *fds, nfds_t n, int timeout)
 {
 	struct call c = {FR_HOOK_poll, -1, n, timeout, {.fds = fds, .n = n}};
+	int rc, left = timeout;
+	struct fr_wait w;
 
 	if (!watched())
 		return FR_REAL(poll)(fds, n, timeout);
 	c.fd = first_fd(fds, n);
-	return POLL(c, fr_real.poll(fds, n, left_));
+	begin(&w, &c, FR_SITE());
+	do {
+		rc = fr_real.poll(fds, n, left);
+	} while (again(&w, &c, rc, &left));
+	polled(&w, &c, rc);
+	return rc;
 }
 
 FR_HOOK int __poll(struct pollfd *fds, nfds_t n, int timeout)
 {
 	struct call c = {FR_HOOK___poll, -1, n, timeout, {.fds = fds, .n = n}};
+	int rc, left = timeout;
+	struct fr_wait w;
 
 	if (!watched())
 		return FR_REAL_OLD(poll)(fds, n, timeout);
 	c.fd = first_fd(fds, n);
-	return POLL(c, FR_REAL_OLD(poll)(fds, n, left_));
+	begin(&w, &c, FR_SITE());
+	do {
+		rc = FR_REAL_OLD(poll)(fds, n, left);
+	} while (again(&w, &c, rc, &left));
+	polled(&w, &c, rc);
+	return rc;
 }
 
 FR_HOOK int __poll_chk(struct pollfd *fds, nfds_t n, int timeout, size_t fdslen)
 {
 	struct call c = {FR_HOOK___poll_chk, -1, n, timeout, {.fds = fds, .n = n}};
+	int rc, left = timeout;
+	struct fr_wait w;
 
 	if (!watched())
 		return FR_REAL(__poll_chk)(fds, n, timeout, fdslen);
 	c.fd = first_fd(fds, n);
-	return POLL(c, fr_real.__poll_chk(fds, n, left_, fdslen));
-}
-
-/* For a wait that is resumed. */
-static struct timespec left_ts(int ms)
-{
-	return (struct timespec){ms / 1000, (long)(ms % 1000) * 1000000};
+	begin(&w, &c, FR_SITE());
+	do {
+		rc = fr_real.__poll_chk(fds, n, left, fdslen);
+	} while (again(&w, &c, rc, &left));
+	polled(&w, &c, rc);
+	return rc;
 }
 
 static int ms_of(const struct timespec *ts)
@@ -137,47 +148,78 @@ static int ms_of(const struct timespec *ts)
 				    : (int)(ts->tv_sec * 1000 + (ts->tv_nsec + 999999) / 1000000);
 }
 
+/* The same where the timeout is a structure: *LEFT points to the host's until *ROOM has less. */
+static FR_ALWAYS_INLINE bool again_ts(struct fr_wait *w, const struct call *c, int rc,
+				      const struct timespec **left, struct timespec *room)
+{
+	int ms;
+
+	if (!again(w, c, rc, &ms))
+		return false;
+	if (ms != c->timeout_ms) {
+		*room = (struct timespec){ms / 1000, (long)(ms % 1000) * 1000000};
+		*left = room;
+	}
+	return true;
+}
+
 FR_HOOK int ppoll(struct pollfd *fds, nfds_t n, const struct timespec *timeout,
 		  const sigset_t *mask)
 {
 	struct call c = {FR_HOOK_ppoll, -1, n, -1, {.fds = fds, .n = n}};
-	struct timespec ts;
+	const struct timespec *left = timeout;
+	struct timespec room;
+	struct fr_wait w;
+	int rc;
 
 	if (!watched() || (timeout && !fr_wait_readable(timeout, sizeof(*timeout))))
 		return FR_REAL(ppoll)(fds, n, timeout, mask);
 	c.fd = first_fd(fds, n);
 	c.timeout_ms = ms_of(timeout);
-	return POLL(c, ({
-			    ts = left_ts(left_);
-			    fr_real.ppoll(fds, n, left_ == c.timeout_ms ? timeout : &ts, mask);
-		    }));
+	begin(&w, &c, FR_SITE());
+	do {
+		rc = fr_real.ppoll(fds, n, left, mask);
+	} while (again_ts(&w, &c, rc, &left, &room));
+	polled(&w, &c, rc);
+	return rc;
 }
 
 FR_HOOK int __ppoll_chk(struct pollfd *fds, nfds_t n, const struct timespec *timeout,
 			const sigset_t *mask, size_t fdslen)
 {
 	struct call c = {FR_HOOK___ppoll_chk, -1, n, -1, {.fds = fds, .n = n}};
-	struct timespec ts;
+	const struct timespec *left = timeout;
+	struct timespec room;
+	struct fr_wait w;
+	int rc;
 
 	if (!watched() || (timeout && !fr_wait_readable(timeout, sizeof(*timeout))))
 		return FR_REAL(__ppoll_chk)(fds, n, timeout, mask, fdslen);
 	c.fd = first_fd(fds, n);
 	c.timeout_ms = ms_of(timeout);
-	return POLL(c, ({
-			    ts = left_ts(left_);
-			    fr_real.__ppoll_chk(fds, n, left_ == c.timeout_ms ? timeout : &ts, mask,
-						fdslen);
-		    }));
+	begin(&w, &c, FR_SITE());
+	do {
+		rc = fr_real.__ppoll_chk(fds, n, left, mask, fdslen);
+	} while (again_ts(&w, &c, rc, &left, &room));
+	polled(&w, &c, rc);
+	return rc;
 }
 
 FR_HOOK int epoll_wait(int epfd, struct epoll_event *events, int n, int timeout)
 {
 	const struct call c = {
 		FR_HOOK_epoll_wait, epfd, (uint64_t)(int64_t)n, timeout, {.events = events}};
+	int rc, left = timeout;
+	struct fr_wait w;
 
 	if (!watched())
 		return FR_REAL(epoll_wait)(epfd, events, n, timeout);
-	return POLL(c, fr_real.epoll_wait(epfd, events, n, left_));
+	begin(&w, &c, FR_SITE());
+	do {
+		rc = fr_real.epoll_wait(epfd, events, n, left);
+	} while (again(&w, &c, rc, &left));
+	polled(&w, &c, rc);
+	return rc;
 }
 
 FR_HOOK int epoll_pwait(int epfd, struct epoll_event *events, int n, int timeout,
@@ -185,10 +227,17 @@ FR_HOOK int epoll_pwait(int epfd, struct epoll_event *events, int n, int timeout
 {
 	const struct call c = {
 		FR_HOOK_epoll_pwait, epfd, (uint64_t)(int64_t)n, timeout, {.events = events}};
+	int rc, left = timeout;
+	struct fr_wait w;
 
 	if (!watched())
 		return FR_REAL(epoll_pwait)(epfd, events, n, timeout, mask);
-	return POLL(c, fr_real.epoll_pwait(epfd, events, n, left_, mask));
+	begin(&w, &c, FR_SITE());
+	do {
+		rc = fr_real.epoll_pwait(epfd, events, n, left, mask);
+	} while (again(&w, &c, rc, &left));
+	polled(&w, &c, rc);
+	return rc;
 }
 
 /* A program may ask for it by a weak name: where libc has none, the answer is a kernel's without.
@@ -197,7 +246,10 @@ FR_HOOK int epoll_pwait2(int epfd, struct epoll_event *events, int n,
 			 const struct timespec *timeout, const sigset_t *mask)
 {
 	struct call c = {FR_HOOK_epoll_pwait2, epfd, (uint64_t)(int64_t)n, -1, {.events = events}};
-	struct timespec ts;
+	const struct timespec *left = timeout;
+	struct timespec room;
+	struct fr_wait w;
+	int rc;
 
 	if (!FR_REAL(epoll_pwait2)) {
 		errno = ENOSYS;
@@ -206,11 +258,12 @@ FR_HOOK int epoll_pwait2(int epfd, struct epoll_event *events, int n,
 	if (!watched() || (timeout && !fr_wait_readable(timeout, sizeof(*timeout))))
 		return fr_real.epoll_pwait2(epfd, events, n, timeout, mask);
 	c.timeout_ms = ms_of(timeout);
-	return POLL(c, ({
-			    ts = left_ts(left_);
-			    fr_real.epoll_pwait2(epfd, events, n,
-						 left_ == c.timeout_ms ? timeout : &ts, mask);
-		    }));
+	begin(&w, &c, FR_SITE());
+	do {
+		rc = fr_real.epoll_pwait2(epfd, events, n, left, mask);
+	} while (again_ts(&w, &c, rc, &left, &room));
+	polled(&w, &c, rc);
+	return rc;
 }
 
 /* ---- what an epoll looks at ------------------------------------------------------------------
@@ -275,53 +328,64 @@ static int first_of(const fd_set *r, const fd_set *w, const fd_set *x, int n)
 	return fd < 0 ? lowest(x, n) : fd;
 }
 
-#define SETS                                                                                       \
-	{                                                                                          \
-		.n = n < 0 ? 0 : (size_t)n, .r = r, .w = w, .x = x                                 \
-	}
+static struct fr_asked sets_of(fd_set *r, fd_set *w, fd_set *x, int n)
+{
+	return (struct fr_asked){.n = n < 0 ? 0 : (size_t)n, .r = r, .w = w, .x = x};
+}
 
 /*
  * Resumed as it is: when a signal interrupts it, Linux leaves the sets alone and has written the
  * time that is left over the timeout.
  */
-#define SELECT(via, real)                                                                          \
-	({                                                                                         \
-		struct call c_ = {via, -1, (uint64_t)(int64_t)n, -1, SETS};                        \
-                                                                                                   \
-		c_.fd = first_of(r, w, x, n);                                                      \
-		if (timeout)                                                                       \
-			c_.timeout_ms = ms_of(                                                     \
-				&(struct timespec){timeout->tv_sec, timeout->tv_usec * 1000});     \
-		POLL(c_, ((void)left_, real(n, r, w, x, timeout)));                                \
-	})
+static FR_ALWAYS_INLINE int select_by(enum fr_hook via, int n, fd_set *r, fd_set *w, fd_set *x,
+				      struct timeval *timeout, struct fr_site s)
+{
+	struct call c = {via, -1, (uint64_t)(int64_t)n, -1, sets_of(r, w, x, n)};
+	struct fr_wait wait;
+	int rc;
+
+	c.fd = first_of(r, w, x, n);
+	if (timeout)
+		c.timeout_ms = ms_of(&(struct timespec){timeout->tv_sec, timeout->tv_usec * 1000});
+	begin(&wait, &c, s);
+	FR_RETRY(&wait, rc,
+		 via == FR_HOOK_select ? fr_real.select(n, r, w, x, timeout)
+				       : FR_REAL_OLD(select)(n, r, w, x, timeout));
+	polled(&wait, &c, rc);
+	return rc;
+}
 
 FR_HOOK int select(int n, fd_set *r, fd_set *w, fd_set *x, struct timeval *timeout)
 {
 	if (!watched() || (timeout && !fr_wait_readable(timeout, sizeof(*timeout))))
 		return FR_REAL(select)(n, r, w, x, timeout);
-	return SELECT(FR_HOOK_select, fr_real.select);
+	return select_by(FR_HOOK_select, n, r, w, x, timeout, FR_SITE());
 }
 
 FR_HOOK int __select(int n, fd_set *r, fd_set *w, fd_set *x, struct timeval *timeout)
 {
 	if (!watched() || (timeout && !fr_wait_readable(timeout, sizeof(*timeout))))
 		return FR_REAL_OLD(select)(n, r, w, x, timeout);
-	return SELECT(FR_HOOK___select, FR_REAL_OLD(select));
+	return select_by(FR_HOOK___select, n, r, w, x, timeout, FR_SITE());
 }
 
 FR_HOOK int pselect(int n, fd_set *r, fd_set *w, fd_set *x, const struct timespec *timeout,
 		    const sigset_t *mask)
 {
-	struct call c = {FR_HOOK_pselect, -1, (uint64_t)(int64_t)n, -1, SETS};
-	struct timespec ts;
+	struct call c = {FR_HOOK_pselect, -1, (uint64_t)(int64_t)n, -1, sets_of(r, w, x, n)};
+	const struct timespec *left = timeout;
+	struct timespec room;
+	struct fr_wait wait;
+	int rc;
 
 	if (!watched() || (timeout && !fr_wait_readable(timeout, sizeof(*timeout))))
 		return FR_REAL(pselect)(n, r, w, x, timeout, mask);
 	c.fd = first_of(r, w, x, n);
 	c.timeout_ms = ms_of(timeout);
-	return POLL(c, ({
-			    ts = left_ts(left_);
-			    fr_real.pselect(n, r, w, x, left_ == c.timeout_ms ? timeout : &ts,
-					    mask);
-		    }));
+	begin(&wait, &c, FR_SITE());
+	do {
+		rc = fr_real.pselect(n, r, w, x, left, mask);
+	} while (again_ts(&wait, &c, rc, &left, &room));
+	polled(&wait, &c, rc);
+	return rc;
 }

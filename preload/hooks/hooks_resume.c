@@ -26,19 +26,6 @@ static bool off(void)
 	return fr_level(FR_CLASS_RECORDER) == FR_LEVEL_OFF;
 }
 
-#define RESUMED(fn, object, call)                                                                  \
-	({                                                                                         \
-		struct fr_wait w_;                                                                 \
-		long rc_;                                                                          \
-                                                                                                   \
-		fr_wait_begin(&w_, FR_SITE(), FR_HOOK_##fn, object, 0, 0);                         \
-		do {                                                                               \
-			rc_ = call;                                                                \
-		} while (rc_ < 0 && fr_wait_our_eintr(&w_));                                       \
-		over(&w_);                                                                         \
-		rc_;                                                                               \
-	})
-
 static void restore_mask(void *mask)
 {
 	fr_sys4(SYS_rt_sigprocmask, SIG_SETMASK, mask, 0, 8);
@@ -80,16 +67,28 @@ FR_HOOK int pause(void)
 
 FR_HOOK int sigsuspend(const sigset_t *mask)
 {
+	struct fr_wait w;
+	int rc;
+
 	if (off())
 		return FR_REAL(sigsuspend)(mask);
-	return (int)RESUMED(sigsuspend, 0, FR_REAL(sigsuspend)(mask));
+	fr_wait_begin(&w, FR_SITE(), FR_HOOK_sigsuspend, 0, 0, 0);
+	FR_RETRY(&w, rc, FR_REAL(sigsuspend)(mask));
+	over(&w);
+	return rc;
 }
 
 FR_HOOK int __sigsuspend(const sigset_t *mask)
 {
+	struct fr_wait w;
+	int rc;
+
 	if (off())
 		return FR_REAL_OLD(sigsuspend)(mask);
-	return (int)RESUMED(__sigsuspend, 0, FR_REAL_OLD(sigsuspend)(mask));
+	fr_wait_begin(&w, FR_SITE(), FR_HOOK___sigsuspend, 0, 0, 0);
+	FR_RETRY(&w, rc, FR_REAL_OLD(sigsuspend)(mask));
+	over(&w);
+	return rc;
 }
 
 /* ---- signals that the host takes out of the queue itself ---------------------------------------
@@ -104,77 +103,114 @@ FR_HOOK int signalfd(int fd, const sigset_t *set, int flags)
 
 FR_HOOK int sigwait(const sigset_t *set, int *sig)
 {
+	struct fr_wait w;
+	int rc;
+
 	if (off())
 		return FR_REAL(sigwait)(set, sig);
 	fr_signals_host_waits(set);
-	return (int)RESUMED(sigwait, 0, FR_REAL(sigwait)(set, sig));
+	fr_wait_begin(&w, FR_SITE(), FR_HOOK_sigwait, 0, 0, 0);
+	FR_RETRY(&w, rc, FR_REAL(sigwait)(set, sig));
+	over(&w);
+	return rc;
 }
 
 FR_HOOK int sigwaitinfo(const sigset_t *set, siginfo_t *info)
 {
+	struct fr_wait w;
+	int rc;
+
 	if (off())
 		return FR_REAL(sigwaitinfo)(set, info);
 	fr_signals_host_waits(set);
-	return (int)RESUMED(sigwaitinfo, 0, FR_REAL(sigwaitinfo)(set, info));
+	fr_wait_begin(&w, FR_SITE(), FR_HOOK_sigwaitinfo, 0, 0, 0);
+	FR_RETRY(&w, rc, FR_REAL(sigwaitinfo)(set, info));
+	over(&w);
+	return rc;
 }
 
 /* ---- System V ------------------------------------------------------------------------------- */
 
 FR_HOOK int semop(int id, struct sembuf *ops, size_t n)
 {
+	struct fr_wait w;
+	int rc;
+
 	if (off())
 		return FR_REAL(semop)(id, ops, n);
-	return (int)RESUMED(semop, 0, FR_REAL(semop)(id, ops, n));
+	fr_wait_begin(&w, FR_SITE(), FR_HOOK_semop, 0, 0, 0);
+	FR_RETRY(&w, rc, FR_REAL(semop)(id, ops, n));
+	over(&w);
+	return rc;
 }
 
 FR_HOOK ssize_t msgrcv(int id, void *msg, size_t size, long type, int flags)
 {
+	struct fr_wait w;
+	ssize_t rc;
+
 	if (off())
 		return FR_REAL(msgrcv)(id, msg, size, type, flags);
-	return RESUMED(msgrcv, 0, FR_REAL(msgrcv)(id, msg, size, type, flags));
+	fr_wait_begin(&w, FR_SITE(), FR_HOOK_msgrcv, 0, 0, 0);
+	FR_RETRY(&w, rc, FR_REAL(msgrcv)(id, msg, size, type, flags));
+	over(&w);
+	return rc;
 }
 
 FR_HOOK int msgsnd(int id, const void *msg, size_t size, int flags)
 {
+	struct fr_wait w;
+	int rc;
+
 	if (off())
 		return FR_REAL(msgsnd)(id, msg, size, flags);
-	return (int)RESUMED(msgsnd, 0, FR_REAL(msgsnd)(id, msg, size, flags));
+	fr_wait_begin(&w, FR_SITE(), FR_HOOK_msgsnd, 0, 0, 0);
+	FR_RETRY(&w, rc, FR_REAL(msgsnd)(id, msg, size, flags));
+	over(&w);
+	return rc;
 }
 
 /* ---- with a timeout ------------------------------------------------------------------------- */
 
-/* CALL uses the variable until_, the timeout that remains. */
-#define RESUMED_TIMED(fn, timeout, call)                                                           \
-	({                                                                                         \
-		const struct timespec *until_ = timeout;                                           \
-		struct timespec left_;                                                             \
-		struct fr_wait w_;                                                                 \
-		int rc_;                                                                           \
-                                                                                                   \
-		fr_wait_begin(&w_, FR_SITE(), FR_HOOK_##fn, 0, 0, 0);                              \
-		while ((rc_ = call) < 0 && fr_wait_our_eintr(&w_)) {                               \
-			left_ = fr_wait_left(&w_, timeout);                                        \
-			until_ = &left_;                                                           \
-		}                                                                                  \
-		over(&w_);                                                                         \
-		rc_;                                                                               \
-	})
+/* The timeout that remains, in *ROOM; of none, none. */
+static const struct timespec *left_of(const struct fr_wait *w, const struct timespec *timeout,
+				      struct timespec *room)
+{
+	if (!timeout)
+		return NULL;
+	*room = fr_wait_left(w, timeout);
+	return room;
+}
 
 FR_HOOK int sigtimedwait(const sigset_t *set, siginfo_t *info, const struct timespec *timeout)
 {
+	const struct timespec *until = timeout;
+	struct timespec left;
+	struct fr_wait w;
+	int rc;
+
 	if (off())
 		return FR_REAL(sigtimedwait)(set, info, timeout);
 	fr_signals_host_waits(set);
-	if (!timeout)
-		return (int)RESUMED(sigtimedwait, 0, FR_REAL(sigtimedwait)(set, info, timeout));
-	return RESUMED_TIMED(sigtimedwait, timeout, FR_REAL(sigtimedwait)(set, info, until_));
+	fr_wait_begin(&w, FR_SITE(), FR_HOOK_sigtimedwait, 0, 0, 0);
+	while ((rc = FR_REAL(sigtimedwait)(set, info, until)) < 0 && fr_wait_our_eintr(&w))
+		until = left_of(&w, timeout, &left);
+	over(&w);
+	return rc;
 }
 
 FR_HOOK int semtimedop(int id, struct sembuf *ops, size_t n, const struct timespec *timeout)
 {
+	const struct timespec *until = timeout;
+	struct timespec left;
+	struct fr_wait w;
+	int rc;
+
 	if (off())
 		return FR_REAL(semtimedop)(id, ops, n, timeout);
-	if (!timeout)
-		return (int)RESUMED(semtimedop, 0, FR_REAL(semtimedop)(id, ops, n, timeout));
-	return RESUMED_TIMED(semtimedop, timeout, FR_REAL(semtimedop)(id, ops, n, until_));
+	fr_wait_begin(&w, FR_SITE(), FR_HOOK_semtimedop, 0, 0, 0);
+	while ((rc = FR_REAL(semtimedop)(id, ops, n, until)) < 0 && fr_wait_our_eintr(&w))
+		until = left_of(&w, timeout, &left);
+	over(&w);
+	return rc;
 }

@@ -172,40 +172,97 @@ static int lock(pthread_rwlock_t *l, const struct how *h, struct fr_site s)
 	return rc;
 }
 
-#define RWLOCK(fn, is_write, is_try)                                                               \
-	FR_HOOK int fn(pthread_rwlock_t *l)                                                        \
-	{                                                                                          \
-		const struct how h = {.via = FR_HOOK_##fn, .write = is_write, .try = is_try};      \
-                                                                                                   \
-		return lock(l, &h, FR_SITE());                                                     \
-	}
-#define RWLOCK_TIMED(fn, is_write)                                                                 \
-	FR_HOOK int fn(pthread_rwlock_t *l, const struct timespec *until)                          \
-	{                                                                                          \
-		const struct how h = {.via = FR_HOOK_##fn, .write = is_write, .until = until};     \
-                                                                                                   \
-		return lock(l, &h, FR_SITE());                                                     \
-	}
-#define RWLOCK_CLOCK(fn, is_write)                                                                 \
-	FR_HOOK int fn(pthread_rwlock_t *l, clockid_t clock, const struct timespec *until)         \
-	{                                                                                          \
-		const struct how h = {FR_HOOK_##fn, is_write, false, clock, until};                \
-                                                                                                   \
-		return lock(l, &h, FR_SITE());                                                     \
-	}
+FR_HOOK int pthread_rwlock_rdlock(pthread_rwlock_t *l)
+{
+	const struct how h = {.via = FR_HOOK_pthread_rwlock_rdlock};
 
-RWLOCK(pthread_rwlock_rdlock, false, false)
-RWLOCK(pthread_rwlock_tryrdlock, false, true)
-RWLOCK_TIMED(pthread_rwlock_timedrdlock, false)
-RWLOCK_CLOCK(pthread_rwlock_clockrdlock, false)
-RWLOCK(pthread_rwlock_wrlock, true, false)
-RWLOCK(pthread_rwlock_trywrlock, true, true)
-RWLOCK_TIMED(pthread_rwlock_timedwrlock, true)
-RWLOCK_CLOCK(pthread_rwlock_clockwrlock, true)
-RWLOCK(__pthread_rwlock_rdlock, false, false)
-RWLOCK(__pthread_rwlock_tryrdlock, false, true)
-RWLOCK(__pthread_rwlock_wrlock, true, false)
-RWLOCK(__pthread_rwlock_trywrlock, true, true)
+	return lock(l, &h, FR_SITE());
+}
+
+FR_HOOK int pthread_rwlock_tryrdlock(pthread_rwlock_t *l)
+{
+	const struct how h = {.via = FR_HOOK_pthread_rwlock_tryrdlock, .try = true};
+
+	return lock(l, &h, FR_SITE());
+}
+
+FR_HOOK int pthread_rwlock_timedrdlock(pthread_rwlock_t *l, const struct timespec *until)
+{
+	const struct how h = {.via = FR_HOOK_pthread_rwlock_timedrdlock, .until = until};
+
+	return lock(l, &h, FR_SITE());
+}
+
+FR_HOOK int pthread_rwlock_clockrdlock(pthread_rwlock_t *l, clockid_t clock,
+				       const struct timespec *until)
+{
+	const struct how h = {
+		.via = FR_HOOK_pthread_rwlock_clockrdlock, .clock = clock, .until = until};
+
+	return lock(l, &h, FR_SITE());
+}
+
+FR_HOOK int pthread_rwlock_wrlock(pthread_rwlock_t *l)
+{
+	const struct how h = {.via = FR_HOOK_pthread_rwlock_wrlock, .write = true};
+
+	return lock(l, &h, FR_SITE());
+}
+
+FR_HOOK int pthread_rwlock_trywrlock(pthread_rwlock_t *l)
+{
+	const struct how h = {.via = FR_HOOK_pthread_rwlock_trywrlock, .write = true, .try = true};
+
+	return lock(l, &h, FR_SITE());
+}
+
+FR_HOOK int pthread_rwlock_timedwrlock(pthread_rwlock_t *l, const struct timespec *until)
+{
+	const struct how h = {
+		.via = FR_HOOK_pthread_rwlock_timedwrlock, .write = true, .until = until};
+
+	return lock(l, &h, FR_SITE());
+}
+
+FR_HOOK int pthread_rwlock_clockwrlock(pthread_rwlock_t *l, clockid_t clock,
+				       const struct timespec *until)
+{
+	const struct how h = {.via = FR_HOOK_pthread_rwlock_clockwrlock,
+			      .write = true,
+			      .clock = clock,
+			      .until = until};
+
+	return lock(l, &h, FR_SITE());
+}
+
+FR_HOOK int __pthread_rwlock_rdlock(pthread_rwlock_t *l)
+{
+	const struct how h = {.via = FR_HOOK___pthread_rwlock_rdlock};
+
+	return lock(l, &h, FR_SITE());
+}
+
+FR_HOOK int __pthread_rwlock_tryrdlock(pthread_rwlock_t *l)
+{
+	const struct how h = {.via = FR_HOOK___pthread_rwlock_tryrdlock, .try = true};
+
+	return lock(l, &h, FR_SITE());
+}
+
+FR_HOOK int __pthread_rwlock_wrlock(pthread_rwlock_t *l)
+{
+	const struct how h = {.via = FR_HOOK___pthread_rwlock_wrlock, .write = true};
+
+	return lock(l, &h, FR_SITE());
+}
+
+FR_HOOK int __pthread_rwlock_trywrlock(pthread_rwlock_t *l)
+{
+	const struct how h = {
+		.via = FR_HOOK___pthread_rwlock_trywrlock, .write = true, .try = true};
+
+	return lock(l, &h, FR_SITE());
+}
 
 static void record_unlock(pthread_rwlock_t *l, struct fr_site s, bool waited, uint64_t via)
 {
@@ -236,17 +293,22 @@ static uint64_t before_unlock(pthread_rwlock_t *l, uint64_t via, struct fr_site 
 	return since;
 }
 
-#define RWLOCK_UNLOCK(fn, real, via)                                                               \
-	FR_HOOK int fn(pthread_rwlock_t *l)                                                        \
-	{                                                                                          \
-		uint64_t since = before_unlock(l, via, FR_SITE());                                 \
-		int rc = real(l);                                                                  \
-                                                                                                   \
-		if (unlikely(since))                                                               \
-			fr_trigger_held((uint64_t)l, since);                                       \
-		return rc;                                                                         \
-	}
+FR_HOOK int pthread_rwlock_unlock(pthread_rwlock_t *l)
+{
+	uint64_t since = before_unlock(l, 0, FR_SITE());
+	int rc = FR_REAL(pthread_rwlock_unlock)(l);
 
-RWLOCK_UNLOCK(pthread_rwlock_unlock, FR_REAL(pthread_rwlock_unlock), 0)
-RWLOCK_UNLOCK(__pthread_rwlock_unlock, FR_REAL_OLD(pthread_rwlock_unlock),
-	      FR_HOOK___pthread_rwlock_unlock)
+	if (unlikely(since))
+		fr_trigger_held((uint64_t)l, since);
+	return rc;
+}
+
+FR_HOOK int __pthread_rwlock_unlock(pthread_rwlock_t *l)
+{
+	uint64_t since = before_unlock(l, FR_HOOK___pthread_rwlock_unlock, FR_SITE());
+	int rc = FR_REAL_OLD(pthread_rwlock_unlock)(l);
+
+	if (unlikely(since))
+		fr_trigger_held((uint64_t)l, since);
+	return rc;
+}

@@ -77,17 +77,30 @@ static sighandler_t sysv(int sig, sighandler_t handler)
 	return possible(sig, handler) ? set(sig, &act) : SIG_ERR;
 }
 
-#define SIGNAL(fn, semantics)                                                                      \
-	FR_HOOK sighandler_t fn(int sig, sighandler_t handler)                                     \
-	{                                                                                          \
-		return semantics(sig, handler);                                                    \
-	}
+FR_HOOK sighandler_t signal(int sig, sighandler_t handler)
+{
+	return bsd(sig, handler);
+}
 
-SIGNAL(signal, bsd)
-SIGNAL(bsd_signal, bsd)
-SIGNAL(ssignal, bsd)
-SIGNAL(sysv_signal, sysv)
-SIGNAL(__sysv_signal, sysv)
+FR_HOOK sighandler_t bsd_signal(int sig, sighandler_t handler)
+{
+	return bsd(sig, handler);
+}
+
+FR_HOOK sighandler_t ssignal(int sig, sighandler_t handler)
+{
+	return bsd(sig, handler);
+}
+
+FR_HOOK sighandler_t sysv_signal(int sig, sighandler_t handler)
+{
+	return sysv(sig, handler);
+}
+
+FR_HOOK sighandler_t __sysv_signal(int sig, sighandler_t handler)
+{
+	return sysv(sig, handler);
+}
 
 FR_HOOK int sigignore(int sig)
 {

@@ -121,26 +121,34 @@ static int slept_on(struct fr_wait *w, const struct nap *n)
 	return -1;
 }
 
-#define NANOSLEEP(fn, real)                                                                        \
-	FR_HOOK int fn(const struct timespec *req, struct timespec *rem)                           \
-	{                                                                                          \
-		struct fr_wait w;                                                                  \
-		struct nap n;                                                                      \
-		int rc;                                                                            \
-                                                                                                   \
-		if (off())                                                                         \
-			return real(req, rem);                                                     \
-		n = nap_of(CLOCK_REALTIME, req, rem);                                              \
-		fr_wait_begin(&w, FR_SITE(), FR_HOOK_##fn, n.asked_ns, 0, 0);                      \
-		rc = real(req, rem);                                                               \
-		if (rc < 0 && fr_wait_our_eintr(&w))                                               \
-			rc = slept_on(&w, &n);                                                     \
-		record(&w, n.asked_ns, rc < 0 ? (uint64_t)errno : 0, FR_HOOK_##fn);                \
-		return rc;                                                                         \
-	}
+static FR_ALWAYS_INLINE int nanosleep_by(__typeof__(nanosleep) *real, enum fr_hook via,
+					 const struct timespec *req, struct timespec *rem,
+					 struct fr_site s)
+{
+	struct fr_wait w;
+	struct nap n;
+	int rc;
 
-NANOSLEEP(nanosleep, FR_REAL(nanosleep))
-NANOSLEEP(__nanosleep, FR_REAL_OLD(nanosleep))
+	if (off())
+		return real(req, rem);
+	n = nap_of(CLOCK_REALTIME, req, rem);
+	fr_wait_begin(&w, s, via, n.asked_ns, 0, 0);
+	rc = real(req, rem);
+	if (rc < 0 && fr_wait_our_eintr(&w))
+		rc = slept_on(&w, &n);
+	record(&w, n.asked_ns, rc < 0 ? (uint64_t)errno : 0, via);
+	return rc;
+}
+
+FR_HOOK int nanosleep(const struct timespec *req, struct timespec *rem)
+{
+	return nanosleep_by(FR_REAL(nanosleep), FR_HOOK_nanosleep, req, rem, FR_SITE());
+}
+
+FR_HOOK int __nanosleep(const struct timespec *req, struct timespec *rem)
+{
+	return nanosleep_by(FR_REAL_OLD(nanosleep), FR_HOOK___nanosleep, req, rem, FR_SITE());
+}
 
 FR_HOOK int usleep(useconds_t us)
 {

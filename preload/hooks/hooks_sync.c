@@ -98,52 +98,80 @@ static void once_waited(const void *once, const struct fr_wait *w, uint64_t via)
 		record_once(once, now, dur, w->stack, true, via);
 }
 
-#define ONCE(once, word, hook, via, call)                                                          \
-	({                                                                                         \
-		struct fr_wait w_;                                                                 \
-		uint64_t t0_;                                                                      \
-                                                                                                   \
-		if ((word)&ONCE_RUNNING) {                                                         \
-			fr_wait_begin(&w_, FR_SITE(), hook, (uint64_t)(once), 0, 0);               \
-			call;                                                                      \
-			once_waited(once, &w_, via);                                               \
-		} else {                                                                           \
-			t0_ = fr_clock_ticks();                                                    \
-			call;                                                                      \
-			once_ran(once, FR_SITE(), t0_, via);                                       \
-		}                                                                                  \
-	})
+struct once_call {
+	const void *once;
+	enum fr_hook hook;
+	bool waits;
+	uint64_t t0; /* of one that runs the function itself */
+	struct fr_wait w; /* its site is given, the rest is valid where it waits */
+};
+
+static FR_ALWAYS_INLINE bool is_unseen(int word)
+{
+	return word & ONCE_DONE || fr_level(FR_CLASS_LOCK) == FR_LEVEL_OFF;
+}
+
+static FR_ALWAYS_INLINE void once_begin(struct once_call *c, const int *once, int word,
+					enum fr_hook hook, struct fr_site s)
+{
+	c->once = once;
+	c->hook = hook;
+	c->waits = word & ONCE_RUNNING;
+	c->w.site = s;
+	if (c->waits)
+		fr_wait_begin(&c->w, s, hook, (uint64_t)once, 0, 0);
+	else
+		c->t0 = fr_clock_ticks();
+}
+
+static void once_end(const struct once_call *c)
+{
+	uint64_t via = c->hook == FR_HOOK_pthread_once ? 0 : (uint64_t)c->hook;
+
+	if (c->waits)
+		once_waited(c->once, &c->w, via);
+	else
+		once_ran(c->once, c->w.site, c->t0, via);
+}
 
 FR_HOOK int pthread_once(pthread_once_t *once, void (*init)(void))
 {
 	int word = __atomic_load_n(once, __ATOMIC_RELAXED);
+	struct once_call c;
 	int rc;
 
-	if (word & ONCE_DONE || fr_level(FR_CLASS_LOCK) == FR_LEVEL_OFF)
+	if (is_unseen(word))
 		return FR_REAL(pthread_once)(once, init);
-	ONCE(once, word, FR_HOOK_pthread_once, 0, rc = FR_REAL(pthread_once)(once, init));
+	once_begin(&c, once, word, FR_HOOK_pthread_once, FR_SITE());
+	rc = FR_REAL(pthread_once)(once, init);
+	once_end(&c);
 	return rc;
 }
 
 FR_HOOK int __pthread_once(pthread_once_t *once, void (*init)(void))
 {
 	int word = __atomic_load_n(once, __ATOMIC_RELAXED);
+	struct once_call c;
 	int rc;
 
-	if (word & ONCE_DONE || fr_level(FR_CLASS_LOCK) == FR_LEVEL_OFF)
+	if (is_unseen(word))
 		return FR_REAL_OLD(pthread_once)(once, init);
-	ONCE(once, word, FR_HOOK___pthread_once, FR_HOOK___pthread_once,
-	     rc = FR_REAL_OLD(pthread_once)(once, init));
+	once_begin(&c, once, word, FR_HOOK___pthread_once, FR_SITE());
+	rc = FR_REAL_OLD(pthread_once)(once, init);
+	once_end(&c);
 	return rc;
 }
 
 FR_HOOK void call_once(once_flag *once, void (*init)(void))
 {
 	int word = __atomic_load_n(&once->__data, __ATOMIC_RELAXED);
+	struct once_call c;
 
-	if (word & ONCE_DONE || fr_level(FR_CLASS_LOCK) == FR_LEVEL_OFF) {
+	if (is_unseen(word)) {
 		FR_REAL(call_once)(once, init);
 		return;
 	}
-	ONCE(once, word, FR_HOOK_call_once, FR_HOOK_call_once, FR_REAL(call_once)(once, init));
+	once_begin(&c, &once->__data, word, FR_HOOK_call_once, FR_SITE());
+	FR_REAL(call_once)(once, init);
+	once_end(&c);
 }

@@ -9,6 +9,9 @@
  * hold the real functions), linked statically, BoringSSL, LibreSSL, OpenSSL 1.0; and handshakes
  * that libssl makes by itself inside of BIO_read and the like.
  *
+ * A program binds to a name and a version, so each stands here twice: SSL_x_1_1 is what the world
+ * calls SSL_x of OpenSSL 1.1, SSL_x_3 that of 3.
+ *
  * The error queue, which the host reads after the call, is not touched: SSL_get_error only looks,
  * and SSL_get_fd is asked only where it finds a BIO. Never recorded: what is sent or received.
  */
@@ -23,6 +26,28 @@
 #define WANT_READ 2 /* SSL_ERROR_WANT_READ ... */
 #define WANT_WRITE 3
 #define ZERO_RETURN 6
+
+/* Name here, name and version for the world. */
+int SSL_connect_1_1(void *ssl) __attribute__((symver("SSL_connect@OPENSSL_1_1_0")));
+int SSL_connect_3(void *ssl) __attribute__((symver("SSL_connect@OPENSSL_3.0.0")));
+int SSL_accept_1_1(void *ssl) __attribute__((symver("SSL_accept@OPENSSL_1_1_0")));
+int SSL_accept_3(void *ssl) __attribute__((symver("SSL_accept@OPENSSL_3.0.0")));
+int SSL_do_handshake_1_1(void *ssl) __attribute__((symver("SSL_do_handshake@OPENSSL_1_1_0")));
+int SSL_do_handshake_3(void *ssl) __attribute__((symver("SSL_do_handshake@OPENSSL_3.0.0")));
+int SSL_read_1_1(void *ssl, void *buf, int n) __attribute__((symver("SSL_read@OPENSSL_1_1_0")));
+int SSL_read_3(void *ssl, void *buf, int n) __attribute__((symver("SSL_read@OPENSSL_3.0.0")));
+int SSL_write_1_1(void *ssl, const void *buf, int n)
+	__attribute__((symver("SSL_write@OPENSSL_1_1_0")));
+int SSL_write_3(void *ssl, const void *buf, int n)
+	__attribute__((symver("SSL_write@OPENSSL_3.0.0")));
+int SSL_read_ex_1_1(void *ssl, void *buf, size_t n, size_t *done)
+	__attribute__((symver("SSL_read_ex@OPENSSL_1_1_1")));
+int SSL_read_ex_3(void *ssl, void *buf, size_t n, size_t *done)
+	__attribute__((symver("SSL_read_ex@OPENSSL_3.0.0")));
+int SSL_write_ex_1_1(void *ssl, const void *buf, size_t n, size_t *done)
+	__attribute__((symver("SSL_write_ex@OPENSSL_1_1_1")));
+int SSL_write_ex_3(void *ssl, const void *buf, size_t n, size_t *done)
+	__attribute__((symver("SSL_write_ex@OPENSSL_3.0.0")));
 
 struct tls_call {
 	const struct fr_tls *tls;
@@ -77,7 +102,7 @@ static bool is_failure(int error)
 /* ---- handshakes
  * ---------------------------------------------------------------------------------- */
 
-static int handshaken(const struct tls_call *c, int rc)
+static void record_handshake(const struct tls_call *c, int rc)
 {
 	int error = error_of(c, rc);
 	const char *sni = c->tls->get_servername ? c->tls->get_servername(c->ssl, HOST_NAME) : NULL;
@@ -86,28 +111,78 @@ static int handshaken(const struct tls_call *c, int rc)
 	struct fr_thread *t = fr_call_end(&c->w, &now, &dur);
 
 	if (!t)
-		return rc;
+		return;
 	if (!is_inner(c))
 		fr_put_cold(t, FR_EV_TLS_HANDSHAKE, FR_TIER_RARE, now, c->w.stack,
 			    FR_ARGS(TLS_HANDSHAKE, .fd = c->fd, .ssl = (uint64_t)c->ssl,
 				    .name = &name, .result = rc, .dur = dur, .ssl_error = error,
 				    .via = c->via));
 	fr_leave(t);
+}
+
+static int handshaken(const struct tls_call *c, int rc)
+{
+	if (c->watched)
+		record_handshake(c, rc);
 	return rc;
 }
 
-#define HANDSHAKE(fn, family, ssl)                                                                 \
-	({                                                                                         \
-		struct tls_call c_;                                                                \
-		int rc_ = -1;                                                                      \
-                                                                                                   \
-		if (begin(&c_, family, ssl, FR_HOOK_SSL_##fn, FR_SITE())) {                        \
-			rc_ = c_.tls->fn(ssl);                                                     \
-			if (c_.watched)                                                            \
-				handshaken(&c_, rc_);                                              \
-		}                                                                                  \
-		rc_;                                                                               \
-	})
+static FR_ALWAYS_INLINE int tls_connect(enum fr_tls_family family, void *ssl, struct fr_site s)
+{
+	struct tls_call c;
+
+	if (!begin(&c, family, ssl, FR_HOOK_SSL_connect, s))
+		return -1;
+	return handshaken(&c, c.tls->connect(ssl));
+}
+
+FR_HOOK int SSL_connect_1_1(void *ssl)
+{
+	return tls_connect(FR_TLS_1_1, ssl, FR_SITE());
+}
+
+FR_HOOK int SSL_connect_3(void *ssl)
+{
+	return tls_connect(FR_TLS_3, ssl, FR_SITE());
+}
+
+static FR_ALWAYS_INLINE int tls_accept(enum fr_tls_family family, void *ssl, struct fr_site s)
+{
+	struct tls_call c;
+
+	if (!begin(&c, family, ssl, FR_HOOK_SSL_accept, s))
+		return -1;
+	return handshaken(&c, c.tls->accept(ssl));
+}
+
+FR_HOOK int SSL_accept_1_1(void *ssl)
+{
+	return tls_accept(FR_TLS_1_1, ssl, FR_SITE());
+}
+
+FR_HOOK int SSL_accept_3(void *ssl)
+{
+	return tls_accept(FR_TLS_3, ssl, FR_SITE());
+}
+
+static FR_ALWAYS_INLINE int tls_do_handshake(enum fr_tls_family family, void *ssl, struct fr_site s)
+{
+	struct tls_call c;
+
+	if (!begin(&c, family, ssl, FR_HOOK_SSL_do_handshake, s))
+		return -1;
+	return handshaken(&c, c.tls->do_handshake(ssl));
+}
+
+FR_HOOK int SSL_do_handshake_1_1(void *ssl)
+{
+	return tls_do_handshake(FR_TLS_1_1, ssl, FR_SITE());
+}
+
+FR_HOOK int SSL_do_handshake_3(void *ssl)
+{
+	return tls_do_handshake(FR_TLS_3, ssl, FR_SITE());
+}
 
 /* ---- data
  * ---------------------------------------------------------------------------------------- */
@@ -115,7 +190,8 @@ static int handshaken(const struct tls_call *c, int rc)
 FR_SAME_ARGS(TLS_READ, TLS_WRITE);
 
 /* DONE: bytes, or what the call returned instead. */
-static void moved(const struct tls_call *c, enum fr_event ev, size_t size, int rc, int64_t done)
+static void record_move(const struct tls_call *c, enum fr_event ev, size_t size, int rc,
+			int64_t done)
 {
 	int error = error_of(c, rc);
 	bool failed = is_failure(error);
@@ -131,80 +207,98 @@ static void moved(const struct tls_call *c, enum fr_event ev, size_t size, int r
 	fr_leave(t);
 }
 
-#define MOVE(ev, fn, family, ssl, buf, n)                                                          \
-	({                                                                                         \
-		struct tls_call c_;                                                                \
-		int rc_ = -1;                                                                      \
-                                                                                                   \
-		if (begin(&c_, family, ssl, FR_HOOK_SSL_##fn, FR_SITE())) {                        \
-			rc_ = c_.tls->fn(ssl, buf, n);                                             \
-			if (c_.watched)                                                            \
-				moved(&c_, ev, n < 0 ? 0 : (size_t)(n), rc_, rc_);                 \
-		}                                                                                  \
-		rc_;                                                                               \
-	})
+static int moved(const struct tls_call *c, enum fr_event ev, int n, int rc)
+{
+	if (c->watched)
+		record_move(c, ev, n < 0 ? 0 : (size_t)n, rc, rc);
+	return rc;
+}
 
 /* The _ex forms: 1 and a count, or 0. libssl itself writes through DONE on success only. */
-#define MOVE_EX(ev, fn, family, ssl, buf, n, done)                                                 \
-	({                                                                                         \
-		struct tls_call c_;                                                                \
-		int rc_ = 0;                                                                       \
-                                                                                                   \
-		if (begin(&c_, family, ssl, FR_HOOK_SSL_##fn, FR_SITE())) {                        \
-			rc_ = c_.tls->fn(ssl, buf, n, done);                                       \
-			if (c_.watched)                                                            \
-				moved(&c_, ev, n, rc_, rc_ > 0 ? (int64_t) * (done) : -1);         \
-		}                                                                                  \
-		rc_;                                                                               \
-	})
+static int moved_ex(const struct tls_call *c, enum fr_event ev, size_t n, int rc,
+		    const size_t *done)
+{
+	if (c->watched)
+		record_move(c, ev, n, rc, rc > 0 ? (int64_t)*done : -1);
+	return rc;
+}
 
-/* ---- the exports: each once for OpenSSL 1.1 and once for 3
- * ---------------------------------------- */
+static FR_ALWAYS_INLINE int tls_read(enum fr_tls_family family, void *ssl, void *buf, int n,
+				     struct fr_site s)
+{
+	struct tls_call c;
 
-#define EXPORT(symbol) __attribute__((symver(symbol))) FR_HOOK
+	if (!begin(&c, family, ssl, FR_HOOK_SSL_read, s))
+		return -1;
+	return moved(&c, FR_EV_TLS_READ, n, c.tls->read(ssl, buf, n));
+}
 
-#define TWICE_HANDSHAKE(fn)                                                                        \
-	int fr_tls1_##fn(void *ssl);                                                               \
-	int fr_tls3_##fn(void *ssl);                                                               \
-	EXPORT("SSL_" #fn "@OPENSSL_1_1_0") int fr_tls1_##fn(void *ssl)                            \
-	{                                                                                          \
-		return HANDSHAKE(fn, FR_TLS_1_1, ssl);                                             \
-	}                                                                                          \
-	EXPORT("SSL_" #fn "@OPENSSL_3.0.0") int fr_tls3_##fn(void *ssl)                            \
-	{                                                                                          \
-		return HANDSHAKE(fn, FR_TLS_3, ssl);                                               \
-	}
+FR_HOOK int SSL_read_1_1(void *ssl, void *buf, int n)
+{
+	return tls_read(FR_TLS_1_1, ssl, buf, n, FR_SITE());
+}
 
-#define TWICE_MOVE(ev, fn, pointer)                                                                \
-	int fr_tls1_##fn(void *ssl, pointer buf, int n);                                           \
-	int fr_tls3_##fn(void *ssl, pointer buf, int n);                                           \
-	EXPORT("SSL_" #fn "@OPENSSL_1_1_0") int fr_tls1_##fn(void *ssl, pointer buf, int n)        \
-	{                                                                                          \
-		return MOVE(ev, fn, FR_TLS_1_1, ssl, buf, n);                                      \
-	}                                                                                          \
-	EXPORT("SSL_" #fn "@OPENSSL_3.0.0") int fr_tls3_##fn(void *ssl, pointer buf, int n)        \
-	{                                                                                          \
-		return MOVE(ev, fn, FR_TLS_3, ssl, buf, n);                                        \
-	}
+FR_HOOK int SSL_read_3(void *ssl, void *buf, int n)
+{
+	return tls_read(FR_TLS_3, ssl, buf, n, FR_SITE());
+}
 
-#define TWICE_MOVE_EX(ev, fn, pointer)                                                             \
-	int fr_tls1_##fn(void *ssl, pointer buf, size_t n, size_t *done);                          \
-	int fr_tls3_##fn(void *ssl, pointer buf, size_t n, size_t *done);                          \
-	EXPORT("SSL_" #fn "@OPENSSL_1_1_1")                                                        \
-	int fr_tls1_##fn(void *ssl, pointer buf, size_t n, size_t *done)                           \
-	{                                                                                          \
-		return MOVE_EX(ev, fn, FR_TLS_1_1, ssl, buf, n, done);                             \
-	}                                                                                          \
-	EXPORT("SSL_" #fn "@OPENSSL_3.0.0")                                                        \
-	int fr_tls3_##fn(void *ssl, pointer buf, size_t n, size_t *done)                           \
-	{                                                                                          \
-		return MOVE_EX(ev, fn, FR_TLS_3, ssl, buf, n, done);                               \
-	}
+static FR_ALWAYS_INLINE int tls_write(enum fr_tls_family family, void *ssl, const void *buf, int n,
+				      struct fr_site s)
+{
+	struct tls_call c;
 
-TWICE_HANDSHAKE(connect)
-TWICE_HANDSHAKE(accept)
-TWICE_HANDSHAKE(do_handshake)
-TWICE_MOVE(FR_EV_TLS_READ, read, void *)
-TWICE_MOVE(FR_EV_TLS_WRITE, write, const void *)
-TWICE_MOVE_EX(FR_EV_TLS_READ, read_ex, void *)
-TWICE_MOVE_EX(FR_EV_TLS_WRITE, write_ex, const void *)
+	if (!begin(&c, family, ssl, FR_HOOK_SSL_write, s))
+		return -1;
+	return moved(&c, FR_EV_TLS_WRITE, n, c.tls->write(ssl, buf, n));
+}
+
+FR_HOOK int SSL_write_1_1(void *ssl, const void *buf, int n)
+{
+	return tls_write(FR_TLS_1_1, ssl, buf, n, FR_SITE());
+}
+
+FR_HOOK int SSL_write_3(void *ssl, const void *buf, int n)
+{
+	return tls_write(FR_TLS_3, ssl, buf, n, FR_SITE());
+}
+
+static FR_ALWAYS_INLINE int tls_read_ex(enum fr_tls_family family, void *ssl, void *buf, size_t n,
+					size_t *done, struct fr_site s)
+{
+	struct tls_call c;
+
+	if (!begin(&c, family, ssl, FR_HOOK_SSL_read_ex, s))
+		return 0;
+	return moved_ex(&c, FR_EV_TLS_READ, n, c.tls->read_ex(ssl, buf, n, done), done);
+}
+
+FR_HOOK int SSL_read_ex_1_1(void *ssl, void *buf, size_t n, size_t *done)
+{
+	return tls_read_ex(FR_TLS_1_1, ssl, buf, n, done, FR_SITE());
+}
+
+FR_HOOK int SSL_read_ex_3(void *ssl, void *buf, size_t n, size_t *done)
+{
+	return tls_read_ex(FR_TLS_3, ssl, buf, n, done, FR_SITE());
+}
+
+static FR_ALWAYS_INLINE int tls_write_ex(enum fr_tls_family family, void *ssl, const void *buf,
+					 size_t n, size_t *done, struct fr_site s)
+{
+	struct tls_call c;
+
+	if (!begin(&c, family, ssl, FR_HOOK_SSL_write_ex, s))
+		return 0;
+	return moved_ex(&c, FR_EV_TLS_WRITE, n, c.tls->write_ex(ssl, buf, n, done), done);
+}
+
+FR_HOOK int SSL_write_ex_1_1(void *ssl, const void *buf, size_t n, size_t *done)
+{
+	return tls_write_ex(FR_TLS_1_1, ssl, buf, n, done, FR_SITE());
+}
+
+FR_HOOK int SSL_write_ex_3(void *ssl, const void *buf, size_t n, size_t *done)
+{
+	return tls_write_ex(FR_TLS_3, ssl, buf, n, done, FR_SITE());
+}

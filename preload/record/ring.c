@@ -239,13 +239,18 @@ struct row {
 	uint8_t pad[2];
 };
 
-#define IS_SIGNED(op) ((int)(op) == FR_WIRE_ZIGZAG)
-#define IS_BLOB(op) ((int)(op) == FR_WIRE_BYTES)
-#define IS_ADDRESS(op) ((int)(op) == FR_WIRE_OBJ || (int)(op) == FR_WIRE_PTR)
-#define IS_VIA(op) ((int)(op) == FR_WIRE_VIA)
-#define BITS_OF(f, a, b, c, d, e, g, h, i, ...)                                                    \
-	(f(a) | f(b) << 1 | f(c) << 2 | f(d) << 3 | f(e) << 4 | f(g) << 5 | f(h) << 6 | f(i) << 7)
-#define BITS(f, ...) BITS_OF(f, __VA_ARGS__, 0, 0, 0, 0, 0, 0, 0, 0)
+/* Which of a row's arguments are stored in one of these ways. */
+enum {
+	IS_SIGNED = 1 << FR_WIRE_ZIGZAG,
+	IS_BLOB = 1 << FR_WIRE_BYTES,
+	IS_ADDRESS = 1 << FR_WIRE_OBJ | 1 << FR_WIRE_PTR,
+	IS_VIA = 1 << FR_WIRE_VIA,
+};
+#define BIT(ways, op, i) ((unsigned int)(ways) >> (op)&1) << (i)
+#define BITS_OF(ways, a, b, c, d, e, f, g, h, ...)                                                 \
+	(BIT(ways, a, 0) | BIT(ways, b, 1) | BIT(ways, c, 2) | BIT(ways, d, 3) | BIT(ways, e, 4) | \
+	 BIT(ways, f, 5) | BIT(ways, g, 6) | BIT(ways, h, 7))
+#define BITS(ways, ...) BITS_OF(ways, __VA_ARGS__, 0, 0, 0, 0, 0, 0, 0, 0)
 #define ARG(type, name) FR_OP_##type
 #define EVENT(id, NAME, text, klass, tier, n_short, ...)                                           \
 	[id] = {sizeof((uint8_t[]){__VA_ARGS__}),                                                  \
@@ -301,7 +306,7 @@ void fr_put_cold(struct fr_thread *t, enum fr_event ev, enum fr_tier tier, uint6
 	if (unlikely(w->p + blob >= w->limit) && !fr_chunk_next(t, tier, ticks))
 		return;
 	n = args_needed(row, args);
-	p = fr_put_head(w, ev, ticks, FR_STACK_KEY(stack, via), n < row->n, true);
+	p = fr_put_head(w, ev, ticks, fr_stack_key(stack, via), n < row->n, true);
 	/* once in memory: after the host's system call this code is not in any cache */
 #pragma GCC unroll 1
 	for (unsigned int i = 0; i < n; i++) {

@@ -143,11 +143,14 @@ static FR_ALWAYS_INLINE uint64_t fr_zigzag(int64_t v)
 }
 
 /* What an entry of the stack dictionary holds. */
-#define FR_STACK_KEY(stack, via) ((uint64_t)(via) << 32 | (stack))
+static FR_ALWAYS_INLINE uint64_t fr_stack_key(uint32_t stack, uint64_t via)
+{
+	return via << 32 | stack;
+}
 
 static FR_ALWAYS_INLINE uint8_t *fr_put_stack(uint8_t *p, struct fr_writer *w, uint64_t key)
 {
-	uint32_t slot = FR_DICT_SLOT((uint32_t)key);
+	uint32_t slot = fr_dict_slot((uint32_t)key);
 
 	if (likely(w->stack[slot] == key))
 		return fr_put_varint(p, slot << 1);
@@ -163,7 +166,7 @@ static FR_ALWAYS_INLINE uint8_t *fr_put_addr(uint8_t *p, uint64_t *dict, uint64_
 	uint32_t slot;
 
 	v &= (1ull << 56) - 1;
-	slot = FR_DICT_SLOT(v >> 3);
+	slot = fr_dict_slot(v >> 3);
 	if (dict[slot] == v)
 		p = fr_put_varint(p, slot << 1);
 	else
@@ -210,7 +213,7 @@ static FR_ALWAYS_INLINE void fr_commit(struct fr_writer *w, uint8_t *p)
 }
 
 /*
- * What stands before the arguments. KEY: FR_STACK_KEY(). FAR: seldom soon after the event before.
+ * What stands before the arguments. KEY: fr_stack_key(). FAR: seldom soon after the event before.
  * The writer has room.
  */
 static FR_ALWAYS_INLINE uint8_t *fr_put_head(struct fr_writer *w, enum fr_event ev, uint64_t ticks,
@@ -263,7 +266,7 @@ static FR_ALWAYS_INLINE void fr_put_whole(struct fr_thread *t, enum fr_event ev,
 		else if (i >= fr_event_short[row])
 			rest |= args[i];
 	}
-	p = fr_put_head(w, ev, ticks, FR_STACK_KEY(stack, via), !rest, true);
+	p = fr_put_head(w, ev, ticks, fr_stack_key(stack, via), !rest, true);
 #pragma GCC unroll 8
 	for (unsigned int i = 0; i < fr_event_short[row]; i++) {
 		if (op[i] == FR_WIRE_TICKS || op[i] == FR_WIRE_WIDE)

@@ -39,7 +39,7 @@ struct fr_writer {
 	uint64_t last_obj; /* as in wire.h: FR_ARG_OBJ, FR_ARG_PTR */
 	uint64_t last_ptr;
 	uint64_t events; /* recorded in this tier since the thread's start */
-	uint64_t stack[FR_DICT_SIZE]; /* FR_STACK_KEY() */
+	uint64_t stack[FR_DICT_SIZE]; /* fr_stack_key() */
 	uint64_t obj[FR_DICT_SIZE];
 	uint64_t ptr[FR_DICT_SIZE];
 };

@@ -123,6 +123,15 @@ static FR_ALWAYS_INLINE bool fr_wait_met_ours_only(const struct fr_wait *w)
 }
 
 /*
+ * RC = CALL, again as long as only our own signal has ended it. A macro because CALL is to run
+ * again: it must not have effects but the real call's.
+ */
+#define FR_RETRY(w, rc, call)                                                                      \
+	do {                                                                                       \
+		(rc) = (call);                                                                     \
+	} while ((rc) < 0 && fr_wait_our_eintr(w))
+
+/*
  * A thread does something although its state says that it waits for a condition, and no handler
  * runs: it was cancelled there and cleans up, and libc has taken the mutex again for it. True once,
  * if LOCK is that mutex: before its next wait, which then shows it as held, or when it is given

@@ -278,7 +278,7 @@ struct fr_lock_rec {
  *           others are 0); bits 0-6: event id
  *     dt    varint: ticks since the chunk's previous event (first: since base)
  *     stack varint: index << 1 into the chunk's stack dictionary (64 entries), or
- *           (via << 32 | id) << 1 | 1, which becomes the entry I = FR_DICT_SLOT(id); what was there
+ *           (via << 32 | id) << 1 | 1, which becomes the entry I = fr_dict_slot(id); what was there
  *           moves to I ^ 1 (version 1: is gone). `via` is the row's FR_ARG_VIA: a place of the host
  *           calls one function only. 0 in version 1 and in rows without it
  *     arguments by the schema row, see enum fr_arg
@@ -339,10 +339,13 @@ enum fr_arg {
 /*
  * OBJ and PTR: varint of index << 1 into the kind's dictionary of 64 entries, or
  * zigzag(address - last address of this kind) << 1 | 1, which also sets the entry
- * FR_DICT_SLOT(address >> 3). Either way the address becomes "last". Modulo 2^56.
+ * fr_dict_slot(address >> 3). Either way the address becomes "last". Modulo 2^56.
  */
 #define FR_DICT_SIZE 64u
-#define FR_DICT_SLOT(v) ((uint32_t)(((uint64_t)(v)*0x9E3779B97F4A7C15ull) >> 58))
+static inline uint32_t fr_dict_slot(uint64_t v)
+{
+	return (uint32_t)(v * 0x9E3779B97F4A7C15ull >> 58);
+}
 
 struct fr_event_rec {
 	uint32_t id;

@@ -35,7 +35,7 @@ static uint64_t zigzag(int64_t v)
 static uint8_t *put_stack(struct lane *l, uint8_t *p, uint32_t id, uint64_t via)
 {
 	uint64_t key = via << 32 | id;
-	uint32_t slot = FR_DICT_SLOT(id);
+	uint32_t slot = fr_dict_slot(id);
 
 	for (uint32_t i = 0; i < 2; i++)
 		if (l->stacks[slot ^ i] == key)
@@ -47,7 +47,7 @@ static uint8_t *put_stack(struct lane *l, uint8_t *p, uint32_t id, uint64_t via)
 
 static uint8_t *put_addr(uint8_t *p, uint64_t addr, uint64_t *last, uint64_t *dict)
 {
-	uint32_t slot = FR_DICT_SLOT(addr >> 3);
+	uint32_t slot = fr_dict_slot(addr >> 3);
 	int64_t diff = (int64_t)((addr - *last) << 8) >> 8; /* modulo 2^56, signed */
 
 	*last = addr;
