@@ -32,7 +32,7 @@ ELSEWHERE = {
     "dlopen": "no event; test_coverage.py, test_harm.py (dl)",
     "__vfork": "the same function as vfork, as in libc: old_names.c says vfork",
     **dict.fromkeys(["unshare", "setns"], "no event; test_laws_writer.py"),
-    "sigaltstack": VIEW, "syscall": "no event; test_sandboxed.py",
+    "mlockall": "no event; test_limits.py", "sigaltstack": VIEW, "syscall": "no event; test_sandboxed.py",
     **dict.fromkeys(["sigaction", "__sigaction", "signal", "__sysv_signal", "sysv_signal",
                      "bsd_signal", "ssignal", "sigset", "sigignore", "siginterrupt"], VIEW),
     **dict.fromkeys(["pause", "sigsuspend", "__sigsuspend", "sigtimedwait", "sigwaitinfo",
