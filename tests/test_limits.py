@@ -7,7 +7,9 @@ tried only where the host, bare, does the same with that much less.
 
 import os
 import pathlib
+import shutil
 import subprocess
+import tempfile
 
 import pytest
 
@@ -156,3 +158,37 @@ def test_cgroup(host, cgroup, mb):
         header = fr.read("info", snapshots[0])["header"]
         assert header["max_bytes"] <= mb * MIB / 4
         assert (header["max_bytes"] == 16 * MIB) == (mb == 1000)
+
+
+@pytest.fixture
+def everybodys(tmp_path):
+    """A host whose recorder, targets and directories another user may reach."""
+    with tempfile.TemporaryDirectory(prefix="fr-locked-") as d:
+        top = pathlib.Path(d)
+        top.chmod(0o755)
+        for f in (fr.LIB, fr.TARGETS / "locks_itself"):
+            shutil.copy(f, top)
+        h = fr.Host(tmp_path, LD_PRELOAD=str(top / fr.LIB.name), FR_DIR="")
+        yield h, str(top / "locks_itself")
+        h.stop()
+
+
+def locked(host, argv, **how):
+    return host.run(*argv, **how).truth("results")
+
+
+@pytest.mark.parametrize("events", ["", "full"])
+def test_all_memory_is_locked(everybodys, root, events):
+    """By root all of the host's, and not ours many times over; by others within their limit."""
+    host, program = everybodys
+    settings = {"FR_EVENTS": events} if events else {}
+    bare, said = locked(host, [program], recorded=False), locked(host, [program], **settings)
+    assert bare["results"] == said["results"] == [0, 0] and not bare["maps_failed"]
+    assert said["unlocked"] == bare["unlocked"] == 0 and not said["maps_failed"]
+    assert said["locked"] < bare["locked"] + 3 * OWN
+    for limit, end in ((8 * MIB, [0, 0]), (MIB, [-12, 0])):
+        argv = ["prlimit", f"--memlock={limit}", "setpriv", "--reuid=65534", "--regid=65534",
+                "--clear-groups", program]
+        assert locked(host, argv, recorded=False)["results"] == end
+        said = locked(host, argv, **settings)
+        assert said["results"] == end and said["unlocked"] == 0, said

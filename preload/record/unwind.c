@@ -193,6 +193,12 @@ static bool make_sandbox(void)
 }
 
 /* Its stack pointer. It is filled for the first rule: many programs end before. Under the lock. */
+void fr_unwind_sandbox_extent(uintptr_t *lo, uintptr_t *hi)
+{
+	*lo = (uintptr_t)sandbox;
+	*hi = sandbox ? *lo + SANDBOX_SIZE : 0;
+}
+
 static uintptr_t sandbox_sp(void)
 {
 	uintptr_t *word = (uintptr_t *)sandbox, n = SANDBOX_LOW / sizeof(*word);

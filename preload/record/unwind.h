@@ -64,6 +64,9 @@ struct fr_rule fr_unwind_rule_on(const struct fr_frame *f, uintptr_t sp);
 /* One step by libunwind alone, for FR_RULE_HARD and for verification. Same lock. */
 bool fr_unwind_step(struct fr_frame *f, struct fr_readable ok);
 
+/* The stack that rules are tried on: much address space, few pages. Nothing if there is none. */
+void fr_unwind_sandbox_extent(uintptr_t *lo, uintptr_t *hi);
+
 /* The registers that a signal interrupted, from the kernel's frame whose sp is F->sp. */
 bool fr_unwind_signal(struct fr_frame *f, struct fr_readable ok);
 

@@ -150,6 +150,28 @@ static const char *find_functions(void *handle)
 	return NULL;
 }
 
+static uintptr_t loaded_at; /* 0 = not */
+
+/* Its headers stand at its beginning, as of every library. */
+void fr_unwind_lib_extent(uintptr_t *lo, uintptr_t *hi)
+{
+	const ElfW(Ehdr) *eh = (const void *)loaded_at;
+	const ElfW(Phdr) * p;
+
+	*lo = *hi = 0;
+	if (!eh || memcmp(eh->e_ident, ELFMAG, SELFMAG) != 0)
+		return;
+	*lo = loaded_at;
+	p = (const void *)(loaded_at + eh->e_phoff);
+	for (unsigned int i = 0; i < eh->e_phnum; i++) {
+		uintptr_t end = loaded_at + p[i].p_vaddr + p[i].p_memsz;
+
+		if (p[i].p_type == PT_LOAD && end > *hi)
+			*hi = end;
+	}
+	*hi = (*hi + FR_PAGE - 1) & ~(uintptr_t)(FR_PAGE - 1);
+}
+
 bool fr_unwind_lib_open(void)
 {
 	char text[200];
@@ -168,5 +190,6 @@ bool fr_unwind_lib_open(void)
 		fr_unwind_lib_note("", text);
 		return false;
 	}
+	loaded_at = map_of(h)->l_addr;
 	return true;
 }

@@ -8,6 +8,7 @@
 #define UNW_LOCAL_ONLY
 #include <libunwind.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 #define FR_UNW_FUNCTIONS(F)                                                                        \
 	F(unw_init_local2)                                                                         \
@@ -27,6 +28,9 @@ extern struct fr_unwind_lib fr_unwind_lib;
 
 /* Loads it and redirects its imports. False: a note says why. Just before main: it calls dlopen. */
 bool fr_unwind_lib_open(void);
+
+/* Where the library lies in memory; nothing if there is none, or if it is the host's own. */
+void fr_unwind_lib_extent(uintptr_t *lo, uintptr_t *hi);
 
 /* Notes that it is not used, which library that is, and why: WHAT, WHY. */
 void fr_unwind_lib_note(const char *what, const char *why);
