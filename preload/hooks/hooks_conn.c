@@ -189,9 +189,7 @@ static int connecting(int (*real)(int, const struct sockaddr *, socklen_t), enum
 	if (a.blob.size) /* now, so that a connect that hangs shows where to */
 		fr_fd_peer(fd, (const struct sockaddr *)a.bytes, a.blob.size);
 	fr_wait_begin(&w, s, via, (uint64_t)fd, 0, 0);
-	do {
-		rc = real(fd, addr, len);
-	} while (rc < 0 && fr_wait_our_eintr(&w));
+	FR_RETRY(&w, rc, real(fd, addr, len));
 	record_connect(&w, fd, &a, err_of(rc));
 	return rc;
 }
@@ -301,9 +299,7 @@ FR_HOOK int accept(int fd, struct sockaddr *addr, socklen_t *len)
 		return FR_REAL(accept)(fd, addr, len);
 	a = accepting(fd, addr, len, 0);
 	fr_wait_begin(&w, FR_SITE(), FR_HOOK_accept, (uint64_t)fd, 0, 0);
-	do {
-		rc = fr_real.accept(fd, addr, len);
-	} while (rc < 0 && fr_wait_our_eintr(&w));
+	FR_RETRY(&w, rc, fr_real.accept(fd, addr, len));
 	record_accept(&w, &a, rc);
 	return rc;
 }
@@ -318,9 +314,7 @@ FR_HOOK int accept4(int fd, struct sockaddr *addr, socklen_t *len, int flags)
 		return FR_REAL(accept4)(fd, addr, len, flags);
 	a = accepting(fd, addr, len, FR_HOOK_accept4);
 	fr_wait_begin(&w, FR_SITE(), FR_HOOK_accept4, (uint64_t)fd, 0, 0);
-	do {
-		rc = fr_real.accept4(fd, addr, len, flags);
-	} while (rc < 0 && fr_wait_our_eintr(&w));
+	FR_RETRY(&w, rc, fr_real.accept4(fd, addr, len, flags));
 	record_accept(&w, &a, rc);
 	return rc;
 }

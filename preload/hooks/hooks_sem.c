@@ -91,9 +91,7 @@ static int take_at_once(sem_t *s, const struct how *h)
 	};
 	int rc;
 
-	do {
-		rc = real_wait(s, h);
-	} while (rc < 0 && fr_wait_our_eintr(&w));
+	FR_RETRY(&w, rc, real_wait(s, h));
 	return rc;
 }
 
@@ -105,9 +103,7 @@ static FR_COLD int wait_for_post(sem_t *s, const struct how *h, struct fr_site s
 	int rc;
 
 	fr_wait_begin(&w, site, h->via, (uint64_t)s, 0, 0);
-	do {
-		rc = real_wait(s, h);
-	} while (rc < 0 && fr_wait_our_eintr(&w));
+	FR_RETRY(&w, rc, real_wait(s, h));
 	err = err_of(rc);
 	t = fr_wait_end(&w, &now, &dur);
 	if (!t)
