@@ -142,6 +142,7 @@ static const int fatal[] = {FR_FATAL_SIGNALS};
 #define N_FATAL (sizeof(fatal) / sizeof(*fatal))
 
 static struct kernel_action before[N_FATAL];
+static void *taken[N_FATAL]; /* what the kernel then had; NULL = it was left as it was */
 static atomic_bool on_trial;
 
 /* Handler meanwhile, where none of our entries is (sigentry.h): they ask fr_unwind_fault() too. */
@@ -161,15 +162,17 @@ static bool read_action(int sig, struct kernel_action *a)
 	return fr_sys4(SYS_rt_sigaction, sig, 0, a, 8) == 0;
 }
 
+/* Another recorder behind us puts an entry of its own before on_fault. */
 static void take(size_t i)
 {
 	struct sigaction a = {.sa_sigaction = on_fault,
 			      .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER};
+	struct kernel_action now;
 
-	if (!read_action(fatal[i], &before[i]) || fr_sigentry_at(before[i].handler))
-		before[i].handler = (void *)on_fault; /* nothing to give back */
-	else
-		FR_REAL(sigaction)(fatal[i], &a, NULL);
+	taken[i] = NULL;
+	if (read_action(fatal[i], &before[i]) && !fr_sigentry_at(before[i].handler) &&
+	    FR_REAL(sigaction)(fatal[i], &a, NULL) == 0 && read_action(fatal[i], &now))
+		taken[i] = now.handler;
 }
 
 /* Not over a handler that another thread has set in between. */
@@ -177,8 +180,7 @@ static void give_back(size_t i)
 {
 	struct kernel_action now;
 
-	if (before[i].handler != (void *)on_fault && read_action(fatal[i], &now) &&
-	    now.handler == (void *)on_fault)
+	if (taken[i] && read_action(fatal[i], &now) && now.handler == taken[i])
 		fr_sys4(SYS_rt_sigaction, fatal[i], &before[i], 0, 8);
 }
 
