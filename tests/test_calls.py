@@ -32,6 +32,7 @@ ELSEWHERE = {
     "dlopen": "no event; test_coverage.py, test_harm.py (dl)",
     "__vfork": "the same function as vfork, as in libc: old_names.c says vfork",
     "sigaltstack": VIEW, "syscall": "no event; test_sandboxed.py",
+    **dict.fromkeys(["clone", "__clone"], "no event; test_laws_vfork.py, test_laws_births.py"),
     **dict.fromkeys(["sigaction", "__sigaction", "signal", "__sysv_signal", "sysv_signal",
                      "bsd_signal", "ssignal", "sigset", "sigignore", "siginterrupt"], VIEW),
     **dict.fromkeys(["pause", "sigsuspend", "__sigsuspend", "sigtimedwait", "sigwaitinfo",
