@@ -14,10 +14,10 @@
 #include <sys/mman.h>
 
 #include "core/real.h"
-#include "store/region.h"
 #include "core/sys.h"
 #include "record/unwind.h"
 #include "record/unwind_lib.h"
+#include "store/region.h"
 
 #ifndef MCL_ONFAULT
 #define MCL_ONFAULT 4

@@ -126,7 +126,7 @@ FR_HOOK int pthread_spin_trylock(pthread_spinlock_t *l)
 }
 
 static __attribute__((noinline)) void record_quiet_unlock(const pthread_spinlock_t *l,
-							struct fr_site s)
+							  struct fr_site s)
 {
 	struct fr_thread *t = fr_enter();
 
