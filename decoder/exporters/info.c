@@ -109,10 +109,10 @@ static void hooks(struct call *c, bool all)
 			add_name(&shadowed, r);
 			fr_sbuf_char(&shadowed, '=');
 			fr_sbuf_text(&shadowed, base, strlen(base));
-		} else if (base && strncmp(base, "/libc.", 6) && strncmp(base, "/libpthread", 11)) {
+		} else if (m && strncmp(base, "libc.", 5) && strncmp(base, "libpthread", 10)) {
 			add_name(&foreign, r);
 			fr_sbuf_char(&foreign, '=');
-			fr_sbuf_text(&foreign, base + 1, strlen(base + 1));
+			fr_sbuf_text(&foreign, base, strlen(base));
 		}
 	}
 	fprintf(c->out, "\n%zu of %zu hooks taken\n", n - n_missing, n);
