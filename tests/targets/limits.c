@@ -3,6 +3,8 @@
  * limits.c [KIND] - works under a limit that it sets itself (KIND: nofile, nofile0, fsize,
  * stack, memlock, sigpending, as, data) or that it was started under, and says what worked: four
  * threads that allocate, a big allocation, a forked child that allocates, a signal with a value.
+ * The threads allocate when all are there: malloc's arenas are of 128 MiB for a moment, and whether
+ * the next thread's stack finds room would depend on who is first.
  */
 #include <pthread.h>
 #include <signal.h>
@@ -12,22 +14,34 @@
 
 #include "truth.h"
 
+static pthread_mutex_t all_there = PTHREAD_MUTEX_INITIALIZER;
+
 static void *allocate(void *arg)
 {
-	free(malloc(1000));
-	return NULL;
+	void *p;
+
+	pthread_mutex_lock(&all_there);
+	pthread_mutex_unlock(&all_there);
+	p = malloc(1000);
+	free(p);
+	return p ? NULL : arg;
 }
 
 static int threads(void)
 {
 	pthread_t t[4];
-	int made = 0;
+	void *failed;
+	int made = 0, worked = 0;
 
+	pthread_mutex_lock(&all_there);
 	for (int i = 0; i < 4; i++)
-		made += pthread_create(&t[made], NULL, allocate, NULL) == 0;
-	for (int i = 0; i < made; i++)
-		pthread_join(t[i], NULL);
-	return made;
+		made += pthread_create(&t[made], NULL, allocate, "no memory") == 0;
+	pthread_mutex_unlock(&all_there);
+	for (int i = 0; i < made; i++) {
+		pthread_join(t[i], &failed);
+		worked += !failed;
+	}
+	return worked;
 }
 
 static int allocated(size_t n)
