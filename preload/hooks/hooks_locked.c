@@ -4,14 +4,16 @@
  *
  * The kernel would lock, and fill, the whole region and the stack that rules are tried on, many
  * times what they use, and count them against RLIMIT_MEMLOCK: a host that may lock itself could not
- * any more. So what is mapped now is locked piece by piece, without these. Where that fails, the
- * call is made as it is: the kernel's answer counts.
+ * any more. So what is mapped now is locked piece by piece, without these. Where that would fail,
+ * the call is made as it is: the kernel's answer counts.
  *
  * Context: anywhere. Must not: keep a descriptor.
  */
 #include <errno.h>
+#include <linux/capability.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 
 #include "core/real.h"
 #include "core/sys.h"
@@ -29,10 +31,11 @@ struct piece {
 	uintptr_t lo, hi;
 };
 
-/* With what is cut out of a mapping: NR is mlock2, whose third argument is FLAGS, or munlock. */
+/* Of the host's memory: how much it is; or, where LOCKS, mlock2() with FLAGS. */
 struct work {
-	long nr;
+	bool locks;
 	int flags;
+	uint64_t bytes;
 	struct piece ours[OURS];
 	bool failed;
 };
@@ -41,7 +44,8 @@ static void apply(struct work *k, struct piece p, bool accessible)
 {
 	if (p.hi <= p.lo)
 		return;
-	if (fr_sys3(k->nr, p.lo, p.hi - p.lo, k->flags) < 0 && accessible)
+	k->bytes += p.hi - p.lo;
+	if (k->locks && fr_sys3(SYS_mlock2, p.lo, p.hi - p.lo, k->flags) < 0 && accessible)
 		k->failed = true; /* without access there is nothing to fill: no failure */
 }
 
@@ -107,20 +111,33 @@ static bool walk(struct work *k)
 	return got == 0;
 }
 
+/* As the kernel asks before mlockall(): all at once, so that nothing is locked when it is refused.
+ */
+static bool may_lock(uint64_t bytes)
+{
+	struct __user_cap_header_struct who = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct can[2] = {{0}};
+	struct rlimit most = {0, 0};
+
+	fr_sys2(SYS_getrlimit, RLIMIT_MEMLOCK, &most);
+	if (bytes <= most.rlim_cur)
+		return true;
+	return fr_sys2(SYS_capget, &who, can) == 0 &&
+	       can[CAP_TO_INDEX(CAP_IPC_LOCK)].effective & CAP_TO_MASK(CAP_IPC_LOCK);
+}
+
 static bool lock_what_is_the_hosts(int flags)
 {
-	struct work k = {.nr = SYS_mlock2,
-			 .flags = flags & MCL_ONFAULT ? 1 /* MLOCK_ONFAULT */ : 0};
+	struct work k = {.flags = flags & MCL_ONFAULT ? 1 /* MLOCK_ONFAULT */ : 0};
 
 	k.ours[0] =
 		(struct piece){(uintptr_t)fr_region.hdr, (uintptr_t)fr_region.hdr + fr_region.size};
 	fr_unwind_lib_extent(&k.ours[1].lo, &k.ours[1].hi);
 	fr_unwind_sandbox_extent(&k.ours[2].lo, &k.ours[2].hi);
-	if (walk(&k) && !k.failed)
-		return true;
-	k.nr = SYS_munlock;
-	walk(&k);
-	return false;
+	if (!walk(&k) || !may_lock(k.bytes))
+		return false;
+	k.locks = true;
+	return walk(&k) && !k.failed;
 }
 
 FR_HOOK int mlockall(int flags)

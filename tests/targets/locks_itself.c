@@ -2,7 +2,8 @@
 /*
  * locks_itself.c - locks all its memory, and says what came of it.
  *
- * locked: bytes; unlocked: of its own mappings, those that are not; maps_failed: maps after that
+ * locked: bytes; unlocked: of its own mappings, those that are not; lost: bytes that it had locked
+ * before a refused call and has no more; maps_failed: maps after that
  */
 #include <sys/mman.h>
 
@@ -39,14 +40,17 @@ int main(void)
 {
 	int now, after, unlocked;
 	char stack, *heap = malloc(100000);
-	long kb;
+	long kb, before;
 
+	mlock(data, sizeof(data));
+	before = locked_kb();
 	now = mlockall(MCL_CURRENT) ? -errno : 0;
 	kb = locked_kb();
 	unlocked = now ? 0 : is_unlocked(data) + is_unlocked(&stack) + is_unlocked(heap + 50000);
 	after = mlockall(MCL_FUTURE) ? -errno : 0;
 	heap = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	say("{\"results\": [%d, %d], \"locked\": %ld, \"unlocked\": %d, \"maps_failed\": %d}", now,
-	    after, kb * 1024, unlocked, heap == MAP_FAILED);
+	say("{\"results\": [%d, %d], \"locked\": %ld, \"unlocked\": %d, \"lost\": %ld, "
+	    "\"maps_failed\": %d}",
+	    now, after, kb * 1024, unlocked, now ? (before - kb) * 1024 : 0, heap == MAP_FAILED);
 	return 0;
 }
