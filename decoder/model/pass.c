@@ -6,6 +6,7 @@
  * events are waits; locks are followed by address; everything else is counted by kind.
  * Must not: allocate per event that did not wait, look at symbols.
  */
+#include <errno.h>
 #include <string.h>
 
 #include "model/flow.h"
@@ -284,7 +285,7 @@ void fr_build_handle_set(struct build *b, uint64_t handle, uint32_t thread)
 /* EOWNERDEAD gives the lock as well; EINPROGRESS is how a connect goes on. */
 static bool took(uint64_t err)
 {
-	return !err || err == 130 || err == 115;
+	return !err || err == EOWNERDEAD || err == EINPROGRESS;
 }
 
 /* A handshake whose descriptor OpenSSL does not know: the one its thread has just moved data on. */

@@ -8,6 +8,7 @@
 
 #include <dirent.h>
 #include <dlfcn.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <malloc.h>
 #include <netdb.h>
@@ -167,6 +168,12 @@ static inline void *fr_real_slot(const struct fr_hook_row *row)
  * back to itself by way of us; where libc has it no more, that of the name it has now.
  */
 #define FR_REAL_OLD(fn) (FR_REAL(__##fn) ? fr_real.__##fn : fr_real.fn)
+
+/* errno of a call that says so by RC below 0, or 0. */
+static inline uint64_t fr_err_of(long rc)
+{
+	return rc < 0 ? (uint64_t)errno : 0;
+}
 
 /* A function that replaces one of the host's. */
 #define FR_HOOK __attribute__((visibility("default")))

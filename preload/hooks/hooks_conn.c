@@ -15,12 +15,6 @@
 #include "host/link.h"
 #include "record/wait.h"
 
-/* errno of a call that returned RC. */
-static inline uint64_t err_of(long rc)
-{
-	return rc < 0 ? (uint64_t)errno : 0;
-}
-
 static inline bool watched(int fd)
 {
 	return fr_level(FR_CLASS_NET) != FR_LEVEL_OFF && fr_fd_is_socket(fd);
@@ -57,7 +51,7 @@ static void address_of(struct address *a, int fd)
 FR_HOOK int socket(int domain, int type, int protocol)
 {
 	int fd = FR_REAL(socket)(domain, type, protocol);
-	uint64_t err = err_of(fd);
+	uint64_t err = fr_err_of(fd);
 	struct fr_thread *t;
 	uint64_t now;
 	uint32_t stack;
@@ -81,7 +75,7 @@ FR_HOOK int socket(int domain, int type, int protocol)
 FR_HOOK int bind(int fd, const struct sockaddr *addr, socklen_t len)
 {
 	int rc = FR_REAL(bind)(fd, addr, len);
-	uint64_t err = err_of(rc);
+	uint64_t err = fr_err_of(rc);
 	struct fr_thread *t;
 	struct address a;
 
@@ -108,7 +102,7 @@ static void is_listener(int fd)
 FR_HOOK int listen(int fd, int backlog)
 {
 	int rc = FR_REAL(listen)(fd, backlog);
-	uint64_t err = err_of(rc);
+	uint64_t err = fr_err_of(rc);
 	struct fr_thread *t;
 	struct address a;
 
@@ -190,7 +184,7 @@ static int connecting(int (*real)(int, const struct sockaddr *, socklen_t), enum
 		fr_fd_peer(fd, (const struct sockaddr *)a.bytes, a.blob.size);
 	fr_wait_begin(&w, s, via, (uint64_t)fd, 0, 0);
 	FR_RETRY(&w, rc, real(fd, addr, len));
-	record_connect(&w, fd, &a, err_of(rc));
+	record_connect(&w, fd, &a, fr_err_of(rc));
 	return rc;
 }
 
@@ -266,7 +260,7 @@ static void learn_peer(const struct accepting *a, int fd)
 
 static void record_accept(const struct fr_wait *w, const struct accepting *a, int fd)
 {
-	uint64_t err = err_of(fd);
+	uint64_t err = fr_err_of(fd);
 	uint64_t now, dur;
 	struct fr_thread *t = fr_call_end(w, &now, &dur);
 	struct fr_blob peer = {"", 0};

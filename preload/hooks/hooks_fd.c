@@ -19,11 +19,6 @@
 #include "record/host.h"
 #include "record/wait.h"
 
-static inline uint64_t err_of(int rc)
-{
-	return rc < 0 ? (uint64_t)errno : 0;
-}
-
 /* ---- open ---------------------------------------------------------------------------------------
  */
 
@@ -40,7 +35,7 @@ static enum fr_fd_kind kind_by_flags(int flags)
 /* A name that is not there is an answer, not an accident: half of all opens are such questions. */
 static void record_open(const struct fr_wait *w, const char *name, int flags, int fd)
 {
-	uint64_t err = err_of(fd);
+	uint64_t err = fr_err_of(fd);
 	uint64_t now, dur;
 	struct fr_thread *t = fr_call_end_quick(w, &now, &dur);
 	struct fr_blob path;
@@ -283,7 +278,8 @@ static int pair_made(const int *fds, int rc, enum fr_fd_kind kind, enum fr_hook 
 		     struct fr_site s)
 {
 	if (fr_fd_kept())
-		record_made(rc == 0 ? fds[0] : -1, rc == 0 ? fds[1] : -1, kind, err_of(rc), via, s);
+		record_made(rc == 0 ? fds[0] : -1, rc == 0 ? fds[1] : -1, kind, fr_err_of(rc), via,
+			    s);
 	return rc;
 }
 
@@ -311,7 +307,7 @@ FR_HOOK int socketpair(int domain, int type, int protocol, int fds[2])
 static int one_made(int fd, enum fr_fd_kind kind, enum fr_hook via, struct fr_site s)
 {
 	if (fr_fd_kept())
-		record_made(fd, -1, kind, err_of(fd), via, s);
+		record_made(fd, -1, kind, fr_err_of(fd), via, s);
 	return fd;
 }
 
@@ -342,7 +338,7 @@ int fr_fd_copied(int old, int fd, uint32_t via, struct fr_site s)
 
 	if (!fr_fd_kept() || fr_thread_is_foreign())
 		return fd;
-	err = err_of(fd);
+	err = fr_err_of(fd);
 	if (fd >= 0 && fd != old) {
 		fr_fd_end(fd, via, s);
 		fr_fd_dup(old, fd);

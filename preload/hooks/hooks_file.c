@@ -13,11 +13,6 @@
 
 #include "record/host.h"
 
-static inline uint64_t err_of(long rc)
-{
-	return rc < 0 ? (uint64_t)errno : 0;
-}
-
 static bool watched(void)
 {
 	return fr_level(FR_CLASS_IO) != FR_LEVEL_OFF;
@@ -47,7 +42,7 @@ FR_SAME_ARGS(IO_READ, IO_WRITE);
 static FR_COLD void record(const struct fr_wait *w, enum fr_event ev, int fd, size_t size, long rc,
 			   enum fr_hook via)
 {
-	uint64_t err = err_of(rc);
+	uint64_t err = fr_err_of(rc);
 	bool failed = err && err != EAGAIN;
 	bool woke = wakes(ev, fd, rc);
 	uint64_t now, dur;
@@ -178,7 +173,7 @@ FR_HOOK ssize_t pwritev64(int fd, const struct iovec *iov, int n, off64_t at)
 
 static int record_sync(const struct fr_wait *w, int fd, uint64_t size, int rc, enum fr_hook via)
 {
-	uint64_t err = err_of(rc);
+	uint64_t err = fr_err_of(rc);
 	uint64_t now, dur;
 	struct fr_thread *t = fr_call_end(w, &now, &dur);
 
@@ -244,7 +239,7 @@ FR_HOOK int ftruncate64(int fd, off64_t size)
 
 static void record_path(const struct fr_wait *w, const char *path, int rc, enum fr_hook via)
 {
-	uint64_t err = err_of(rc);
+	uint64_t err = fr_err_of(rc);
 	bool failed = err && err != ENOENT; /* that is an answer: see hooks_fd.c */
 	uint64_t now, dur;
 	struct fr_thread *t = fr_call_end(w, &now, &dur);

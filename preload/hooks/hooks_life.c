@@ -46,12 +46,6 @@ static uint64_t kind_of(const void *m, int rc)
 	return rc ? 0 : ((const pthread_mutex_t *)m)->__data.__kind & 3;
 }
 
-/* Of a call that tells by errno. */
-static int err_of(int rc)
-{
-	return rc ? errno : 0;
-}
-
 FR_HOOK int pthread_mutex_init(pthread_mutex_t *m, const pthread_mutexattr_t *attr)
 {
 	int rc = FR_REAL(pthread_mutex_init)(m, attr);
@@ -113,7 +107,7 @@ FR_HOOK int sem_init(sem_t *sem, int shared, unsigned int value)
 {
 	int rc = FR_REAL(sem_init)(sem, shared, value);
 
-	record_init(sem, value, err_of(rc), FR_HOOK_sem_init, FR_SITE());
+	record_init(sem, value, fr_err_of(rc), FR_HOOK_sem_init, FR_SITE());
 	return rc;
 }
 
@@ -278,7 +272,7 @@ FR_HOOK int sem_destroy(sem_t *sem)
 	uint64_t before = stamp();
 	int rc = FR_REAL(sem_destroy)(sem);
 
-	record_destroy(sem, before, err_of(rc), FR_HOOK_sem_destroy, FR_SITE());
+	record_destroy(sem, before, fr_err_of(rc), FR_HOOK_sem_destroy, FR_SITE());
 	return rc;
 }
 
@@ -287,6 +281,6 @@ FR_HOOK int sem_close(sem_t *sem)
 	uint64_t before = stamp();
 	int rc = FR_REAL(sem_close)(sem);
 
-	record_destroy(sem, before, err_of(rc), FR_HOOK_sem_close, FR_SITE());
+	record_destroy(sem, before, fr_err_of(rc), FR_HOOK_sem_close, FR_SITE());
 	return rc;
 }

@@ -15,12 +15,6 @@
 #include "record/fds.h"
 #include "record/wait.h"
 
-/* errno of a call that returned RC. */
-static inline uint64_t err_of(long rc)
-{
-	return rc < 0 ? (uint64_t)errno : 0;
-}
-
 static inline bool would_block(uint64_t err)
 {
 	return err == EAGAIN || err == EWOULDBLOCK;
@@ -44,7 +38,7 @@ FR_SAME_ARGS(NET_SEND, NET_RECV);
 static FR_COLD void record_transfer(const struct fr_wait *w, enum fr_event ev, size_t size,
 				    ssize_t rc)
 {
-	uint64_t err = err_of(rc);
+	uint64_t err = fr_err_of(rc);
 	int fd = (int)w->object;
 	uint64_t now, dur;
 	struct fr_thread *t = fr_call_end(w, &now, &dur);

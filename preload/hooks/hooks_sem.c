@@ -52,11 +52,6 @@ static uint64_t via_of(const struct how *h)
 	return h->via == FR_HOOK_sem_wait ? 0 : (uint64_t)h->via;
 }
 
-static uint64_t err_of(int rc)
-{
-	return rc < 0 ? (uint64_t)errno : 0;
-}
-
 /* The value was above 0: the plain call, at level full. */
 static __attribute__((noinline)) void record_taken(sem_t *s, struct fr_site site)
 {
@@ -77,7 +72,7 @@ static void record_at_once(sem_t *s, const struct how *h, struct fr_site site, i
 	if (!t)
 		return;
 	fr_put_cold(t, FR_EV_SEM_WAIT, FR_TIER_DENSE, fr_clock_ticks_after(), fr_stack_get(t, site),
-		    FR_ARGS(SEM_WAIT, .sem = (uint64_t)s, .err = err_of(rc), .via = via_of(h)));
+		    FR_ARGS(SEM_WAIT, .sem = (uint64_t)s, .err = fr_err_of(rc), .via = via_of(h)));
 	fr_leave(t);
 }
 
@@ -104,7 +99,7 @@ static FR_COLD int wait_for_post(sem_t *s, const struct how *h, struct fr_site s
 
 	fr_wait_begin(&w, site, h->via, (uint64_t)s, 0, 0);
 	FR_RETRY(&w, rc, real_wait(s, h));
-	err = err_of(rc);
+	err = fr_err_of(rc);
 	t = fr_wait_end(&w, &now, &dur);
 	if (!t)
 		return rc;
@@ -183,7 +178,7 @@ FR_HOOK int sem_post(sem_t *s)
 	word = word_of(s);
 	if ((uint32_t)word == SEM_VALUE_MAX) {
 		rc = FR_REAL(sem_post)(s);
-		record_post(s, FR_SITE(), 0, err_of(rc));
+		record_post(s, FR_SITE(), 0, fr_err_of(rc));
 		return rc;
 	}
 	if (level == FR_LEVEL_FULL || word >> 32)

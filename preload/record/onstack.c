@@ -9,6 +9,8 @@
  */
 #include "record/onstack.h"
 
+#include <errno.h>
+
 #include "core/process.h"
 #include "core/sys.h"
 #include "record/modules.h"
@@ -94,7 +96,7 @@ void fr_onstack_show(const struct fr_thread *t, ucontext_t *uc, const stack_t *o
 /* The kernel writes the mask there, as the handler's frame would be written. */
 bool fr_onstack_has_room(uintptr_t place)
 {
-	return fr_sys4(SYS_rt_sigprocmask, SIG_BLOCK, 0, place - 8, 8) != -14 /* EFAULT */;
+	return fr_sys4(SYS_rt_sigprocmask, SIG_BLOCK, 0, place - 8, 8) != -EFAULT;
 }
 
 #if defined(__x86_64__)

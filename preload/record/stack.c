@@ -12,6 +12,7 @@
  */
 #include "record/stack.h"
 
+#include <errno.h>
 #include <stdatomic.h>
 #include <string.h>
 
@@ -76,7 +77,7 @@ static bool readable(void *arg, uintptr_t addr)
 		return !k->own_stack || addr >= (k->site.sp & ~(uintptr_t)(FR_PAGE - 1));
 	if (page == k->good_page)
 		return true;
-	if (addr < FR_PAGE || fr_sys4(SYS_rt_sigprocmask, ~0, page, 0, 8) == -14 /* EFAULT */)
+	if (addr < FR_PAGE || fr_sys4(SYS_rt_sigprocmask, ~0, page, 0, 8) == -EFAULT)
 		return false;
 	k->good_page = page;
 	return true;
