@@ -14,9 +14,9 @@
 #define likely(x) __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
 #define FR_ALWAYS_INLINE inline __attribute__((always_inline))
-/* What every event reads stands together: after a system call each line of it is a miss. */
+/* Variables that every event reads, side by side: after a system call each cache line is a miss. */
 #define FR_HOT __attribute__((section("fr_hot")))
-/* Apart: between the small ones it would tear their line in two. */
+/* The big ones behind them: they must not spread the small ones over more cache lines. */
 #define FR_HOT_BIG __attribute__((section("fr_hot_big"), aligned(64)))
 #define FR_COLD __attribute__((noinline, cold))
 

@@ -13,7 +13,7 @@
 #include <signal.h>
 #include <stdbool.h>
 
-/* Installs the handlers. At birth; FORKED: only re-reads nothing, the handlers are inherited. */
+/* At birth. Installs the handlers; a forked child (FORKED) has inherited them and installs none. */
 void fr_signals_init(bool forked);
 
 /*

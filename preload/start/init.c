@@ -52,9 +52,9 @@
 struct fr_gate fr_gate __attribute__((aligned(FR_PAGE)));
 _Static_assert(sizeof(struct fr_gate) == FR_PAGE, "the gate is one page");
 
-static bool constructed; /* the constructor has run, for what that was worth */
+static bool constructed; /* our constructor has run; until then no call is recorded */
 static bool off; /* nothing is to be recorded in this process or its children */
-static bool watched; /* and that because a sanitizer would take our doings for the host's */
+static bool watched; /* off because a sanitizer would report our accesses as the host's */
 static char start_dir[512];
 
 static void set_levels(bool on)
@@ -189,7 +189,7 @@ static FR_COLD enum fr_level birth(enum fr_class klass)
 	unsigned int unborn = 0;
 
 	if (!constructed)
-		return FR_LEVEL_OFF; /* another object's constructor was faster */
+		return FR_LEVEL_OFF; /* a constructor that ran before ours */
 	if (atomic_load_explicit(&fr_gate.birth, memory_order_acquire) == 2)
 		return fr_control_wake(klass); /* asleep: no shared write on each call */
 	if (fr_gate.lender && fr_gate.lender != fr_sys_getpid())

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * control.c - levels and limits in force, and the ones that somebody asks for from outside.
+ * control.c - levels and limits: those in force, and those that `fr ctl` asks for.
  *
- * fr_config.levels are those asked for, and a forked child begins with them; of those in force some
- * may have been lowered by FR_BUDGET. Off for all classes, asked for from outside, is sleep: the
- * gate shows FR_LEVEL_UNBORN, so that each hook comes by fr_birth() and looks whether it is to wake
- * up. Who changes anything holds the gate's settings_lock.
+ * fr_config.levels holds the levels asked for; a forked child begins with them. FR_BUDGET may lower
+ * some of those in force. If `fr ctl` turns all classes off, the recorder sleeps: the gate shows
+ * FR_LEVEL_UNBORN, so every hook calls fr_birth(), which looks whether it is to wake up. Changes
+ * are made under the gate's settings_lock.
  *
  * Context: fr_control_apply in any hook, perhaps a signal handler. Must not: believe a byte of the
  * section that it has not copied and checked; keep what was true of locks, descriptors and memory

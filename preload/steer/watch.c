@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * watch.c - fr_watch() of upcalls.h. Context: any hook, under the guard. Must not: come back into
- * itself through the event it records.
+ * watch.c - fr_watch() of upcalls.h: what has to be looked at now and then. At each call: does
+ * `fr ctl` ask for something? Once per clock pair (about a second): clock, triggers, budget.
+ *
+ * Context: any hook, under the guard. Must not: recurse through the event it records.
  */
 #include "record/deepbind.h"
 #include "record/thread.h"
