@@ -208,16 +208,6 @@ def test_crash_with_two_recorders(host):
     assert p.code(timeout=20) == -signal.SIGSEGV
 
 
-def test_crash_with_two_recorders(host):
-    """Each stands before the other's handlers: none of their making may stay."""
-    copy = host.path / "copy.so"
-    copy.write_bytes(fr.LIB.read_bytes())
-    env = {**host.env(), "LD_PRELOAD": f"{fr.LIB}:{copy}"}
-    p = fr.Process([fr.TARGETS / "crash", "segv", "main", "none"], env, host.cwd)
-    host.started.append(p)
-    assert p.code(timeout=20) == -signal.SIGSEGV
-
-
 def test_start_is_quick(host):
     """Not a benchmark (that is make bench): a start must not take a visible time."""
     start = time.monotonic()

@@ -23,15 +23,10 @@ static bool kernel_trusts_tsc(void)
 		"/sys/devices/system/clocksource/clocksource0/current_clocksource";
 	static const char *const good[] = {"tsc\n", "kvm-clock\n", "hyperv_clocksource_tsc_page\n",
 					   "arch_sys_counter\n"};
-	char name[32] = "";
-	int fd = fr_sys_openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC, 0);
-	long n;
+	char name[32];
 
-	if (fd < 0)
-		return false;
-	n = fr_sys_read(fd, name, sizeof(name) - 1);
-	fr_sys_close(fd);
-	for (size_t i = 0; n > 0 && i < sizeof(good) / sizeof(*good); i++) {
+	fr_sys_read_file(path, name, sizeof(name));
+	for (size_t i = 0; i < sizeof(good) / sizeof(*good); i++) {
 		if (strcmp(name, good[i]) == 0)
 			return true;
 	}

@@ -21,18 +21,6 @@ struct fr_process fr_process;
 
 extern void *__libc_stack_end; /* set by the loader before any constructor runs */
 
-static long read_file(const char *path, char *buf, size_t size)
-{
-	int fd = fr_sys_openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC, 0);
-	long n;
-
-	if (fd < 0)
-		return 0;
-	n = fr_sys_read(fd, buf, size);
-	fr_sys_close(fd);
-	return n > 0 ? n : 0;
-}
-
 static void read_stack_bounds(void)
 {
 	struct rlimit lim = {0};
@@ -75,7 +63,7 @@ void fr_process_describe_host(struct fr_header *h)
 
 	fr_sys1(SYS_uname, &uts);
 	fr_text_copy(h->host, sizeof(h->host), uts.nodename);
-	n = read_file("/proc/sys/kernel/random/boot_id", h->boot_id, sizeof(h->boot_id) - 1);
+	n = fr_sys_read_file("/proc/sys/kernel/random/boot_id", h->boot_id, sizeof(h->boot_id));
 	if (n > 0 && h->boot_id[n - 1] == '\n')
 		h->boot_id[n - 1] = '\0';
 }
@@ -89,7 +77,7 @@ void fr_process_describe(struct fr_header *h, int argc, char *const *argv)
 	fr_process_describe_host(h);
 	fr_sys4(SYS_readlinkat, AT_FDCWD, "/proc/self/exe", h->exe, sizeof(h->exe) - 1);
 	if (argc <= 0) {
-		read_file("/proc/self/cmdline", h->cmdline, sizeof(h->cmdline) - 1);
+		fr_sys_read_file("/proc/self/cmdline", h->cmdline, sizeof(h->cmdline));
 		return;
 	}
 	for (int i = 0, at = 0; i < argc; i++) {

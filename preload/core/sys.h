@@ -90,6 +90,22 @@ static inline long fr_sys_read(int fd, void *buf, size_t n)
 	return fr_sys3(SYS_read, fd, buf, n);
 }
 
+/* The first SIZE - 1 bytes of a file of /proc, then a NUL. Gives their number, 0 where none is
+ * read. */
+static inline size_t fr_sys_read_file(const char *path, char *buf, size_t size)
+{
+	int fd = fr_sys_openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC, 0);
+	long n;
+
+	buf[0] = '\0';
+	if (fd < 0)
+		return 0;
+	n = fr_sys_read(fd, buf, size - 1);
+	fr_sys_close(fd);
+	buf[n > 0 ? n : 0] = '\0';
+	return n > 0 ? (size_t)n : 0;
+}
+
 /* NULL on failure. */
 static inline void *fr_sys_mmap(size_t size, int prot, int flags, int fd)
 {

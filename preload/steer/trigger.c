@@ -291,15 +291,11 @@ void fr_trigger_impatient(void)
 /* Second field of /proc/self/statm, in pages. 0 = not to be had, as after chroot. */
 static uint64_t resident(void)
 {
-	char buf[128] = "";
-	int fd = fr_sys_openat(AT_FDCWD, "/proc/self/statm", O_RDONLY | O_CLOEXEC, 0);
+	char buf[128];
 	const char *p = buf;
 	uint64_t v = 0;
 
-	if (fd < 0)
-		return 0;
-	fr_sys_read(fd, buf, sizeof(buf) - 1);
-	fr_sys_close(fd);
+	fr_sys_read_file("/proc/self/statm", buf, sizeof(buf));
 	p += strcspn(p, " ");
 	for (p += *p == ' '; *p >= '0' && *p <= '9'; p++)
 		v = v * 10 + (uint64_t)(*p - '0');

@@ -44,11 +44,10 @@ struct dirent64_head {
 /* Field 22 of /proc/PID/stat: start in clock ticks (100 a second on Linux) since boot. */
 static uint64_t process_start_ns(long pid)
 {
-	char path[40], buf[512] = "";
+	char path[40], buf[512];
 	struct fr_text t = fr_text_on(path, sizeof(path));
 	const char *p;
 	uint64_t v = 0;
-	int fd;
 
 	fr_text_str(&t, "/proc/");
 	if (pid == (long)fr_process.pid)
@@ -56,11 +55,7 @@ static uint64_t process_start_ns(long pid)
 	else
 		fr_text_num(&t, (uint64_t)pid, 10);
 	fr_text_str(&t, "/stat");
-	fd = fr_sys_openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC, 0);
-	if (fd < 0)
-		return UINT64_MAX;
-	fr_sys_read(fd, buf, sizeof(buf) - 1);
-	fr_sys_close(fd);
+	fr_sys_read_file(path, buf, sizeof(buf));
 	p = strrchr(buf, ')'); /* the name may contain anything */
 	for (int field = 2; p && field < 22; field++) {
 		p = strchr(p, ' ');

@@ -54,15 +54,7 @@ static char text[2048];
 
 static bool read_text(const char *path)
 {
-	int fd = fr_sys_openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC, 0);
-	long n;
-
-	if (fd < 0)
-		return false;
-	n = fr_sys_read(fd, text, sizeof(text) - 1);
-	fr_sys_close(fd);
-	text[n > 0 ? n : 0] = '\0';
-	return n > 0;
+	return fr_sys_read_file(path, text, sizeof(text)) > 0;
 }
 
 /* NONE where there is no number ("max"). */
