@@ -85,16 +85,16 @@ static bool readable(void *arg, uintptr_t addr)
 
 /* ---- rules ----------------------------------------------------------------------------------- */
 
-static uint64_t rule_pack(struct fr_rule r)
+static uint64_t rule_pack(struct fr_unwind_rule r)
 {
 	return (uint64_t)r.kind | (uint64_t)(fr_modules_generation & 0xfff) << 4 |
 	       ((uint64_t)r.cfa & 0x3fffff) << 16 | ((uint64_t)r.ra & 0x1fff) << 38 |
 	       ((uint64_t)r.fp & 0x1fff) << 51;
 }
 
-static struct fr_rule rule_unpack(uint64_t v)
+static struct fr_unwind_rule rule_unpack(uint64_t v)
 {
-	return (struct fr_rule){
+	return (struct fr_unwind_rule){
 		.kind = v & 15,
 		.cfa = (int32_t)((int64_t)(v << 26) >> 42),
 		.ra = (int16_t)((int64_t)(v << 13) >> 51),
@@ -107,7 +107,7 @@ static uint32_t rule_index(uint64_t key)
 	return (uint32_t)((key * 0x9E3779B97F4A7C15ull) >> 50);
 }
 
-static bool rule_find(uint64_t key, struct fr_rule *out)
+static bool rule_find(uint64_t key, struct fr_unwind_rule *out)
 {
 	for (uint32_t i = 0, at = rule_index(key); i < RULE_PROBE; i++) {
 		struct rule_slot *s = &rules[(at + i) % RULES];
@@ -125,7 +125,7 @@ static bool rule_find(uint64_t key, struct fr_rule *out)
 }
 
 /* Under the lock. A full neighbourhood loses one of its own, in turn. */
-static void rule_store(uint64_t key, struct fr_rule r)
+static void rule_store(uint64_t key, struct fr_unwind_rule r)
 {
 	static uint32_t turn;
 	uint32_t at = rule_index(key);
@@ -156,10 +156,10 @@ static bool is_signal_frame(const struct fr_frame *f)
 	       fr_arch_is_sigreturn(f->pc);
 }
 
-static struct fr_rule rule_for(struct walker *k)
+static struct fr_unwind_rule rule_for(struct walker *k)
 {
 	uint64_t key = k->f.exact ? k->f.pc : k->f.pc - 1;
-	struct fr_rule r = {.kind = FR_RULE_NO_CFI};
+	struct fr_unwind_rule r = {.kind = FR_RULE_NO_CFI};
 	uint64_t signals;
 
 	if (unwind_kind == FR_UNWIND_FP || rule_find(key, &r))
@@ -271,7 +271,7 @@ static bool step_signal(struct walker *k, struct fr_walk *w)
 
 static bool step(struct walker *k, struct fr_walk *w)
 {
-	struct fr_rule r = rule_for(k);
+	struct fr_unwind_rule r = rule_for(k);
 	uintptr_t cfa;
 
 	switch (r.kind) {

@@ -151,14 +151,14 @@ static bool fits(int64_t v, int64_t limit)
 	return v % 8 == 0 && v / 8 > -limit && v / 8 < limit;
 }
 
-static struct fr_rule rule_from(const struct fr_frame *f, const struct step *s,
-				struct fr_readable ok)
+static struct fr_unwind_rule rule_from(const struct fr_frame *f, const struct step *s,
+				       struct fr_readable ok)
 {
 	enum fr_rule_kind kind = base_of(f, s, ok);
 	int64_t cfa = (int64_t)(s->cfa - (kind == FR_RULE_FP ? f->fp : f->sp));
 	int64_t ra = (int64_t)(s->ra_at - s->cfa);
 	int64_t fp = s->fp_at ? (int64_t)(s->fp_at - s->cfa) : 0;
-	struct fr_rule r = {.kind = (uint8_t)kind};
+	struct fr_unwind_rule r = {.kind = (uint8_t)kind};
 
 	if (kind == FR_RULE_HARD || !fits(cfa, 1 << 21) || !fits(ra, 1 << 12) ||
 	    !fits(fp, 1 << 12)) {
@@ -214,17 +214,17 @@ static bool always(void *arg, uintptr_t addr)
 	return true;
 }
 
-static struct fr_rule find_rule(const struct fr_frame *f)
+static struct fr_unwind_rule find_rule(const struct fr_frame *f)
 {
 	struct fr_readable ok = {always, NULL};
-	struct fr_rule r = {.kind = FR_RULE_HARD};
+	struct fr_unwind_rule r = {.kind = FR_RULE_HARD};
 	unw_proc_info_t info;
 	struct step s;
 
 	if (!start(f, ok))
 		return r;
 	if (fr_unwind_lib.unw_is_signal_frame_p(&cursor) > 0)
-		return (struct fr_rule){.kind = FR_RULE_SIGNAL};
+		return (struct fr_unwind_rule){.kind = FR_RULE_SIGNAL};
 	if (fr_unwind_lib.unw_get_proc_info_p(&cursor, &info) != 0) {
 		r.kind = FR_RULE_NO_CFI;
 		return r;
@@ -263,7 +263,7 @@ static void give_up(const char *why)
 struct asked {
 	const struct fr_frame *f;
 	struct fr_readable ok;
-	struct fr_rule rule;
+	struct fr_unwind_rule rule;
 	struct step step;
 };
 
@@ -294,18 +294,18 @@ static bool ask(void (*fn)(void *), struct asked *a)
 	return !why;
 }
 
-struct fr_rule fr_unwind_rule_on(const struct fr_frame *f, uintptr_t sp)
+struct fr_unwind_rule fr_unwind_rule_on(const struct fr_frame *f, uintptr_t sp)
 {
 	struct fr_frame tame = {f->pc, sp, sp, f->exact};
 	struct asked a = {.f = &tame};
 
 	if (!fr_modules_is_code(f->exact ? f->pc : f->pc - 1) || /* its code would be read */
 	    !ask(ask_rule, &a))
-		return (struct fr_rule){.kind = FR_RULE_NO_CFI};
+		return (struct fr_unwind_rule){.kind = FR_RULE_NO_CFI};
 	return a.rule;
 }
 
-struct fr_rule fr_unwind_rule(const struct fr_frame *f)
+struct fr_unwind_rule fr_unwind_rule(const struct fr_frame *f)
 {
 	return fr_unwind_rule_on(f, sandbox_sp());
 }

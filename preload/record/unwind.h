@@ -27,7 +27,7 @@ enum fr_rule_kind {
 	FR_RULE_HARD = 6, /* an expression, or other registers */
 };
 
-struct fr_rule {
+struct fr_unwind_rule {
 	uint8_t kind; /* enum fr_rule_kind */
 	int8_t unused;
 	int16_t ra; /* return address at CFA + 8 * ra */
@@ -56,10 +56,10 @@ struct fr_readable {
 enum fr_unwind_kind fr_unwind_load(void);
 
 /* The rule for a frame: of its PC, nothing else is looked at. Caller holds fr_gate.unwind_lock. */
-struct fr_rule fr_unwind_rule(const struct fr_frame *f);
+struct fr_unwind_rule fr_unwind_rule(const struct fr_frame *f);
 
 /* The same with all registers that point into a stack at SP. */
-struct fr_rule fr_unwind_rule_on(const struct fr_frame *f, uintptr_t sp);
+struct fr_unwind_rule fr_unwind_rule_on(const struct fr_frame *f, uintptr_t sp);
 
 /* One step by libunwind alone, for FR_RULE_HARD and for verification. Same lock. */
 bool fr_unwind_step(struct fr_frame *f, struct fr_readable ok);

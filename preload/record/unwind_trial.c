@@ -91,10 +91,10 @@ static bool on_stack(void *arg, uintptr_t addr)
 	       addr < (uintptr_t)(stack + 64);
 }
 
-static bool rule_is(uintptr_t pc, struct fr_rule want)
+static bool rule_is(uintptr_t pc, struct fr_unwind_rule want)
 {
 	struct fr_frame f = {pc, 0, 0, true};
-	struct fr_rule r = fr_unwind_rule_on(&f, (uintptr_t)FIRST);
+	struct fr_unwind_rule r = fr_unwind_rule_on(&f, (uintptr_t)FIRST);
 
 	return r.kind == want.kind && r.cfa == want.cfa && r.ra == want.ra && r.fp == want.fp;
 }
@@ -109,9 +109,11 @@ static bool answers_are_right(void)
 {
 	struct fr_frame f = {BY_SP, (uintptr_t)FIRST, (uintptr_t)FIRST, true};
 
-	return rule_is(BY_SP, (struct fr_rule){.kind = FR_RULE_SP, .cfa = 4, .ra = -1, .fp = -2}) &&
-	       rule_is(BY_FP, (struct fr_rule){.kind = FR_RULE_FP, .cfa = 6, .ra = -1, .fp = -2}) &&
-	       rule_is(END, (struct fr_rule){.kind = FR_RULE_END}) &&
+	return rule_is(BY_SP,
+		       (struct fr_unwind_rule){.kind = FR_RULE_SP, .cfa = 4, .ra = -1, .fp = -2}) &&
+	       rule_is(BY_FP,
+		       (struct fr_unwind_rule){.kind = FR_RULE_FP, .cfa = 6, .ra = -1, .fp = -2}) &&
+	       rule_is(END, (struct fr_unwind_rule){.kind = FR_RULE_END}) &&
 	       steps_to(&f, BY_FP + 1, SECOND, SECOND) && steps_to(&f, END + 1, THIRD, THIRD) &&
 	       !fr_unwind_step(&f, (struct fr_readable){on_stack, NULL});
 }
