@@ -35,7 +35,6 @@ ELSEWHERE = {
     **dict.fromkeys(["unshare", "setns"], "no event; test_laws_writer.py"),
     "mlockall": "no event; test_limits.py",
     "sigaltstack": VIEW, "syscall": "no event; test_sandboxed.py",
-    **dict.fromkeys(["clone", "__clone"], "no event; test_laws_vfork.py, test_laws_births.py"),
     **dict.fromkeys(["sigaction", "__sigaction", "signal", "__sysv_signal", "sysv_signal",
                      "bsd_signal", "ssignal", "sigset", "sigignore", "siginterrupt"], VIEW),
     **dict.fromkeys(["pause", "sigsuspend", "__sigsuspend", "sigtimedwait", "sigwaitinfo",
