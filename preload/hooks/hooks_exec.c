@@ -3,10 +3,11 @@
  * hooks_exec.c - replacement functions: becoming another program, or by daemon() another process.
  *
  * Recorded before the call, because there is no after; a second event says that it failed. The
- * region loses its name before the call (parting.h) and gets it again after a failure. In a vfork
- * child all this is the parent's: only the event is written. A forked child that has not recorded
- * yet passes through: it has nothing to lose. Recorded or not: a program whose loader cannot take
- * libfr.so gets an environment without us (preload_env.h), and nothing else of the call is changed.
+ * region loses its name before the call (region_name.h) and gets it again after a failure. In a
+ * vfork child all this is the parent's: only the event is written. A forked child that has not
+ * recorded yet passes through: it has nothing to lose. Recorded or not: a program whose loader
+ * cannot take libfr.so gets an environment without us (preload_env.h), and nothing else of the call
+ * is changed.
  *
  * Context: forked and vfork children, signal handlers. Must not: allocate, look at argv (but for
  * the l-forms, whose arguments are put on the stack as libc does it), give birth.
@@ -16,7 +17,7 @@
 
 #include "core/real.h"
 #include "host/preload_env.h"
-#include "keep/parting.h"
+#include "keep/region_name.h"
 #include "keep/snapshot.h"
 #include "record/host.h"
 #include "record/wait.h"
@@ -24,7 +25,7 @@
 struct exec {
 	const char *path;
 	enum fr_hook via;
-	bool parted;
+	bool unnamed;
 	bool held;
 };
 
@@ -49,8 +50,8 @@ static void record(enum fr_event ev, const struct exec *x, uint64_t err, struct 
 		fr_leave(t);
 }
 
-/* PARTING: by what PATH is: the file itself, a name to be searched for, or neither. */
-static struct exec begin(const char *path, bool (*parting)(const char *), enum fr_hook via,
+/* REMOVE_NAME: by what PATH is: the file itself, a name to be searched for, or neither. */
+static struct exec begin(const char *path, bool (*remove_name)(const char *), enum fr_hook via,
 			 struct fr_site s)
 {
 	struct exec x = {.path = path, .via = via};
@@ -58,14 +59,14 @@ static struct exec begin(const char *path, bool (*parting)(const char *), enum f
 	if (FR_LEVEL(FR_CLASS_THREAD) > FR_LEVEL_OFF)
 		record(FR_EV_PROCESS_EXEC, &x, 0, s);
 	x.held = fr_snapshot_hold(); /* exec would end its writer half way, and leave the file */
-	x.parted = parting(path);
+	x.unnamed = remove_name(path);
 	return x;
 }
 
 static int failed(const struct exec *x, int rc, struct fr_site s)
 {
-	if (x->parted)
-		fr_parting_undo();
+	if (x->unnamed)
+		fr_region_name_restore();
 	if (x->held)
 		fr_snapshot_release();
 	if (FR_LEVEL(FR_CLASS_THREAD) > FR_LEVEL_OFF)
@@ -75,52 +76,55 @@ static int failed(const struct exec *x, int rc, struct fr_site s)
 
 static bool part(const char *path)
 {
-	return fr_parting_begin();
+	return fr_region_name_remove();
 }
 
 /*
  * PROGRAM: struct fr_program of what is to run. CALL has the environment as env_. PLAIN: the call
  * of a form that takes none, for when nothing is to be cut.
  */
-#define EXEC_ENV(fn, program, parting, envp, plain, call)                                          \
+#define EXEC_ENV(fn, program, remove_name, envp, plain, call)                                      \
 	({                                                                                         \
 		const struct fr_site s_ = FR_SITE();                                               \
 		const struct fr_program p_ = program;                                              \
 		struct fr_env e_ = fr_env_look(&p_, envp);                                         \
 		char room_[e_.on_stack + FR_ENV_ALIGN];                                            \
 		char *const *env_ = fr_env_for(&e_, room_);                                        \
-		const struct exec x_ = begin(p_.path ? p_.path : "", parting, FR_HOOK_##fn, s_);   \
+		const struct exec x_ =                                                             \
+			begin(p_.path ? p_.path : "", remove_name, FR_HOOK_##fn, s_);              \
 		int rc_ = failed(&x_, e_.size ? call : plain, s_);                                 \
                                                                                                    \
 		fr_env_end(&e_);                                                                   \
 		rc_;                                                                               \
 	})
 
-#define EXEC(fn, program, parting, envp, call) EXEC_ENV(fn, program, parting, envp, call, call)
+#define EXEC(fn, program, remove_name, envp, call)                                                 \
+	EXEC_ENV(fn, program, remove_name, envp, call, call)
 
 #define AT(path_) ((struct fr_program){.dir = AT_FDCWD, .path = path_})
 #define SEARCHED(file_) ((struct fr_program){.dir = AT_FDCWD, .path = file_, .search = true})
 
 FR_HOOK int execve(const char *path, char *const argv[], char *const envp[])
 {
-	return EXEC(execve, AT(path), fr_parting_exec, envp, FR_REAL(execve)(path, argv, env_));
+	return EXEC(execve, AT(path), fr_region_name_remove_for_exec, envp,
+		    FR_REAL(execve)(path, argv, env_));
 }
 
 FR_HOOK int execv(const char *path, char *const argv[])
 {
-	return EXEC_ENV(execv, AT(path), fr_parting_exec, environ, FR_REAL(execv)(path, argv),
-			FR_REAL(execve)(path, argv, env_));
+	return EXEC_ENV(execv, AT(path), fr_region_name_remove_for_exec, environ,
+			FR_REAL(execv)(path, argv), FR_REAL(execve)(path, argv, env_));
 }
 
 FR_HOOK int execvp(const char *file, char *const argv[])
 {
-	return EXEC_ENV(execvp, SEARCHED(file), fr_parting_search, environ,
+	return EXEC_ENV(execvp, SEARCHED(file), fr_region_name_remove_for_execvp, environ,
 			FR_REAL(execvp)(file, argv), FR_REAL(execvpe)(file, argv, env_));
 }
 
 FR_HOOK int execvpe(const char *file, char *const argv[], char *const envp[])
 {
-	return EXEC(execvpe, SEARCHED(file), fr_parting_search, envp,
+	return EXEC(execvpe, SEARCHED(file), fr_region_name_remove_for_execvp, envp,
 		    FR_REAL(execvpe)(file, argv, env_));
 }
 
@@ -169,8 +173,8 @@ FR_HOOK int execl(const char *path, const char *arg, ...)
 
 	TAKE_ARGS(argv, n, arg, ap);
 	va_end(ap);
-	return EXEC_ENV(execl, AT(path), fr_parting_exec, environ, FR_REAL(execv)(path, argv),
-			FR_REAL(execve)(path, argv, env_));
+	return EXEC_ENV(execl, AT(path), fr_region_name_remove_for_exec, environ,
+			FR_REAL(execv)(path, argv), FR_REAL(execve)(path, argv, env_));
 }
 
 FR_HOOK int execlp(const char *file, const char *arg, ...)
@@ -183,7 +187,7 @@ FR_HOOK int execlp(const char *file, const char *arg, ...)
 
 	TAKE_ARGS(argv, n, arg, ap);
 	va_end(ap);
-	return EXEC_ENV(execlp, SEARCHED(file), fr_parting_search, environ,
+	return EXEC_ENV(execlp, SEARCHED(file), fr_region_name_remove_for_execvp, environ,
 			FR_REAL(execvp)(file, argv), FR_REAL(execvpe)(file, argv, env_));
 }
 
@@ -199,7 +203,8 @@ FR_HOOK int execle(const char *path, const char *arg, ...)
 	TAKE_ARGS(argv, n, arg, ap);
 	envp = va_arg(ap, char *const *);
 	va_end(ap);
-	return EXEC(execle, AT(path), fr_parting_exec, envp, FR_REAL(execve)(path, argv, env_));
+	return EXEC(execle, AT(path), fr_region_name_remove_for_exec, envp,
+		    FR_REAL(execve)(path, argv, env_));
 }
 
 /* ---- becoming a child of oneself ---------------------------------------------------------------
@@ -209,19 +214,19 @@ FR_HOOK int execle(const char *path, const char *arg, ...)
  */
 FR_HOOK int daemon(int nochdir, int noclose)
 {
-	bool parted, held;
+	bool unnamed, held;
 	int rc;
 
 	if (FR_LEVEL(FR_CLASS_THREAD) <= FR_LEVEL_OFF)
 		return FR_REAL(daemon)(nochdir, noclose);
 	held = fr_snapshot_hold();
-	parted = fr_parting_begin();
+	unnamed = fr_region_name_remove();
 	rc = FR_REAL(daemon)(nochdir, noclose);
-	/* the child's gate is wiped: what was parted and held is not its own */
+	/* the child's gate is wiped: what was unnamed and held is not its own */
 	if (FR_LEVEL(FR_CLASS_RECORDER) == FR_LEVEL_UNBORN)
 		return rc;
-	if (parted)
-		fr_parting_undo();
+	if (unnamed)
+		fr_region_name_restore();
 	if (held)
 		fr_snapshot_release();
 	return rc;

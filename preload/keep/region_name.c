@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * parting.c - see parting.h.
+ * region_name.c - see region_name.h.
  *
  * What is sure to fail (no such file) is left alone. Else: the kernel gives a file without a name
  * no new one, so a call that has failed costs a new file: the region's content is copied into it
  * and the mapping is exchanged in one step, at the same addresses, while other threads that want to
- * write wait (hold.h).
+ * write wait (freeze.h).
  *
  * Context: hooks of exec and daemon, perhaps in a forked child or a signal handler: system calls
  * only. Must not: touch errno, keep a descriptor.
  */
-#include "keep/parting.h"
+#include "keep/region_name.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -23,7 +23,7 @@
 #include "core/place.h"
 #include "core/sys.h"
 #include "core/text.h"
-#include "keep/hold.h"
+#include "keep/freeze.h"
 #include "record/host.h"
 #include "record/thread.h"
 #include "store/region.h"
@@ -34,7 +34,7 @@ static bool is_ours(void)
 	       FR_LEVEL(FR_CLASS_RECORDER) > FR_LEVEL_OFF && !fr_host_is_other_process();
 }
 
-bool fr_parting_begin(void)
+bool fr_region_name_remove(void)
 {
 	return is_ours() && fr_sys3(SYS_unlinkat, AT_FDCWD, fr_region.path, 0) == 0;
 }
@@ -59,9 +59,9 @@ static bool hopeless(const char *path)
 	}
 }
 
-bool fr_parting_exec(const char *path)
+bool fr_region_name_remove_for_exec(const char *path)
 {
-	return is_ours() && !hopeless(path) && fr_parting_begin();
+	return is_ours() && !hopeless(path) && fr_region_name_remove();
 }
 
 /* No directory of the search path has a FILE to execute. As libc searches; it has looked at FILE.
@@ -84,15 +84,15 @@ static bool hopeless_search(const char *file)
 	return true;
 }
 
-bool fr_parting_search(const char *file)
+bool fr_region_name_remove_for_execvp(const char *file)
 {
 	struct fr_blob readable = fr_host_text(file);
 
 	if (!is_ours() || !readable.size)
 		return false; /* ENOENT, or EFAULT by a signal of libc's making */
 	if (memchr(file, '/', readable.size))
-		return fr_parting_exec(file);
-	return !hopeless_search(file) && fr_parting_begin();
+		return fr_region_name_remove_for_exec(file);
+	return !hopeless_search(file) && fr_region_name_remove();
 }
 
 /* ---- undo ---------------------------------------------------------------------------------------
@@ -194,17 +194,17 @@ static bool new_file(void)
 
 static bool new_file_while_others_wait(void)
 {
-	int hold = fr_hold_begin();
+	int frozen = fr_freeze_begin();
 	bool ok;
 
-	if (hold < 0)
+	if (frozen < 0)
 		return false;
 	ok = new_file();
-	fr_hold_end(hold);
+	fr_freeze_end(frozen);
 	return ok;
 }
 
-void fr_parting_undo(void)
+void fr_region_name_restore(void)
 {
 	uint64_t all = UINT64_MAX, before;
 

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * hold.c - see hold.h.
+ * freeze.c - see freeze.h.
  *
  * The means is userfaultfd's write protection: a fault of user code on a protected page waits until
  * the descriptor is closed, then it is tried again, on whatever is mapped there by then. Only the
  * pages that the region has are protected; new ones may come meanwhile.
  *
- * Context: as parting.c. Must not: write to the region.
+ * Context: as region_name.c. Must not: write to the region.
  */
-#include "keep/hold.h"
+#include "keep/freeze.h"
 
 #include <linux/userfaultfd.h>
 #include <stdatomic.h>
@@ -54,7 +54,7 @@ static bool protect_region(int fd)
 	return true;
 }
 
-int fr_hold_begin(void)
+int fr_freeze_begin(void)
 {
 	int fd = (int)fr_sys1(SYS_userfaultfd, O_CLOEXEC | UFFD_USER_MODE_ONLY);
 
@@ -65,7 +65,7 @@ int fr_hold_begin(void)
 	return fd;
 }
 
-void fr_hold_end(int hold)
+void fr_freeze_end(int frozen)
 {
-	fr_sys_close(hold);
+	fr_sys_close(frozen);
 }
