@@ -2,7 +2,9 @@
 """A forked child may be born by anything: a signal that asks for a snapshot, a handler of the
 host's, a crash. It lives and dies as it would without us."""
 
+import shutil
 import signal
+import subprocess
 
 import pytest
 
@@ -56,3 +58,25 @@ def test_group_of_workers(host, long, events):
     p = host.run(fr.TARGETS / "prefork", rounds, workers,
                  **({"FR_EVENTS": events} if events else {}))
     assert p.truth() == {"exits": rounds * workers, "kills": 0, "signal": 0}
+
+
+@pytest.mark.skipif(not shutil.which("gdb"), reason="needs gdb")
+def test_asked_in_the_middle_of_birth(host):
+    """The header is not complete yet: the snapshot comes when it is, and not before."""
+    program = host.cwd / "forks.py"
+    program.write_text("import os\nos.fork() or os._exit(len(bytearray(7)))\n")
+    script = ["set breakpoint pending on", "set follow-fork-mode child",
+              "handle SIGUSR1 nostop noprint pass", f"set environment LD_PRELOAD={fr.LIB}",
+              *(f"set environment {k}={v}" for k, v in host.env().items()
+                if k.startswith("FR_")),
+              "set startup-with-shell off", "catch fork", "run", "break fr_depot_init",
+              "continue", "queue-signal SIGUSR1", "delete", "continue"]
+    out = subprocess.run(["gdb", "-nx", "-batch", *(a for line in script for a in ("-ex", line)),
+                          "--args", "/usr/bin/python3", program], capture_output=True,
+                         text=True, cwd=host.cwd, env=host.env(recorded=False), timeout=60)
+    assert "fr_depot_init" in out.stdout and "exited with code 07" in out.stdout, out
+    for s in host.snapshots():
+        read = fr.read("report", s, ok=(0, 3))
+        assert read["process"]["pid"] and read["process"]["comm"] == "python3"
+    assert any(fr.read("report", s, ok=(0, 3))["trigger"]["kind"] == "signal"
+               for s in host.snapshots())

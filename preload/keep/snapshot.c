@@ -385,12 +385,40 @@ bool fr_snapshot_is_here(uintptr_t frame)
 	return self && frame - (uintptr_t)self->stack < STACK_SIZE;
 }
 
+/* A signal in the middle of birth: there is no header yet that a file could begin with. */
+static struct {
+	enum fr_trigger_kind kind;
+	int signo;
+	uint32_t sender;
+} early;
+
+static bool too_early(enum fr_trigger_kind kind, int signo, uint32_t sender)
+{
+	if (atomic_load(&fr_gate.birth) != 1)
+		return false;
+	early.signo = signo;
+	early.sender = sender;
+	__atomic_store_n(&early.kind, kind, __ATOMIC_RELEASE);
+	return true;
+}
+
+void fr_snapshot_born(void)
+{
+	enum fr_trigger_kind kind =
+		__atomic_exchange_n(&early.kind, FR_TRIGGER_NONE, __ATOMIC_ACQUIRE);
+
+	if (kind != FR_TRIGGER_NONE)
+		fr_snapshot_request(kind, early.signo, early.sender, NULL);
+}
+
 void fr_snapshot_request(enum fr_trigger_kind kind, int signo, uint32_t sender, const char *reason)
 {
 	/* SIGBUS stays open: a page of the region that is gone is no reason to die (rescue.h) */
 	uint64_t all = ~(1ull << (SIGBUS - 1)), old;
 	long tid;
 
+	if (too_early(kind, signo, sender))
+		return;
 	fr_sys4(SYS_rt_sigprocmask, 0 /* SIG_BLOCK */, &all, &old, 8);
 	if (!begin(kind, signo, sender, reason)) {
 		fr_sys4(SYS_rt_sigprocmask, 2 /* SIG_SETMASK */, &old, 0, 8);

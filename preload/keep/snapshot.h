@@ -14,6 +14,10 @@
 /* Prepares the memory that a snapshot needs. At birth. */
 void fr_snapshot_init(void);
 
+/* The region is complete: takes the snapshot that a signal asked for before that. At birth's end.
+ */
+void fr_snapshot_born(void);
+
 /*
  * Lets a snapshot that is being written come to its end before the process does: at most 2 s, a
  * hang would be worse than no file.

@@ -112,6 +112,7 @@ static void go_live(enum fr_unwind_kind unwind)
 	fr_thread_birth(&main_thread);
 	fr_describe();
 	fr_rescue_init();
+	fr_snapshot_born();
 }
 
 /* ---- birth
