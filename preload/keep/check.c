@@ -70,7 +70,9 @@ static bool is_spoilt(void)
 static uint64_t get_varint(const uint8_t **at)
 {
 	const uint8_t *p = *at;
-	unsigned int n = *p ? (unsigned int)__builtin_ctz(*p) + 1 : 9;
+	uint8_t first =
+		*(volatile const uint8_t *)p; /* once: the page may turn to zeros (rescue.h) */
+	unsigned int n = first ? (unsigned int)__builtin_ctz(first) + 1 : 9;
 	uint64_t v = 0;
 
 	memcpy(&v, n == 9 ? p + 1 : p, n == 9 ? 8 : n);
@@ -84,14 +86,18 @@ static const uint8_t *event_end(const uint8_t *p)
 	const uint8_t *start = p++;
 
 	SHARED_CHECK(ev > 0 && ev < FR_EV_MAX);
+	if (ev >= FR_EV_MAX)
+		return p; /* spoilt */
 	get_varint(&p);
 	get_varint(&p);
 	for (unsigned int i = 0; i < (is_short ? fr_event_short[ev] : fr_event_args[ev]); i++) {
 		uint8_t op = fr_event_ops[ev][i];
 		uint64_t v = op == FR_WIRE_VIA ? 0 : get_varint(&p);
 
-		if (op == FR_WIRE_BYTES)
-			p += v;
+		if (op != FR_WIRE_BYTES)
+			continue;
+		SHARED_CHECK(v <= FR_EVENT_MAX);
+		p += v <= FR_EVENT_MAX ? v : 0; /* else spoilt */
 	}
 	SHARED_CHECK(p - start <= FR_EVENT_MAX);
 	return p;
