@@ -44,16 +44,10 @@ uint32_t fr_hook_flags(const struct fr_hook_rec *r)
 	return r->flags;
 }
 
-enum fr_wait_kind fr_recording_call_wait(const struct recording *rec, uint32_t hook_id)
+static enum fr_wait_kind wait_of(const struct fr_hook_rec *r)
 {
-	const struct section_view *v = &rec->sec[FR_SEC_HOOKS];
-	struct fr_hook_rec r;
-	uint32_t kind;
+	uint32_t kind = fr_hook_flags(r) >> FR_HOOK_WAIT_SHIFT & 0xff;
 
-	if (hook_id >= rec->impl->n_calls)
-		return FR_WAIT_NONE;
-	memcpy(&r, v->data + hook_id * v->record_size, sizeof(r));
-	kind = fr_hook_flags(&r) >> FR_HOOK_WAIT_SHIFT & 0xff;
 	return kind < FR_WAIT_KINDS ? (enum fr_wait_kind)kind : FR_WAIT_NONE;
 }
 
@@ -71,8 +65,10 @@ void fr_calls_load(struct recording *rec, struct diag *d)
 	impl->calls = fr_mem_alloc(impl->n_calls * sizeof(*impl->calls));
 	for (size_t i = 0; i < impl->n_calls; i++) {
 		memcpy(&r, v->data + i * v->record_size, sizeof(r));
+		impl->calls[i].wait = wait_of(&r);
 		if (r.name[0])
-			impl->calls[i] = fr_arena_strndup(&impl->arena, r.name, sizeof(r.name));
+			impl->calls[i].name =
+				fr_arena_strndup(&impl->arena, r.name, sizeof(r.name));
 	}
 }
 
@@ -80,5 +76,13 @@ const char *fr_recording_call(const struct recording *rec, uint32_t hook_id)
 {
 	const struct recording_impl *impl = rec->impl;
 
-	return hook_id < impl->n_calls && impl->calls[hook_id] ? impl->calls[hook_id] : "?";
+	return hook_id < impl->n_calls && impl->calls[hook_id].name ? impl->calls[hook_id].name
+								    : "?";
+}
+
+enum fr_wait_kind fr_recording_call_wait(const struct recording *rec, uint32_t hook_id)
+{
+	const struct recording_impl *impl = rec->impl;
+
+	return hook_id < impl->n_calls ? impl->calls[hook_id].wait : FR_WAIT_NONE;
 }

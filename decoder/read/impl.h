@@ -163,6 +163,11 @@ struct tid_entry {
 /* ---- the recording ----------------------------------------------------------------------------
  */
 
+struct known_call {
+	const char *name; /* NULL = unknown */
+	enum fr_wait_kind wait;
+};
+
 struct recording_impl {
 	struct arena arena;
 	uint64_t taken_ns; /* CLOCK_MONOTONIC here and now, when the copying began */
@@ -175,7 +180,7 @@ struct recording_impl {
 	size_t n_lanes;
 	struct tid_entry *tids; /* n_threads of them */
 	uint64_t *module_reach; /* highest end of rec->modules[0..i] */
-	const char **calls; /* by hook id, NULL = unknown */
+	struct known_call *calls; /* by hook id */
 	size_t n_calls;
 };
 

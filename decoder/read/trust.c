@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/path.h"
 #include "read/regions.h"
 
 static const char *user_name(uid_t uid, char buf[80])
@@ -28,11 +29,10 @@ static const char *user_name(uid_t uid, char buf[80])
 /* /dev/shm/fr-1000 of user 1000 needs no word. */
 static bool is_named_after(const char *dir, const struct stat *st)
 {
-	const char *base = strrchr(dir, '/');
 	char own[32];
 
 	snprintf(own, sizeof(own), "fr-%u", (unsigned int)st->st_uid);
-	return !strcmp(base ? base + 1 : dir, own) && !(st->st_mode & 077);
+	return !strcmp(fr_path_base(dir), own) && !(st->st_mode & 077);
 }
 
 static bool refuse(const char *dir, const char *why, enum diag_severity s, struct diag *d)

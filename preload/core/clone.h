@@ -22,7 +22,7 @@
 static inline long fr_clone(void (*fn)(void), void *stack_top, atomic_uint *tid)
 {
 	if (fr_sys_filter != FR_SYS_FREE)
-		return -1; /* EPERM */
+		return -EPERM;
 #if defined(__x86_64__)
 	long ret;
 	register atomic_uint *r10 __asm__("r10") = tid;
@@ -44,7 +44,7 @@ static inline long fr_clone(void (*fn)(void), void *stack_top, atomic_uint *tid)
 			 : "rcx", "r11", "memory");
 	return ret;
 #else
-	return -38; /* ENOSYS: the snapshot is written by the calling thread */
+	return -ENOSYS; /* the snapshot is written by the calling thread */
 #endif
 }
 

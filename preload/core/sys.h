@@ -9,6 +9,7 @@
 #ifndef FR_SYS_H
 #define FR_SYS_H
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -65,7 +66,7 @@ bool fr_sys_let_through(long nr);
 static inline long fr_sys6(long nr, long a, long b, long c, long d, long e, long f)
 {
 	if (__builtin_expect(fr_sys_filter != FR_SYS_FREE, 0) && !fr_sys_let_through(nr))
-		return -1; /* EPERM */
+		return -EPERM;
 	return fr_sys_raw6(nr, a, b, c, d, e, f);
 }
 
@@ -143,10 +144,10 @@ static inline long fr_sys_write_all(int fd, const void *buf, size_t n)
 	while (left) {
 		long w = fr_sys3(SYS_write, fd, p, left);
 
-		if (w == -4 /* EINTR */)
+		if (w == -EINTR)
 			continue;
 		if (w <= 0)
-			return w ? w : -5 /* EIO */;
+			return w ? w : -EIO;
 		p += w;
 		left -= (size_t)w;
 	}

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* A bounded text being built. Always terminated; what does not fit is cut. */
@@ -45,6 +46,25 @@ static inline void fr_text_num(struct fr_text *t, uint64_t v, unsigned int base)
 		v /= base;
 	} while (v);
 	fr_text_bytes(t, digits + i, sizeof(digits) - i);
+}
+
+/* Where to look for a program without a slash, for fr_text_searched(). */
+static inline const char *fr_text_search_path(void)
+{
+	const char *path = getenv("PATH");
+
+	return path ? path : "/bin:/usr/bin"; /* as execvp of libc */
+}
+
+/* FILE in the first directory of *PATH into T; *PATH is then what is left, NULL at the end. */
+static inline void fr_text_searched(struct fr_text *t, const char **path, const char *file)
+{
+	const char *end = strchrnul(*path, ':');
+
+	fr_text_bytes(t, *path, (size_t)(end - *path));
+	fr_text_str(t, end > *path ? "/" : "");
+	fr_text_str(t, file);
+	*path = *end ? end + 1 : NULL;
 }
 
 /* One shell pattern with * and ?, up to a comma. */

@@ -10,22 +10,20 @@
 #include "core/real.h"
 #include "keep/snapshot.h"
 
-#define ALONE(call)                                                                                \
-	({                                                                                         \
-		bool held_ = fr_snapshot_hold();                                                   \
-		int rc_ = call;                                                                    \
-                                                                                                   \
-		if (held_)                                                                         \
-			fr_snapshot_release();                                                     \
-		rc_;                                                                               \
-	})
-
 FR_HOOK int unshare(int flags)
 {
-	return ALONE(FR_REAL(unshare)(flags));
+	bool held = fr_snapshot_hold();
+	int rc = FR_REAL(unshare)(flags);
+
+	fr_snapshot_release(held);
+	return rc;
 }
 
 FR_HOOK int setns(int fd, int type)
 {
-	return ALONE(FR_REAL(setns)(fd, type));
+	bool held = fr_snapshot_hold();
+	int rc = FR_REAL(setns)(fd, type);
+
+	fr_snapshot_release(held);
+	return rc;
 }

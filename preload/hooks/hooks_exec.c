@@ -67,14 +67,14 @@ static int failed(const struct exec *x, int rc, struct fr_site s)
 {
 	if (x->unnamed)
 		fr_region_name_restore();
-	if (x->held)
-		fr_snapshot_release();
+	fr_snapshot_release(x->held);
 	if (FR_LEVEL(FR_CLASS_THREAD) > FR_LEVEL_OFF)
 		record(FR_EV_PROCESS_EXEC_FAILED, x, (uint64_t)errno, s);
 	return rc;
 }
 
-static bool part(const char *path)
+/* Neither a name nor a path says what it is. */
+static bool remove_unseen(const char *path)
 {
 	return fr_region_name_remove();
 }
@@ -130,14 +130,14 @@ FR_HOOK int execvpe(const char *file, char *const argv[], char *const envp[])
 
 FR_HOOK int fexecve(int fd, char *const argv[], char *const envp[])
 {
-	return EXEC(fexecve, ((struct fr_program){.dir = fd}), part, envp,
+	return EXEC(fexecve, ((struct fr_program){.dir = fd}), remove_unseen, envp,
 		    FR_REAL(fexecve)(fd, argv, env_));
 }
 
 FR_HOOK int execveat(int dir, const char *path, char *const argv[], char *const envp[], int flags)
 {
-	return EXEC(execveat, ((struct fr_program){.dir = dir, .path = path, .flags = flags}), part,
-		    envp, FR_REAL(execveat)(dir, path, argv, env_, flags));
+	return EXEC(execveat, ((struct fr_program){.dir = dir, .path = path, .flags = flags}),
+		    remove_unseen, envp, FR_REAL(execveat)(dir, path, argv, env_, flags));
 }
 
 /* ---- arguments one by one -----------------------------------------------------------------------
@@ -227,7 +227,6 @@ FR_HOOK int daemon(int nochdir, int noclose)
 		return rc;
 	if (unnamed)
 		fr_region_name_restore();
-	if (held)
-		fr_snapshot_release();
+	fr_snapshot_release(held);
 	return rc;
 }

@@ -164,83 +164,78 @@ FR_HOOK int openat64(int dir, const char *path, int flags, ...)
 	return openat_by(FR_REAL(openat64), FR_HOOK_openat64, dir, path, flags, mode, FR_SITE());
 }
 
-FR_HOOK int creat(const char *path, mode_t mode)
+static FR_ALWAYS_INLINE int creat_by(__typeof__(creat) *real, enum fr_hook via, const char *path,
+				     mode_t mode, struct fr_site s)
 {
 	struct fr_wait w;
 	int fd;
 
 	if (!fr_fd_kept())
-		return FR_REAL(creat)(path, mode);
-	fr_wait_begin(&w, FR_SITE(), FR_HOOK_creat, 0, 0, 0);
-	FR_RETRY(&w, fd, FR_REAL(creat)(path, mode));
+		return real(path, mode);
+	fr_wait_begin(&w, s, via, 0, 0, 0);
+	FR_RETRY(&w, fd, real(path, mode));
 	record_open(&w, path, O_CREAT | O_WRONLY | O_TRUNC, fd);
 	return fd;
+}
+
+FR_HOOK int creat(const char *path, mode_t mode)
+{
+	return creat_by(FR_REAL(creat), FR_HOOK_creat, path, mode, FR_SITE());
 }
 
 FR_HOOK int creat64(const char *path, mode_t mode)
 {
-	struct fr_wait w;
-	int fd;
-
-	if (!fr_fd_kept())
-		return FR_REAL(creat64)(path, mode);
-	fr_wait_begin(&w, FR_SITE(), FR_HOOK_creat64, 0, 0, 0);
-	FR_RETRY(&w, fd, FR_REAL(creat64)(path, mode));
-	record_open(&w, path, O_CREAT | O_WRONLY | O_TRUNC, fd);
-	return fd;
+	return creat_by(FR_REAL(creat64), FR_HOOK_creat64, path, mode, FR_SITE());
 }
 
 /* Fortified programs: the real ones abort the program when a mode is missing. */
-FR_HOOK int __open_2(const char *path, int flags)
+static FR_ALWAYS_INLINE int open_2_by(__typeof__(__open_2) *real, enum fr_hook via,
+				      const char *path, int flags, struct fr_site s)
 {
 	struct fr_wait w;
 	int fd;
 
 	if (!fr_fd_kept())
-		return FR_REAL(__open_2)(path, flags);
-	fr_wait_begin(&w, FR_SITE(), FR_HOOK___open_2, 0, 0, 0);
-	FR_RETRY(&w, fd, FR_REAL(__open_2)(path, flags));
+		return real(path, flags);
+	fr_wait_begin(&w, s, via, 0, 0, 0);
+	FR_RETRY(&w, fd, real(path, flags));
 	record_open(&w, path, flags, fd);
 	return fd;
 }
 
+FR_HOOK int __open_2(const char *path, int flags)
+{
+	return open_2_by(FR_REAL(__open_2), FR_HOOK___open_2, path, flags, FR_SITE());
+}
+
 FR_HOOK int __open64_2(const char *path, int flags)
+{
+	return open_2_by(FR_REAL(__open64_2), FR_HOOK___open64_2, path, flags, FR_SITE());
+}
+
+static FR_ALWAYS_INLINE int openat_2_by(__typeof__(__openat_2) *real, enum fr_hook via, int dir,
+					const char *path, int flags, struct fr_site s)
 {
 	struct fr_wait w;
 	int fd;
 
 	if (!fr_fd_kept())
-		return FR_REAL(__open64_2)(path, flags);
-	fr_wait_begin(&w, FR_SITE(), FR_HOOK___open64_2, 0, 0, 0);
-	FR_RETRY(&w, fd, FR_REAL(__open64_2)(path, flags));
+		return real(dir, path, flags);
+	fr_wait_begin(&w, s, via, 0, 0, 0);
+	FR_RETRY(&w, fd, real(dir, path, flags));
 	record_open(&w, path, flags, fd);
 	return fd;
 }
 
 FR_HOOK int __openat_2(int dir, const char *path, int flags)
 {
-	struct fr_wait w;
-	int fd;
-
-	if (!fr_fd_kept())
-		return FR_REAL(__openat_2)(dir, path, flags);
-	fr_wait_begin(&w, FR_SITE(), FR_HOOK___openat_2, 0, 0, 0);
-	FR_RETRY(&w, fd, FR_REAL(__openat_2)(dir, path, flags));
-	record_open(&w, path, flags, fd);
-	return fd;
+	return openat_2_by(FR_REAL(__openat_2), FR_HOOK___openat_2, dir, path, flags, FR_SITE());
 }
 
 FR_HOOK int __openat64_2(int dir, const char *path, int flags)
 {
-	struct fr_wait w;
-	int fd;
-
-	if (!fr_fd_kept())
-		return FR_REAL(__openat64_2)(dir, path, flags);
-	fr_wait_begin(&w, FR_SITE(), FR_HOOK___openat64_2, 0, 0, 0);
-	FR_RETRY(&w, fd, FR_REAL(__openat64_2)(dir, path, flags));
-	record_open(&w, path, flags, fd);
-	return fd;
+	return openat_2_by(FR_REAL(__openat64_2), FR_HOOK___openat64_2, dir, path, flags,
+			   FR_SITE());
 }
 
 /* ---- objects that connect threads

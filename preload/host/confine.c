@@ -90,8 +90,7 @@ bool fr_confine_begin(bool strict)
 		prepare();
 	fr_sys_own_pid = pid;
 	fr_sys_filter = strict ? FR_SYS_STRICT : FR_SYS_FILTER;
-	if (held)
-		fr_snapshot_release();
+	fr_snapshot_release(held);
 	return true;
 }
 

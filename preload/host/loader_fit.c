@@ -395,16 +395,13 @@ static bool can_be_run(const char *path)
 /* As execvp searches. FILE: readable, without a slash. */
 static int open_searched(const char *file)
 {
-	const char *path = getenv("PATH"), *end;
+	const char *path = fr_text_search_path();
 	char name[2 * PATH_SIZE];
 	struct fr_text t;
 
-	for (path = path ? path : "/bin:/usr/bin"; path; path = *end ? end + 1 : NULL) {
-		end = strchrnul(path, ':');
+	while (path) {
 		t = fr_text_on(name, sizeof(name));
-		fr_text_bytes(&t, path, (size_t)(end - path));
-		fr_text_str(&t, end > path ? "/" : "");
-		fr_text_str(&t, file);
+		fr_text_searched(&t, &path, file);
 		if (can_be_run(name))
 			return open_regular(AT_FDCWD, name, 0);
 	}

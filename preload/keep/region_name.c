@@ -34,9 +34,14 @@ static bool is_ours(void)
 	       FR_LEVEL(FR_CLASS_RECORDER) > FR_LEVEL_OFF && !fr_host_is_other_process();
 }
 
+static bool unlink_it(void)
+{
+	return fr_sys3(SYS_unlinkat, AT_FDCWD, fr_region.path, 0) == 0;
+}
+
 bool fr_region_name_remove(void)
 {
-	return is_ours() && fr_sys3(SYS_unlinkat, AT_FDCWD, fr_region.path, 0) == 0;
+	return is_ours() && unlink_it();
 }
 
 /* exec of PATH fails for sure: exec itself asks the same questions. */
@@ -61,23 +66,20 @@ static bool hopeless(const char *path)
 
 bool fr_region_name_remove_for_exec(const char *path)
 {
-	return is_ours() && !hopeless(path) && fr_region_name_remove();
+	return is_ours() && !hopeless(path) && unlink_it();
 }
 
 /* No directory of the search path has a FILE to execute. As libc searches; it has looked at FILE.
  */
 static bool hopeless_search(const char *file)
 {
-	const char *path = getenv("PATH"), *end;
+	const char *path = fr_text_search_path();
 	char name[1024];
 	struct fr_text t;
 
-	for (path = path ? path : "/bin:/usr/bin"; path; path = *end ? end + 1 : NULL) {
-		end = strchrnul(path, ':');
+	while (path) {
 		t = fr_text_on(name, sizeof(name));
-		fr_text_bytes(&t, path, (size_t)(end - path));
-		fr_text_str(&t, end > path ? "/" : "");
-		fr_text_str(&t, file);
+		fr_text_searched(&t, &path, file);
 		if (t.n + 1 == sizeof(name) || !hopeless(name))
 			return false;
 	}
@@ -92,7 +94,7 @@ bool fr_region_name_remove_for_execvp(const char *file)
 		return false; /* ENOENT, or EFAULT by a signal of libc's making */
 	if (memchr(file, '/', readable.size))
 		return fr_region_name_remove_for_exec(file);
-	return !hopeless_search(file) && fr_region_name_remove();
+	return !hopeless_search(file) && unlink_it();
 }
 
 /* ---- undo ---------------------------------------------------------------------------------------

@@ -461,9 +461,10 @@ bool fr_snapshot_hold(void)
 	return fr_try_lock(&fr_gate.snapshot_lock);
 }
 
-void fr_snapshot_release(void)
+void fr_snapshot_release(bool held)
 {
-	fr_unlock(&fr_gate.snapshot_lock);
+	if (held)
+		fr_unlock(&fr_gate.snapshot_lock);
 }
 
 bool fr_snapshot_now(enum fr_trigger_kind kind, int signo, uint32_t sender, const char *reason)

@@ -123,7 +123,7 @@ static void remove_one(struct trim *t, const struct left *l)
 {
 	long rc = fr_sys3(SYS_unlinkat, t->desk->dirfd, l->name, 0);
 
-	if (rc < 0 && rc != -2 /* ENOENT: another process starts, too, and was faster */)
+	if (rc < 0 && rc != -ENOENT /* another process starts, too, and was faster */)
 		return;
 	t->n_left--;
 	t->bytes_left -= l->bytes < t->bytes_left ? l->bytes : t->bytes_left;

@@ -151,7 +151,7 @@ bool fr_region_populate(const void *p, size_t size)
 
 	do {
 		rc = fr_sys_madvise((void *)p, size, MADV_POPULATE_WRITE);
-	} while (rc == -4 /* EINTR */);
+	} while (rc == -EINTR);
 	return rc == 0;
 }
 
