@@ -9,6 +9,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "core/sys.h"
+
 struct fr_process {
 	uint32_t pid, ppid, uid;
 	char comm[16];
@@ -18,6 +20,12 @@ struct fr_process {
 	bool sanitized; /* by ASan: malloc and the signals are its own */
 };
 extern struct fr_process fr_process;
+
+/* By the kernel's word: false in a vfork child, which has our memory, and in one not born yet. */
+static inline bool fr_process_is_this(void)
+{
+	return fr_process.pid == (uint32_t)fr_sys_getpid();
+}
 
 struct fr_header;
 

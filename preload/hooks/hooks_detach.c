@@ -95,8 +95,7 @@ static void record_name(struct fr_site s)
 	struct fr_blob blob = {name, 0};
 	struct fr_thread *t;
 
-	if (fr_level(FR_CLASS_THREAD) == FR_LEVEL_OFF ||
-	    fr_process.pid != (uint32_t)fr_sys_getpid())
+	if (fr_level(FR_CLASS_THREAD) == FR_LEVEL_OFF || !fr_process_is_this())
 		return;
 	t = fr_enter();
 	if (!t)

@@ -65,30 +65,28 @@ FR_HOOK int pause(void)
 	return rc;
 }
 
-FR_HOOK int sigsuspend(const sigset_t *mask)
+static FR_ALWAYS_INLINE int sigsuspend_by(__typeof__(sigsuspend) *real, enum fr_hook via,
+					  const sigset_t *mask, struct fr_site s)
 {
 	struct fr_wait w;
 	int rc;
 
 	if (off())
-		return FR_REAL(sigsuspend)(mask);
-	fr_wait_begin(&w, FR_SITE(), FR_HOOK_sigsuspend, 0, 0, 0);
-	FR_RETRY(&w, rc, FR_REAL(sigsuspend)(mask));
+		return real(mask);
+	fr_wait_begin(&w, s, via, 0, 0, 0);
+	FR_RETRY(&w, rc, real(mask));
 	over(&w);
 	return rc;
 }
 
+FR_HOOK int sigsuspend(const sigset_t *mask)
+{
+	return sigsuspend_by(FR_REAL(sigsuspend), FR_HOOK_sigsuspend, mask, FR_SITE());
+}
+
 FR_HOOK int __sigsuspend(const sigset_t *mask)
 {
-	struct fr_wait w;
-	int rc;
-
-	if (off())
-		return FR_REAL_OLD(sigsuspend)(mask);
-	fr_wait_begin(&w, FR_SITE(), FR_HOOK___sigsuspend, 0, 0, 0);
-	FR_RETRY(&w, rc, FR_REAL_OLD(sigsuspend)(mask));
-	over(&w);
-	return rc;
+	return sigsuspend_by(FR_REAL_OLD(sigsuspend), FR_HOOK___sigsuspend, mask, FR_SITE());
 }
 
 /* ---- signals that the host takes out of the queue itself ---------------------------------------

@@ -49,7 +49,7 @@ bool fr_sys_let_through(long nr)
 
 void fr_confine_withdraw(void)
 {
-	if (fr_process.pid != (uint32_t)fr_sys_getpid())
+	if (!fr_process_is_this())
 		return;
 	for (int k = 0; k < FR_CLASSES; k++)
 		__atomic_store_n(&fr_gate.level[k], FR_LEVEL_OFF, __ATOMIC_RELEASE);

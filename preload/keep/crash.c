@@ -149,8 +149,7 @@ static bool ours_to_tell(void)
 {
 	if (FR_LEVEL(FR_CLASS_RECORDER) == FR_LEVEL_UNBORN)
 		fr_birth(FR_CLASS_RECORDER);
-	return fr_region.hdr && FR_LEVEL(FR_CLASS_RECORDER) != FR_LEVEL_OFF &&
-	       fr_process.pid == (uint32_t)fr_sys_getpid();
+	return fr_region.hdr && FR_LEVEL(FR_CLASS_RECORDER) != FR_LEVEL_OFF && fr_process_is_this();
 }
 
 void fr_crash_handler(int sig, siginfo_t *si, void *ucv)

@@ -360,7 +360,7 @@ static void thread_main(void)
 static bool begin(enum fr_trigger_kind kind, int signo, uint32_t sender, const char *reason)
 {
 	/* another process: a vfork child in our memory, which would take the lock with it */
-	if (!self || !fr_region.hdr || fr_process.pid != (uint32_t)fr_sys_getpid())
+	if (!self || !fr_region.hdr || !fr_process_is_this())
 		return false;
 	if (!fr_try_lock(&fr_gate.snapshot_lock)) {
 		__atomic_fetch_add(&merged, 1, __ATOMIC_RELAXED);
@@ -449,7 +449,7 @@ static bool may_write(void)
 	case FR_LEVEL_UNBORN:
 		return !fr_gate.lender || fr_gate.lender == fr_sys_getpid();
 	default:
-		return fr_process.pid == (uint32_t)fr_sys_getpid();
+		return fr_process_is_this();
 	}
 }
 

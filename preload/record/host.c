@@ -28,5 +28,5 @@ struct fr_blob fr_host_text_read(const char *p)
 
 bool fr_host_is_other_process(void)
 {
-	return fr_region.hdr && fr_process.pid != (uint32_t)fr_sys_getpid();
+	return fr_region.hdr && !fr_process_is_this();
 }
