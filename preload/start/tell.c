@@ -51,7 +51,7 @@ static void recording(struct fr_text *t, const char *out_dir)
 static void no_region(struct fr_text *t)
 {
 	fr_text_str(t, "not recording: ");
-	fr_text_str(t, fr_file_size_allowed(2 * fr_config.max_bytes + (8u << 20))
+	fr_text_str(t, fr_file_size_allowed(fr_region_size(fr_config.max_bytes))
 			       ? "no memory for a region"
 			       : "the file size limit (ulimit -f) of this shell allows no file of "
 				 "the size of a region");
