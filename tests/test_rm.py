@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import struct
+import subprocess
 import time
 
 import pytest
@@ -82,7 +83,7 @@ def test_what_somebody_has_mapped(host):
               "    print(os.getpid(), flush=True)\n"
               "    signal.pause()\n"
               "sys.stdin.readline()\n")
-    p = host.start("/usr/bin/python3", "-c", script, FR_FOLLOW=0)
+    p = host.start("/usr/bin/python3", "-c", script, stdin=subprocess.PIPE, FR_FOLLOW=0)
     child = int(p.line())
     region, = host.dir.glob("*.frr")
     p.kill()
