@@ -32,48 +32,55 @@ static inline struct holder *order_slot(struct holder *table, uint64_t lock)
 	return &table[lock * 0x9E3779B97F4A7C15ull >> 52 & (ORDER_SLOTS - 1)];
 }
 
-static inline bool order_takes(const struct event *e)
-{
-	return e->kind == FR_EV_MUTEX_LOCK &&
-	       (!e->arg[FR_A_MUTEX_LOCK_err] || e->arg[FR_A_MUTEX_LOCK_err] == EOWNERDEAD);
-}
-
 FR_SAME_PLACE(MUTEX_LOCK, MUTEX_UNLOCK, lock);
+
+/* The mutex that E's thread has once it has happened, by a lock or by the end of a wait. 0: none */
+static inline uint64_t order_takes(const struct event *e)
+{
+	uint64_t err;
+
+	if (e->kind == FR_EV_MUTEX_LOCK) {
+		err = e->arg[FR_A_MUTEX_LOCK_err];
+		return !err || err == EOWNERDEAD ? e->arg[FR_A_MUTEX_LOCK_lock] : 0;
+	}
+	if (e->kind == FR_EV_COND_WAIT) {
+		err = e->arg[FR_A_COND_WAIT_err];
+		return !err || err == ETIMEDOUT || err == EOWNERDEAD ? e->arg[FR_A_COND_WAIT_lock]
+								     : 0;
+	}
+	return 0;
+}
 
 static inline bool order_concerns(const struct event *e)
 {
-	return e->kind == FR_EV_MUTEX_LOCK || e->kind == FR_EV_MUTEX_UNLOCK;
+	return e->kind == FR_EV_MUTEX_LOCK || e->kind == FR_EV_MUTEX_UNLOCK ||
+	       e->kind == FR_EV_COND_WAIT;
 }
 
 /* E takes a mutex which, for all that came so far, another thread still has. */
 static inline bool order_too_early(struct holder *table, const struct event *e)
 {
-	const struct holder *h;
+	uint64_t lock = order_takes(e);
+	const struct holder *h = order_slot(table, lock);
 
-	if (!order_takes(e))
-		return false;
-	h = order_slot(table, e->arg[FR_A_MUTEX_LOCK_lock]);
-	return h->lock == e->arg[FR_A_MUTEX_LOCK_lock] && h->thread != e->thread;
-}
-
-static inline void order_taken(struct holder *h, uint64_t lock, uint32_t thread)
-{
-	uint32_t depth = h->lock == lock && h->thread == thread ? h->depth : 0;
-
-	*h = (struct holder){lock, thread, depth + 1};
+	return lock && h->lock == lock && h->thread != e->thread;
 }
 
 /* E is the next event of the stream. */
 static inline void order_note(struct holder *table, const struct event *e)
 {
+	uint64_t taken = order_takes(e);
 	struct holder *h;
 
-	if (order_takes(e)) {
-		order_taken(order_slot(table, e->arg[FR_A_MUTEX_LOCK_lock]),
-			    e->arg[FR_A_MUTEX_LOCK_lock], e->thread);
+	if (taken) {
+		h = order_slot(table, taken);
+		/* a wait has given back all of it before */
+		if (e->kind == FR_EV_COND_WAIT || h->lock != taken || h->thread != e->thread)
+			h->depth = 0;
+		*h = (struct holder){taken, e->thread, h->depth + 1};
 	} else if (e->kind == FR_EV_MUTEX_UNLOCK) {
-		h = order_slot(table, e->arg[FR_A_MUTEX_LOCK_lock]);
-		if (h->lock == e->arg[FR_A_MUTEX_LOCK_lock] &&
+		h = order_slot(table, e->arg[FR_A_MUTEX_UNLOCK_lock]);
+		if (h->lock == e->arg[FR_A_MUTEX_UNLOCK_lock] &&
 		    !(h->thread == e->thread && --h->depth))
 			h->lock = 0;
 	}

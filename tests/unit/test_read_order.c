@@ -2,6 +2,7 @@
 /*
  * test_read_order.c - a stamp read too early by the processor does not turn a mutex's order around.
  */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -16,6 +17,7 @@
 #define T0 SYNTH_START_NS
 #define MUTEX 0xa000
 #define LOCK(th, at, ...) SYNTH_EVENT(s, th, T0 + (at), FR_EV_MUTEX_LOCK, 0, __VA_ARGS__)
+#define WAIT(th, at, ...) SYNTH_EVENT(s, th, T0 + (at), FR_EV_COND_WAIT, 0, __VA_ARGS__)
 #define UNLOCK(th, at, ...) SYNTH_EVENT(s, th, T0 + (at), FR_EV_MUTEX_UNLOCK, 0, __VA_ARGS__)
 
 static char path[64];
@@ -85,6 +87,26 @@ static void depth_counts(void **state)
 	UNLOCK(a, 140, MUTEX);
 	EXPECT({0, 100, FR_EV_MUTEX_LOCK}, {0, 110, FR_EV_MUTEX_LOCK}, {0, 130, FR_EV_MUTEX_UNLOCK},
 	       {0, 140, FR_EV_MUTEX_UNLOCK}, {1, 140, FR_EV_MUTEX_LOCK});
+}
+
+/* The end of a wait takes the mutex, once, whether its beginning was recorded or not. */
+static void a_wait_takes_it_again(void **state)
+{
+	struct synth *s = synth_new();
+	uint32_t a = synth_thread(s, 100, "a"), b = synth_thread(s, 101, "b");
+
+	LOCK(a, 100, MUTEX);
+	UNLOCK(a, 150, MUTEX);
+	WAIT(a, 190, MUTEX + 64, MUTEX, 40, 0);
+	WAIT(a, 200, MUTEX + 64, MUTEX, 5, ETIMEDOUT);
+	LOCK(b, 300, MUTEX);
+	UNLOCK(a, 310, MUTEX);
+	UNLOCK(b, 400, MUTEX);
+	WAIT(a, 500, MUTEX + 64, MUTEX, 50, EPERM);
+	LOCK(b, 600, MUTEX);
+	EXPECT({0, 100, FR_EV_MUTEX_LOCK}, {0, 150, FR_EV_MUTEX_UNLOCK}, {0, 190, FR_EV_COND_WAIT},
+	       {0, 200, FR_EV_COND_WAIT}, {0, 310, FR_EV_MUTEX_UNLOCK}, {1, 310, FR_EV_MUTEX_LOCK},
+	       {1, 400, FR_EV_MUTEX_UNLOCK}, {0, 500, FR_EV_COND_WAIT}, {1, 600, FR_EV_MUTEX_LOCK});
 }
 
 /* Whoever failed has nothing to wait for, and a release a millisecond later is another one. */
@@ -231,6 +253,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(acquisition_waits_for_the_release),
 		cmocka_unit_test(depth_counts),
+		cmocka_unit_test(a_wait_takes_it_again),
 		cmocka_unit_test(others_stay_where_they_are),
 		cmocka_unit_test(two_that_wait_for_each_other),
 		cmocka_unit_test(equal_times_have_an_order),
