@@ -84,30 +84,30 @@ static inline void fr_unlock(atomic_uint *lock)
 	atomic_store_explicit(lock, 0, memory_order_release);
 }
 
-/* With signals held, see fr_signals_hold. */
-static inline bool fr_lock_patiently(atomic_uint *lock, uint64_t *before)
+/* With signals held, see fr_signals_block. */
+static inline bool fr_lock_wait_masked(atomic_uint *lock, uint64_t *before)
 {
-	*before = fr_signals_hold();
+	*before = fr_signals_block();
 	if (fr_lock_wait(lock))
 		return true;
-	fr_signals_release(*before);
+	fr_signals_restore(*before);
 	return false;
 }
 
 /* The same without waiting. */
-static inline bool fr_try_lock_held(atomic_uint *lock, uint64_t *before)
+static inline bool fr_try_lock_masked(atomic_uint *lock, uint64_t *before)
 {
-	*before = fr_signals_hold();
+	*before = fr_signals_block();
 	if (fr_try_lock(lock))
 		return true;
-	fr_signals_release(*before);
+	fr_signals_restore(*before);
 	return false;
 }
 
-static inline void fr_unlock_held(atomic_uint *lock, uint64_t before)
+static inline void fr_unlock_masked(atomic_uint *lock, uint64_t before)
 {
 	fr_unlock(lock);
-	fr_signals_release(before);
+	fr_signals_restore(before);
 }
 
 #endif

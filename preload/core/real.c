@@ -43,7 +43,7 @@ static void *first_in_line(const struct fr_hook_row *row)
 
 void *fr_hook_shadows[FR_HOOK_MAX];
 
-void fr_real_look(void)
+void fr_real_find_shadows(void)
 {
 	for (unsigned int i = 0; i < fr_hook_count; i++) {
 		const struct fr_hook_row *row = &fr_hook_rows[i];

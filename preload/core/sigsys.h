@@ -17,7 +17,7 @@
  * While a lock is held no handler of the host's may run on this thread: it could leave by a jump,
  * and the lock would stay taken for ever. Faults stay open: they are ours, and a crash.
  */
-static inline uint64_t fr_signals_hold(void)
+static inline uint64_t fr_signals_block(void)
 {
 	const int faults[] = {FR_FATAL_SIGNALS};
 	uint64_t mask = ~0ull, before = 0;
@@ -28,7 +28,7 @@ static inline uint64_t fr_signals_hold(void)
 	return before;
 }
 
-static inline void fr_signals_release(uint64_t before)
+static inline void fr_signals_restore(uint64_t before)
 {
 	fr_sys4(SYS_rt_sigprocmask, SIG_SETMASK, &before, 0, 8);
 }

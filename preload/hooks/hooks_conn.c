@@ -15,7 +15,7 @@
 #include "host/link.h"
 #include "record/wait.h"
 
-static inline bool watched(int fd)
+static inline bool is_recorded(int fd)
 {
 	return fr_level(FR_CLASS_NET) != FR_LEVEL_OFF && fr_fd_is_socket(fd);
 }
@@ -79,7 +79,7 @@ FR_HOOK int bind(int fd, const struct sockaddr *addr, socklen_t len)
 	struct fr_thread *t;
 	struct address a;
 
-	if (!watched(fd))
+	if (!is_recorded(fd))
 		return rc;
 	address_copy(&a, addr, len);
 	t = fr_enter();
@@ -95,7 +95,7 @@ static void is_listener(int fd)
 {
 	struct fr_fd_rec *r = fr_fd_rec(fd);
 
-	if (r && r->x_kind != FR_FD_LISTENER && !fr_thread_is_foreign())
+	if (r && r->x_kind != FR_FD_LISTENER && fr_thread_reclaim())
 		r->x_kind = FR_FD_LISTENER;
 }
 
@@ -106,7 +106,7 @@ FR_HOOK int listen(int fd, int backlog)
 	struct fr_thread *t;
 	struct address a;
 
-	if (!watched(fd))
+	if (!is_recorded(fd))
 		return rc;
 	t = fr_enter();
 	if (!t)
@@ -126,7 +126,7 @@ FR_HOOK int shutdown(int fd, int how)
 	struct fr_blob peer;
 	struct fr_thread *t;
 
-	if (!watched(fd))
+	if (!is_recorded(fd))
 		return FR_REAL(shutdown)(fd, how);
 	t = fr_enter();
 	if (t) {
@@ -190,14 +190,14 @@ static int connecting(int (*real)(int, const struct sockaddr *, socklen_t), enum
 
 FR_HOOK int connect(int fd, const struct sockaddr *addr, socklen_t len)
 {
-	if (!watched(fd))
+	if (!is_recorded(fd))
 		return FR_REAL(connect)(fd, addr, len);
 	return connecting(fr_real.connect, FR_HOOK_connect, fd, addr, len, FR_SITE());
 }
 
 FR_HOOK int __connect(int fd, const struct sockaddr *addr, socklen_t len)
 {
-	if (!watched(fd))
+	if (!is_recorded(fd))
 		return FR_REAL_OLD(connect)(fd, addr, len);
 	return connecting(FR_REAL_OLD(connect), FR_HOOK___connect, fd, addr, len, FR_SITE());
 }
@@ -289,7 +289,7 @@ FR_HOOK int accept(int fd, struct sockaddr *addr, socklen_t *len)
 	struct fr_wait w;
 	int rc;
 
-	if (!watched(fd))
+	if (!is_recorded(fd))
 		return FR_REAL(accept)(fd, addr, len);
 	a = accepting(fd, addr, len, 0);
 	fr_wait_begin(&w, FR_SITE(), FR_HOOK_accept, (uint64_t)fd, 0, 0);
@@ -304,7 +304,7 @@ FR_HOOK int accept4(int fd, struct sockaddr *addr, socklen_t *len, int flags)
 	struct fr_wait w;
 	int rc;
 
-	if (!watched(fd))
+	if (!is_recorded(fd))
 		return FR_REAL(accept4)(fd, addr, len, flags);
 	a = accepting(fd, addr, len, FR_HOOK_accept4);
 	fr_wait_begin(&w, FR_SITE(), FR_HOOK_accept4, (uint64_t)fd, 0, 0);

@@ -26,7 +26,7 @@ struct exec {
 	const char *path;
 	enum fr_hook via;
 	bool unnamed;
-	bool held;
+	bool locked;
 };
 
 static void record(enum fr_event ev, const struct exec *x, uint64_t err, struct fr_site s)
@@ -58,7 +58,7 @@ static struct exec begin(const char *path, bool (*remove_name)(const char *), en
 
 	if (FR_LEVEL(FR_CLASS_THREAD) > FR_LEVEL_OFF)
 		record(FR_EV_PROCESS_EXEC, &x, 0, s);
-	x.held = fr_snapshot_hold(); /* exec would end its writer half way, and leave the file */
+	x.locked = fr_snapshot_lock(); /* exec would end its writer half way, and leave the file */
 	x.unnamed = remove_name(path);
 	return x;
 }
@@ -67,7 +67,7 @@ static int failed(const struct exec *x, int rc, struct fr_site s)
 {
 	if (x->unnamed)
 		fr_region_name_restore();
-	fr_snapshot_release(x->held);
+	fr_snapshot_unlock(x->locked);
 	if (FR_LEVEL(FR_CLASS_THREAD) > FR_LEVEL_OFF)
 		record(FR_EV_PROCESS_EXEC_FAILED, x, (uint64_t)errno, s);
 	return rc;
@@ -87,7 +87,7 @@ static bool remove_unseen(const char *path)
 	({                                                                                         \
 		const struct fr_site s_ = FR_SITE();                                               \
 		const struct fr_program p_ = program;                                              \
-		struct fr_env e_ = fr_env_look(&p_, envp);                                         \
+		struct fr_env e_ = fr_env_prepare(&p_, envp);                                      \
 		char room_[e_.on_stack + FR_ENV_ALIGN];                                            \
 		char *const *env_ = fr_env_for(&e_, room_);                                        \
 		const struct exec x_ =                                                             \
@@ -214,19 +214,19 @@ FR_HOOK int execle(const char *path, const char *arg, ...)
  */
 FR_HOOK int daemon(int nochdir, int noclose)
 {
-	bool unnamed, held;
+	bool unnamed, locked;
 	int rc;
 
 	if (FR_LEVEL(FR_CLASS_THREAD) <= FR_LEVEL_OFF)
 		return FR_REAL(daemon)(nochdir, noclose);
-	held = fr_snapshot_hold();
+	locked = fr_snapshot_lock();
 	unnamed = fr_region_name_remove();
 	rc = FR_REAL(daemon)(nochdir, noclose);
-	/* the child's gate is wiped: what was unnamed and held is not its own */
+	/* the child's gate is wiped: what was unnamed and locked is not its own */
 	if (FR_LEVEL(FR_CLASS_RECORDER) == FR_LEVEL_UNBORN)
 		return rc;
 	if (unnamed)
 		fr_region_name_restore();
-	fr_snapshot_release(held);
+	fr_snapshot_unlock(locked);
 	return rc;
 }

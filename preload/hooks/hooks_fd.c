@@ -331,7 +331,7 @@ int fr_fd_copied(int old, int fd, uint32_t via, struct fr_site s)
 	struct fr_thread *t;
 	uint64_t err;
 
-	if (!fr_fd_kept() || fr_thread_is_foreign())
+	if (!fr_fd_kept() || !fr_thread_reclaim())
 		return fd;
 	err = fr_err_of(fd);
 	if (fd >= 0 && fd != old) {

@@ -13,7 +13,7 @@
 
 #include "record/host.h"
 
-static bool watched(void)
+static bool is_recorded(void)
 {
 	return fr_level(FR_CLASS_IO) != FR_LEVEL_OFF;
 }
@@ -192,7 +192,7 @@ static int record_sync(const struct fr_wait *w, int fd, uint64_t size, int rc, e
 		struct fr_wait w_;                                                                 \
 		int rc_;                                                                           \
                                                                                                    \
-		if (!watched()) {                                                                  \
+		if (!is_recorded()) {                                                              \
 			rc_ = call;                                                                \
 		} else {                                                                           \
 			fr_wait_begin(&w_, FR_SITE(), FR_HOOK_##fn, (uint64_t)fd, 0, 0);           \
@@ -260,7 +260,7 @@ static void record_path(const struct fr_wait *w, const char *path, int rc, enum 
 		struct fr_wait w_;                                                                 \
 		int rc_;                                                                           \
                                                                                                    \
-		if (!watched()) {                                                                  \
+		if (!is_recorded()) {                                                              \
 			rc_ = call;                                                                \
 		} else {                                                                           \
 			fr_wait_begin(&w_, FR_SITE(), FR_HOOK_##fn, 0, 0, 0);                      \

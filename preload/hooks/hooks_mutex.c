@@ -39,7 +39,7 @@ static bool is_waited_for(const pthread_mutex_t *m)
 	return word > 1;
 }
 
-static inline bool looks_free(const pthread_mutex_t *m)
+static inline bool seems_free(const pthread_mutex_t *m)
 {
 	return __atomic_load_n(&m->__data.__lock, __ATOMIC_RELAXED) == 0;
 }
@@ -197,7 +197,7 @@ static FR_COLD int lock_other(pthread_mutex_t *m, const struct how *h, struct fr
 
 	if (level == FR_LEVEL_OFF)
 		return real_lock(m, h);
-	if (!looks_free(m))
+	if (!seems_free(m))
 		return lock_taken(m, h, s);
 	rc = real_lock(m, h);
 	if (level == FR_LEVEL_FULL || !got(rc))
@@ -218,7 +218,7 @@ static __attribute__((noinline)) int lock_full(pthread_mutex_t *m, uintptr_t pc,
 	uint64_t now;
 	int rc;
 
-	if (unlikely(FR_LEVEL(FR_CLASS_LOCK) != FR_LEVEL_FULL || !looks_free(m)))
+	if (unlikely(FR_LEVEL(FR_CLASS_LOCK) != FR_LEVEL_FULL || !seems_free(m)))
 		return lock_other(m, &h, s);
 	/* before the lock: walking a new stack takes microseconds in which nobody else shall wait
 	 */
@@ -261,7 +261,7 @@ FR_HOOK int pthread_mutex_lock(pthread_mutex_t *m)
 	struct fr_site s;
 	int rc;
 
-	if (likely(level == FR_LEVEL_SLOW && looks_free(m))) {
+	if (likely(level == FR_LEVEL_SLOW && seems_free(m))) {
 		rc = fr_real.pthread_mutex_lock(m);
 		if (unlikely(rc != 0))
 			return lock_odd(m, FR_HOOK_pthread_mutex_lock, FR_SITE(), rc);
@@ -281,7 +281,7 @@ FR_HOOK int pthread_mutex_trylock(pthread_mutex_t *m)
 	static const struct how h = {.via = FR_HOOK_pthread_mutex_trylock};
 	int rc;
 
-	if (unlikely(FR_LEVEL(FR_CLASS_LOCK) != FR_LEVEL_SLOW || !looks_free(m)))
+	if (unlikely(FR_LEVEL(FR_CLASS_LOCK) != FR_LEVEL_SLOW || !seems_free(m)))
 		return lock_other(m, &h, FR_SITE());
 	rc = fr_real.pthread_mutex_trylock(m);
 	if (unlikely(rc != 0))
@@ -438,7 +438,7 @@ FR_HOOK int mtx_lock(mtx_t *mtx)
 	pthread_mutex_t *m = (pthread_mutex_t *)mtx;
 	int rc;
 
-	if (likely(FR_LEVEL(FR_CLASS_LOCK) == FR_LEVEL_SLOW && looks_free(m))) {
+	if (likely(FR_LEVEL(FR_CLASS_LOCK) == FR_LEVEL_SLOW && seems_free(m))) {
 		rc = fr_real.mtx_lock(mtx);
 		if (unlikely(rc != thrd_success))
 			return fr_c11_result(

@@ -113,15 +113,15 @@ FR_HOOK int sigignore(int sig)
 FR_HOOK sighandler_t sigset(int sig, sighandler_t handler)
 {
 	const struct sigaction act = {.sa_handler = handler};
-	bool hold = handler == SIG_HOLD;
+	bool block = handler == SIG_HOLD;
 	struct sigaction old;
 	sigset_t one, before;
 
-	if (action(sig, hold ? NULL : &act, &old) != 0)
+	if (action(sig, block ? NULL : &act, &old) != 0)
 		return SIG_ERR;
 	sigemptyset(&one);
 	sigaddset(&one, sig);
-	if (sigprocmask(hold ? SIG_BLOCK : SIG_UNBLOCK, &one, &before) != 0)
+	if (sigprocmask(block ? SIG_BLOCK : SIG_UNBLOCK, &one, &before) != 0)
 		return SIG_ERR;
 	return sigismember(&before, sig) ? SIG_HOLD : old.sa_handler;
 }

@@ -54,7 +54,7 @@ struct tls_call {
 	struct fr_tls room;
 	void *ssl;
 	enum fr_hook via;
-	bool watched;
+	bool is_recorded;
 	int fd;
 	struct fr_wait w;
 };
@@ -68,8 +68,8 @@ static bool begin(struct tls_call *c, enum fr_tls_family family, void *ssl, enum
 		return false;
 	c->ssl = ssl;
 	c->via = via;
-	c->watched = ssl && fr_level(FR_CLASS_NET) != FR_LEVEL_OFF && c->tls->get_error;
-	if (!c->watched)
+	c->is_recorded = ssl && fr_level(FR_CLASS_NET) != FR_LEVEL_OFF && c->tls->get_error;
+	if (!c->is_recorded)
 		return true;
 	c->fd = c->tls->get_rbio && c->tls->get_fd && c->tls->get_rbio(ssl) ? c->tls->get_fd(ssl)
 									    : -1;
@@ -122,7 +122,7 @@ static void record_handshake(const struct tls_call *c, int rc)
 
 static int handshaken(const struct tls_call *c, int rc)
 {
-	if (c->watched)
+	if (c->is_recorded)
 		record_handshake(c, rc);
 	return rc;
 }
@@ -209,7 +209,7 @@ static void record_move(const struct tls_call *c, enum fr_event ev, size_t size,
 
 static int moved(const struct tls_call *c, enum fr_event ev, int n, int rc)
 {
-	if (c->watched)
+	if (c->is_recorded)
 		record_move(c, ev, n < 0 ? 0 : (size_t)n, rc, rc);
 	return rc;
 }
@@ -218,7 +218,7 @@ static int moved(const struct tls_call *c, enum fr_event ev, int n, int rc)
 static int moved_ex(const struct tls_call *c, enum fr_event ev, size_t n, int rc,
 		    const size_t *done)
 {
-	if (c->watched)
+	if (c->is_recorded)
 		record_move(c, ev, n, rc, rc > 0 ? (int64_t)*done : -1);
 	return rc;
 }

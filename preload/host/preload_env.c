@@ -128,7 +128,7 @@ static void say(const struct fr_program *p)
 	fr_say("not recorded, its loader cannot take libfr.so: ", path, "");
 }
 
-struct fr_env fr_env_look(const struct fr_program *p, char *const *envp)
+struct fr_env fr_env_prepare(const struct fr_program *p, char *const *envp)
 {
 	struct fr_env e = {.envp = envp};
 

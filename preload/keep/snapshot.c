@@ -317,7 +317,7 @@ static bool write_file(void)
 	FR_RUNS(FR_WHERE_HANDLER | FR_WHERE_SNAPSHOT);
 	fr_region_check();
 	fr_modules_sweep();
-	fr_deepbind_look();
+	fr_deepbind_check();
 	fr_clock_pair_write(fr_region.clocks);
 	self->fd = -1;
 	ok = write_somewhere();
@@ -453,7 +453,7 @@ static bool may_write(void)
 	}
 }
 
-bool fr_snapshot_hold(void)
+bool fr_snapshot_lock(void)
 {
 	if (!may_write())
 		return false;
@@ -461,7 +461,7 @@ bool fr_snapshot_hold(void)
 	return fr_try_lock(&fr_gate.snapshot_lock);
 }
 
-void fr_snapshot_release(bool held)
+void fr_snapshot_unlock(bool held)
 {
 	if (held)
 		fr_unlock(&fr_gate.snapshot_lock);

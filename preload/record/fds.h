@@ -94,7 +94,7 @@ static inline void fr_fd_has_positions(int fd)
 {
 	struct fr_fd_rec *r = fr_fd_rec(fd);
 
-	if (r && r->x_kind == FR_FD_UNKNOWN && !fr_thread_is_foreign())
+	if (r && r->x_kind == FR_FD_UNKNOWN && fr_thread_reclaim())
 		__atomic_store_n(&r->x_kind, FR_FD_FILE, __ATOMIC_RELEASE);
 }
 

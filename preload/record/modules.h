@@ -45,7 +45,7 @@ bool fr_modules_is_go(uintptr_t pc);
 void fr_modules_note(uintptr_t pc);
 
 /* The same, and that its calls go past the hooks. False: not now. */
-bool fr_modules_past(uintptr_t pc);
+bool fr_modules_mark_deepbind(uintptr_t pc);
 
 /* An object may have gone: before and after the real dlclose. */
 void fr_modules_changed(void);

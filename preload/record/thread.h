@@ -60,8 +60,8 @@ struct fr_thread {
 	int signal_errno; /* errno when the trigger signal came last */
 	uint32_t tid;
 	bool lent; /* the thread has called vfork: this may be the child, with our memory */
-	bool quiet; /* inside a real function that is known to call another hook */
-	bool watching; /* inside fr_watch */
+	bool in_real; /* inside a real function that is known to call another hook */
+	bool in_periodic; /* inside fr_periodic */
 	_Alignas(64) struct fr_writer w[FR_TIERS];
 	struct fr_memo memo;
 
@@ -137,10 +137,13 @@ bool fr_thread_take_back(struct fr_thread *t);
 struct fr_thread *fr_enter_lent(void);
 void fr_leave_lent(struct fr_thread *t);
 
-/* Is this a vfork child, whose descriptors and the like are not those of the region's process? */
-static FR_ALWAYS_INLINE bool fr_thread_is_foreign(void)
+/*
+ * Takes the block back if it was lent to a vfork child that is gone. False: this is such a child,
+ * whose descriptors and the like are not those of the region's process.
+ */
+static FR_ALWAYS_INLINE bool fr_thread_reclaim(void)
 {
-	return unlikely(fr_self->lent) && !fr_thread_take_back(fr_self);
+	return likely(!fr_self->lent) || fr_thread_take_back(fr_self);
 }
 
 /* Records the end of the calling thread and closes its chunks. */

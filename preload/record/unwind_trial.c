@@ -214,9 +214,9 @@ const char *fr_unwind_trial(void)
 	for (size_t i = 0; i < N_FATAL; i++)
 		take(i);
 	mask = open_mask();
-	if (fr_lock_patiently(&fr_gate.unwind_lock, &signals)) {
+	if (fr_lock_wait_masked(&fr_gate.unwind_lock, &signals)) {
 		why = verdict();
-		fr_unlock_held(&fr_gate.unwind_lock, signals);
+		fr_unlock_masked(&fr_gate.unwind_lock, signals);
 	}
 	fr_sys4(SYS_rt_sigprocmask, SIG_SETMASK, &mask, 0, 8);
 	for (size_t i = 0; i < N_FATAL; i++)

@@ -17,7 +17,7 @@
 struct fr_thread;
 struct fr_wait;
 
-/* ---- steer/control.c, steer/watch.c */
+/* ---- steer/control.c, steer/periodic.c */
 
 extern uint64_t fr_control_seen; /* the last request that was looked at */
 
@@ -28,13 +28,13 @@ static FR_ALWAYS_INLINE bool fr_control_asked(void)
 	return c && __atomic_load_n(&c->x_request, __ATOMIC_RELAXED) != fr_control_seen;
 }
 
-static FR_ALWAYS_INLINE bool fr_watch_due(uint64_t ticks)
+static FR_ALWAYS_INLINE bool fr_periodic_due(uint64_t ticks)
 {
 	return ticks >= fr_clock.next_pair || fr_control_asked();
 }
 
 /* Under the guard, between two events. May record one. */
-void fr_watch(struct fr_thread *t, uint64_t ticks);
+void fr_periodic(struct fr_thread *t, uint64_t ticks);
 
 /* ---- steer/trigger.c */
 

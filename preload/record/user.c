@@ -3,7 +3,7 @@
  * user.c - the recorder's side of fr.h: the one symbol that is exported beside the hooks.
  *
  * Labels and the current task are kept whatever the level is: a level raised later must not find
- * old ones. What is recorded at level slow: tasks, labels, logs and slow regions.
+ * old ones. What is recorded at level slow: tasks, labels, logs and slow zones.
  *
  * Context: the program's own threads and signal handlers, under the guard. Must not: keep a pointer
  * that the program gave; take a lock; trust struct fr_labels, which is the program's memory.
@@ -142,10 +142,10 @@ static void user_task_end(uint64_t id)
 	fr_leave(t);
 }
 
-/* ---- regions
+/* ---- zones
  * --------------------------------------------------------------------------------------- */
 
-static void user_region_begin(const char *name)
+static void user_zone_begin(const char *name)
 {
 	enum fr_level level = fr_level(FR_CLASS_USER);
 	struct fr_thread *t = fr_enter();
@@ -158,18 +158,17 @@ static void user_region_begin(const char *name)
 		return;
 	u = &t->user;
 	now = fr_clock_ticks();
-	blob = name_blob(u->depth < FR_USER_REGIONS ? u->region[u->depth].name : extra, name);
-	if (u->depth < FR_USER_REGIONS)
-		u->region[u->depth].since = now;
+	blob = name_blob(u->depth < FR_USER_ZONES ? u->zone[u->depth].name : extra, name);
+	if (u->depth < FR_USER_ZONES)
+		u->zone[u->depth].since = now;
 	u->depth++;
 	if (level == FR_LEVEL_FULL)
-		fr_put_cold(
-			t, FR_EV_REGION_BEGIN, FR_TIER_DENSE, now, fr_stack_get(t, FR_SITE()),
-			FR_ARGS(REGION_BEGIN, .task = u->task, .depth = u->depth, .name = &blob));
+		fr_put_cold(t, FR_EV_ZONE_BEGIN, FR_TIER_DENSE, now, fr_stack_get(t, FR_SITE()),
+			    FR_ARGS(ZONE_BEGIN, .task = u->task, .depth = u->depth, .name = &blob));
 	fr_leave(t);
 }
 
-static void user_region_end(void)
+static void user_zone_end(void)
 {
 	enum fr_level level = fr_level(FR_CLASS_USER);
 	struct fr_thread *t = fr_enter();
@@ -181,16 +180,16 @@ static void user_region_end(void)
 		return;
 	u = &t->user;
 	now = fr_clock_ticks();
-	if (u->depth && u->depth <= FR_USER_REGIONS) {
-		const char *name = u->region[u->depth - 1].name;
+	if (u->depth && u->depth <= FR_USER_ZONES) {
+		const char *name = u->zone[u->depth - 1].name;
 
 		blob = (struct fr_blob){name, (uint32_t)strnlen(name, FR_USER_NAME)};
-		dur = now - u->region[u->depth - 1].since;
+		dur = now - u->zone[u->depth - 1].since;
 	}
 	if (level == FR_LEVEL_FULL || (level > FR_LEVEL_OFF && dur >= fr_slow_ticks))
-		fr_put_cold(t, FR_EV_REGION_END, fr_wait_tier(dur, false), now,
+		fr_put_cold(t, FR_EV_ZONE_END, fr_wait_tier(dur, false), now,
 			    fr_stack_get(t, FR_SITE()),
-			    FR_ARGS(REGION_END, .dur = dur, .task = u->task, .depth = u->depth,
+			    FR_ARGS(ZONE_END, .dur = dur, .task = u->task, .depth = u->depth,
 				    .name = &blob));
 	u->depth -= u->depth != 0;
 	fr_leave(t);
@@ -406,8 +405,8 @@ FR_HOOK const struct fr_api fr_api_v1 = {
 	.snapshot = user_snapshot,
 	.task_begin = user_task_begin,
 	.task_end = user_task_end,
-	.region_begin = user_region_begin,
-	.region_end = user_region_end,
+	.zone_begin = user_zone_begin,
+	.zone_end = user_zone_end,
 	.log = user_log,
 	.label_set = user_label_set,
 	.label_get = user_label_get,

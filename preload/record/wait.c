@@ -111,8 +111,8 @@ static FR_ALWAYS_INLINE struct fr_thread *end(const struct fr_wait *w, bool in_k
 	else
 		fr_state_clear(t);
 	*dur = *now > w->t0 ? *now - w->t0 : 0;
-	if (unlikely(fr_watch_due(*now)))
-		fr_watch(t, *now);
+	if (unlikely(fr_periodic_due(*now)))
+		fr_periodic(t, *now);
 	if (unlikely(*dur > fr_trigger_wait))
 		fr_trigger_waited(t, w, *now, *dur);
 	return t;

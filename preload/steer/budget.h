@@ -68,7 +68,7 @@ bool fr_budget_decide(struct fr_budget *b, const struct fr_budget_view *view,
 void fr_budget_init(void);
 
 /* Lowers a class, or tries one again, if it is time. Under the guard. */
-void fr_budget_look(struct fr_thread *t, uint64_t ticks);
+void fr_budget_check(struct fr_thread *t, uint64_t ticks);
 
 /* Somebody has said what level KLASS is to have: no pause goes on. */
 void fr_budget_forget(enum fr_class klass);

@@ -272,8 +272,8 @@ void fr_control_apply(struct fr_thread *t, uint64_t ticks)
 {
 	uint64_t before;
 
-	if (!fr_try_lock_held(&fr_gate.settings_lock, &before))
+	if (!fr_try_lock_masked(&fr_gate.settings_lock, &before))
 		return; /* until the next one comes by */
 	apply(t, ticks);
-	fr_unlock_held(&fr_gate.settings_lock, before);
+	fr_unlock_masked(&fr_gate.settings_lock, before);
 }

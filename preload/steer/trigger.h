@@ -34,7 +34,7 @@ void fr_trigger_init(void);
 void fr_trigger_held(uint64_t lock, uint64_t since);
 
 /* What no hook sees by itself: threads that are stuck, memory. About once a second. */
-void fr_trigger_look(struct fr_thread *t, uint64_t now);
+void fr_trigger_check(struct fr_thread *t, uint64_t now);
 
 /*
  * Where every thread hangs nobody comes by to look. So, while `stuck` is set, a thread that is

@@ -42,18 +42,18 @@ struct trim {
 static void collect(void *arg, const struct fr_leftover_entry *e)
 {
 	struct trim *t = arg;
-	struct fr_leftover_look look;
+	struct fr_leftover_state state;
 	struct left *l;
 
 	if (e->alive || t->n == LEFT_MAX)
 		return;
-	look = fr_leftover_look(t->desk, e);
-	if (look.verdict != FR_LEFTOVER_LEFT)
+	state = fr_leftover_inspect(t->desk, e);
+	if (state.verdict != FR_LEFTOVER_LEFT)
 		return;
 	l = &t->all[t->n++];
-	l->died_s = look.died_s;
+	l->died_s = state.died_s;
 	l->bytes = e->bytes;
-	l->crashed = l->crashed_group = look.crashed;
+	l->crashed = l->crashed_group = state.crashed;
 	fr_text_copy(l->name, sizeof(l->name), e->name);
 }
 

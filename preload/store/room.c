@@ -228,7 +228,7 @@ static void note_less(uint64_t want, uint64_t max)
 	fr_say("memory is limited, FR_MAX_BYTES is ", change, "");
 }
 
-bool fr_room_look(uint64_t want)
+bool fr_room_measure(uint64_t want)
 {
 	uint64_t space = limit(RLIMIT_AS), data = limit(RLIMIT_DATA), max = want;
 	uint64_t pages = left_of_cgroups(want);

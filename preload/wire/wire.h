@@ -208,7 +208,7 @@ struct fr_module_rec {
 	uint32_t build_id_len; /* 0 = none */
 	uint32_t x_ready; /* 1 when the record is complete */
 	uint8_t build_id[32];
-	uint64_t past; /* 1: loaded with RTLD_DEEPBIND, its calls go past the hooks */
+	uint64_t deepbind; /* 1: loaded with RTLD_DEEPBIND, so its calls do not reach the hooks */
 	uint64_t reserved;
 	char path[416]; /* NUL-terminated; "" = unknown, "[vdso]" for the vDSO */
 };

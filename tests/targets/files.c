@@ -218,7 +218,7 @@ NOINLINE static void sleeps(void)
  * ------------------------------------------------------------------------ */
 
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
-static int quiet[2];
+static int idle[2];
 static const char *call_held;
 
 NOINLINE static void slow_call(void)
@@ -227,7 +227,7 @@ NOINLINE static void slow_call(void)
 	char c;
 
 	if (strcmp(call_held, "read") == 0) {
-		if (read(quiet[0], &c, 1) != 1)
+		if (read(idle[0], &c, 1) != 1)
 			broken("read");
 	} else {
 		nanosleep(&t, NULL);
@@ -260,7 +260,7 @@ static void hold(void)
 	volatile int ready = 0, waits = 0;
 	pthread_t a, b;
 
-	must(pipe(quiet) == 0, "pipe");
+	must(pipe(idle) == 0, "pipe");
 	pthread_create(&a, NULL, holder, (void *)&ready);
 	while (!ready)
 		;
@@ -273,7 +273,7 @@ static void hold(void)
 		struct timespec t = {0, 40000000};
 
 		nanosleep(&t, NULL);
-		must(write(quiet[1], "x", 1) == 1, "write");
+		must(write(idle[1], "x", 1) == 1, "write");
 	}
 	pthread_join(a, NULL);
 	pthread_join(b, NULL);

@@ -118,7 +118,7 @@ static void waits_for_signals(void)
 }
 
 /* What the child sees: its own doings, and before them what its parent had. */
-static void looks(void)
+static void reads_handlers(void)
 {
 	struct sigaction a, b, c;
 	int wrong;
@@ -156,7 +156,7 @@ static const struct deed {
 	{"siginterrupt", interrupts},
 	{"sigaltstack", other_altstack},
 	{"waits", waits_for_signals},
-	{"looks", looks},
+	{"reads handlers", reads_handlers},
 	{"catches", catches},
 };
 
