@@ -63,7 +63,7 @@ static void print_diag(const struct diag *d)
 		say("%zu more messages left out", d->suppressed);
 }
 
-/* ---- output ------------------------------------------------------------------------------- */
+/* ---- output ---------------------------------------------------------------------------------- */
 
 static bool wants_color(const struct time_text *times, FILE *out)
 {
@@ -111,7 +111,7 @@ static bool close_output(struct call *c, struct output *file, bool well)
 	return !failed;
 }
 
-/* ---- one command -------------------------------------------------------------------------- */
+/* ---- one command ----------------------------------------------------------------------------- */
 
 static bool check_color(const struct time_text *times, struct diag *d)
 {

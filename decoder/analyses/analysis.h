@@ -91,7 +91,7 @@ struct analysis *fr_analysis_run(const struct model *m, struct names *names);
 void fr_analysis_free(struct analysis *a);
 const char *fr_severity_name(enum severity s); /* "crit" */
 
-/* ---- for rules ---------------------------------------------------------------------------- */
+/* ---- for rules ------------------------------------------------------------------------------- */
 
 struct finding *fr_finding_new(struct analysis *a);
 void fr_finding_line(struct finding *f, const char *text, const char *site);

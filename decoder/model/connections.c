@@ -74,7 +74,7 @@ static struct half half_of(const struct event *e, uint32_t sock, uint64_t dur)
 			     .thread = e->thread};
 }
 
-/* ---- joining ------------------------------------------------------------------------------- */
+/* ---- joining --------------------------------------------------------------------------------- */
 
 static struct span *span_of_event(struct build *b, uint64_t event)
 {

@@ -87,8 +87,7 @@ static uint64_t read_limit(const struct peek *p)
 	return LIMIT_NS;
 }
 
-/* ---- the threads ------------------------------------------------------------------------------
- */
+/* ---- the threads ----------------------------------------------------------------------------- */
 
 #define STATE_SIZE offsetof(struct fr_thread_rec, held)
 

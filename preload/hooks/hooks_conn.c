@@ -45,8 +45,7 @@ static void address_of(struct address *a, int fd)
 		a->blob.size = len < sizeof(a->bytes) ? len : (uint32_t)sizeof(a->bytes);
 }
 
-/* ---- making and naming -------------------------------------------------------------------------
- */
+/* ---- making and naming ----------------------------------------------------------------------- */
 
 FR_HOOK int socket(int domain, int type, int protocol)
 {
@@ -139,8 +138,7 @@ FR_HOOK int shutdown(int fd, int how)
 	return fr_real.shutdown(fd, how);
 }
 
-/* ---- connect ------------------------------------------------------------------------------------
- */
+/* ---- connect --------------------------------------------------------------------------------- */
 
 /* Does this answer end a connect that began before? EALREADY: not yet. */
 static bool ends_earlier(uint64_t err)
@@ -225,8 +223,7 @@ FR_HOOK int getsockopt(int fd, int level, int name, void *value, socklen_t *len)
 	return rc;
 }
 
-/* ---- accept -------------------------------------------------------------------------------------
- */
+/* ---- accept ---------------------------------------------------------------------------------- */
 
 struct accepting {
 	int listener;

@@ -86,7 +86,7 @@ FR_HOOK int pthread_cancel(pthread_t th)
 	return rc;
 }
 
-/* ---- prctl --------------------------------------------------------------------------------- */
+/* ---- prctl ----------------------------------------------------------------------------------- */
 
 /* The name as the kernel has it now. A vfork child shares the record with its parent: not its. */
 static void record_name(struct fr_site s)

@@ -75,8 +75,7 @@ FR_HOOK int getnameinfo(const struct sockaddr *addr, socklen_t len, char *host, 
 	return rc;
 }
 
-/* ---- the old calls
- * ------------------------------------------------------------------------------- */
+/* ---- the old calls --------------------------------------------------------------------------- */
 
 static int herr_of(const struct hostent *h, int herr)
 {

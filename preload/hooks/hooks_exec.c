@@ -140,8 +140,7 @@ FR_HOOK int execveat(int dir, const char *path, char *const argv[], char *const 
 		    remove_unseen, envp, FR_REAL(execveat)(dir, path, argv, env_, flags));
 }
 
-/* ---- arguments one by one -----------------------------------------------------------------------
- */
+/* ---- arguments one by one -------------------------------------------------------------------- */
 
 /* How many arguments stand before the NULL, counted as libc counts them. */
 #define COUNT_ARGS(n, arg)                                                                         \
@@ -207,8 +206,7 @@ FR_HOOK int execle(const char *path, const char *arg, ...)
 		    FR_REAL(execve)(path, argv, env_));
 }
 
-/* ---- becoming a child of oneself ---------------------------------------------------------------
- */
+/* ---- becoming a child of oneself ------------------------------------------------------------- */
 
 /* Its parent leaves by an _exit inside libc, which no hook sees: its region must be gone by then.
  */

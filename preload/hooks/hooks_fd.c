@@ -19,8 +19,7 @@
 #include "record/host.h"
 #include "record/wait.h"
 
-/* ---- open ---------------------------------------------------------------------------------------
- */
+/* ---- open ------------------------------------------------------------------------------------ */
 
 /*
  * Unknown until it is used: only then a system call is due. (O_TMPFILE contains O_DIRECTORY.)
@@ -238,8 +237,7 @@ FR_HOOK int __openat64_2(int dir, const char *path, int flags)
 			   FR_SITE());
 }
 
-/* ---- objects that connect threads
- * ---------------------------------------------------------------- */
+/* ---- objects that connect threads ------------------------------------------------------------ */
 
 /* FD2 < 0: a single descriptor. */
 static void record_made(int fd, int fd2, enum fr_fd_kind kind, uint64_t err, enum fr_hook via,
@@ -322,8 +320,7 @@ FR_HOOK int epoll_create1(int flags)
 			FR_SITE());
 }
 
-/* ---- copies
- * -------------------------------------------------------------------------------------- */
+/* ---- copies ---------------------------------------------------------------------------------- */
 
 /* FD is the result. Its number was never free: what it was before ends only now. */
 int fr_fd_copied(int old, int fd, uint32_t via, struct fr_site s)
@@ -368,8 +365,7 @@ FR_HOOK int dup3(int old, int fd, int flags)
 	return fr_fd_copied(old, FR_REAL(dup3)(old, fd, flags), FR_HOOK_dup3, FR_SITE());
 }
 
-/* ---- close
- * --------------------------------------------------------------------------------------- */
+/* ---- close ----------------------------------------------------------------------------------- */
 
 FR_HOOK int close(int fd)
 {

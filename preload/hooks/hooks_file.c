@@ -23,8 +23,7 @@ static bool wanted(uint64_t dur, bool failed)
 	return FR_LEVEL(FR_CLASS_IO) == FR_LEVEL_FULL || dur >= fr_slow_ticks || failed;
 }
 
-/* ---- read and write
- * ------------------------------------------------------------------------------ */
+/* ---- read and write -------------------------------------------------------------------------- */
 
 /* Can this have ended somebody's wait? */
 static inline bool wakes(enum fr_event ev, int fd, long rc)
@@ -168,8 +167,7 @@ FR_HOOK ssize_t pwritev64(int fd, const struct iovec *iov, int n, off64_t at)
 				 FR_REAL(pwritev64)(fd, iov, n, at));
 }
 
-/* ---- to the disk
- * --------------------------------------------------------------------------------- */
+/* ---- to the disk ----------------------------------------------------------------------------- */
 
 static int record_sync(const struct fr_wait *w, int fd, uint64_t size, int rc, enum fr_hook via)
 {
@@ -234,8 +232,7 @@ FR_HOOK int ftruncate64(int fd, off64_t size)
 	return SYNC(fd, (uint64_t)size, ftruncate64, FR_REAL(ftruncate64)(fd, size));
 }
 
-/* ---- names
- * --------------------------------------------------------------------------------------- */
+/* ---- names ----------------------------------------------------------------------------------- */
 
 static void record_path(const struct fr_wait *w, const char *path, int rc, enum fr_hook via)
 {

@@ -60,8 +60,7 @@ static FR_COLD void *pool_realloc(void *p, size_t n)
 	return q;
 }
 
-/* ---- recording --------------------------------------------------------------------------------
- */
+/* ---- recording ------------------------------------------------------------------------------- */
 
 static FR_ALWAYS_INLINE void count_alloc(struct fr_thread *t, const void *p, size_t n)
 {
@@ -241,8 +240,7 @@ static void record_realloc(struct fr_site s, void *old, void *p, size_t n, enum 
 	fr_leave(t);
 }
 
-/* ---- hooks --------------------------------------------------------------------------------------
- */
+/* ---- hooks ----------------------------------------------------------------------------------- */
 
 /* At another level, or before there is one. */
 static __attribute__((noinline)) void *other_malloc(size_t n, uintptr_t pc, uintptr_t sp,

@@ -404,7 +404,7 @@ static uint64_t before_unlock(pthread_mutex_t *m, enum fr_hook via, struct fr_si
 	return since;
 }
 
-/* ---- old names ------------------------------------------------------------------------------ */
+/* ---- old names ------------------------------------------------------------------------------- */
 
 FR_HOOK int __pthread_mutex_lock(pthread_mutex_t *m)
 {
@@ -430,7 +430,7 @@ FR_HOOK int __pthread_mutex_unlock(pthread_mutex_t *m)
 	return rc;
 }
 
-/* ---- C11 ------------------------------------------------------------------------------------ */
+/* ---- C11 ------------------------------------------------------------------------------------- */
 
 FR_HOOK int mtx_lock(mtx_t *mtx)
 {

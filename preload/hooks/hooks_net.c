@@ -222,7 +222,7 @@ FR_HOOK ssize_t readv(int fd, const struct iovec *iov, int n)
 			     FR_REAL(readv)(fd, iov, n), rc_);
 }
 
-/* ---- other names of the same ---------------------------------------------------------------- */
+/* ---- other names of the same ----------------------------------------------------------------- */
 
 FR_HOOK ssize_t __send(int fd, const void *buf, size_t n, int flags)
 {
@@ -283,8 +283,7 @@ FR_HOOK ssize_t __read_chk(int fd, void *buf, size_t n, size_t buflen)
 			     FR_REAL(__read_chk)(fd, buf, n, buflen), rc_);
 }
 
-/* ---- several messages at once -------------------------------------------------------------------
- */
+/* ---- several messages at once ---------------------------------------------------------------- */
 
 /* RC messages went: result is their bytes. The kernel has read and written these entries. */
 static void record_messages(const struct fr_wait *w, enum fr_event ev, const struct mmsghdr *v,
@@ -343,8 +342,7 @@ FR_HOOK int recvmmsg(int fd, struct mmsghdr *v, unsigned int n, int flags, struc
 	return rc;
 }
 
-/* ---- from descriptor to descriptor --------------------------------------------------------------
- */
+/* ---- from descriptor to descriptor ----------------------------------------------------------- */
 
 /* The offset has moved with what was sent. */
 #define SENDFILE_REST(fn, out, in, offset, n)                                                      \

@@ -266,8 +266,7 @@ FR_HOOK int epoll_pwait2(int epfd, struct epoll_event *events, int n,
 	return rc;
 }
 
-/* ---- what an epoll looks at ------------------------------------------------------------------
- */
+/* ---- what an epoll looks at ------------------------------------------------------------------ */
 
 static void record_watch(int epfd, int op, int fd, const struct epoll_event *ev, uint64_t err,
 			 struct fr_site s)
@@ -298,9 +297,7 @@ FR_HOOK int epoll_ctl(int epfd, int op, int fd, struct epoll_event *ev)
 	return rc;
 }
 
-/* ---- select
- * --------------------------------------------------------------------------------------
- */
+/* ---- select ---------------------------------------------------------------------------------- */
 
 /* The lowest descriptor in SET, or -1. */
 static int lowest(const fd_set *set, int n)

@@ -19,8 +19,7 @@
 #include "record/wait.h"
 #include "start/init.h"
 
-/* ---- fork ---------------------------------------------------------------------------------------
- */
+/* ---- fork ------------------------------------------------------------------------------------ */
 
 static pid_t forking(pid_t (*real)(void), enum fr_hook via, struct fr_site s)
 {
@@ -216,8 +215,7 @@ void *fr_clone_begin(int flags, uintptr_t pc, uintptr_t sp, uintptr_t fp)
 	return sharing(real, FR_HOOK_clone, (struct fr_site){pc, sp, fp});
 }
 
-/* ---- wait ---------------------------------------------------------------------------------------
- */
+/* ---- wait ------------------------------------------------------------------------------------ */
 
 static bool is_recorded(void)
 {

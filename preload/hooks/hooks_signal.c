@@ -29,7 +29,7 @@ FR_HOOK int __sigaction(int sig, const struct sigaction *act, struct sigaction *
 	return action(sig, act, old);
 }
 
-/* ---- signal() and its relatives ------------------------------------------------------------- */
+/* ---- signal() and its relatives -------------------------------------------------------------- */
 
 /* Signals that siginterrupt() was called for: signal() leaves out SA_RESTART then. */
 static uint64_t interrupting;
@@ -140,7 +140,7 @@ FR_HOOK int siginterrupt(int sig, int flag)
 	return fr_level(FR_CLASS_RECORDER) == FR_LEVEL_OFF ? 0 : fr_signals_interrupts(sig, flag);
 }
 
-/* ---- other ---------------------------------------------------------------------------------- */
+/* ---- other ----------------------------------------------------------------------------------- */
 
 /* Our alternate stack is not the host's: it sees none until it sets its own. */
 FR_HOOK int sigaltstack(const stack_t *st, stack_t *old)

@@ -99,8 +99,7 @@ static bool is_failure(int error)
 	return error && error != WANT_READ && error != WANT_WRITE && error != ZERO_RETURN;
 }
 
-/* ---- handshakes
- * ---------------------------------------------------------------------------------- */
+/* ---- handshakes ------------------------------------------------------------------------------ */
 
 static void record_handshake(const struct tls_call *c, int rc)
 {
@@ -184,8 +183,7 @@ FR_HOOK int SSL_do_handshake_3(void *ssl)
 	return tls_do_handshake(FR_TLS_3, ssl, FR_SITE());
 }
 
-/* ---- data
- * ---------------------------------------------------------------------------------------- */
+/* ---- data ------------------------------------------------------------------------------------ */
 
 FR_SAME_ARGS(TLS_READ, TLS_WRITE);
 

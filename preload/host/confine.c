@@ -99,7 +99,7 @@ void fr_confine_undo(void)
 	fr_sys_filter = FR_SYS_FREE;
 }
 
-/* ---- syscall() ------------------------------------------------------------------------------ */
+/* ---- syscall() ------------------------------------------------------------------------------- */
 
 /* Where syscall() jumps to: the real one, once that is known. Read by the code below. */
 static long find_and_call(long nr, ...);

@@ -83,8 +83,7 @@ void fr_fd_new(int fd, enum fr_fd_kind kind, struct fr_site s)
 	fr_leave(t);
 }
 
-/* ---- SCM_RIGHTS ---------------------------------------------------------------------------------
- */
+/* ---- SCM_RIGHTS ------------------------------------------------------------------------------ */
 
 static void received_one(struct fr_thread *t, int fd, uint32_t stack)
 {

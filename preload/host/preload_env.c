@@ -28,7 +28,7 @@
 #define NAME_LEN (sizeof(NAME) - 1)
 #define SMALL_STACK 4096u /* where its bounds are not known */
 
-/* ---- reading ------------------------------------------------------------------------------- */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 #define NO_PAGE UINTPTR_MAX
 
@@ -83,7 +83,7 @@ static bool names_us(const char *value)
 	return false;
 }
 
-/* ---- the copy ------------------------------------------------------------------------------ */
+/* ---- the copy -------------------------------------------------------------------------------- */
 
 static bool room_on_stack(size_t size)
 {

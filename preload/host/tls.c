@@ -38,8 +38,7 @@ static const struct symbol symbols[] = {
 };
 #define SYMBOLS (sizeof(symbols) / sizeof(symbols[0]))
 
-/* ---- looking up
- * ---------------------------------------------------------------------------------- */
+/* ---- looking up ------------------------------------------------------------------------------ */
 
 static const char *base_name(const char *path)
 {
@@ -153,8 +152,7 @@ static bool lookup(struct fr_tls *tls, enum fr_tls_family family, const char *ca
 	return found;
 }
 
-/* ---- remembering
- * --------------------------------------------------------------------------------- */
+/* ---- remembering ----------------------------------------------------------------------------- */
 
 enum { FREE = 0, FILLING, READY, STALE };
 

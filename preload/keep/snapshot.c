@@ -336,8 +336,7 @@ static void write_here(void)
 	self->here = false;
 }
 
-/* ---- the writer's thread ----------------------------------------------------------------------
- */
+/* ---- the writer's thread --------------------------------------------------------------------- */
 
 #ifndef SYS_close_range
 #define SYS_close_range 436

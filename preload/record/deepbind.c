@@ -38,7 +38,7 @@ struct asked {
 static struct asked asked[ASKED_MAX];
 static atomic_uint n_asked;
 
-/* ---- the loader's list ---------------------------------------------------------------------- */
+/* ---- the loader's list ----------------------------------------------------------------------- */
 
 /* Bytes at FROM, SIZE or as many as there is memory; SIZE is a page at most. Returns how many. */
 static size_t peek(void *to, size_t size, const void *from)
@@ -81,7 +81,7 @@ static uintptr_t find_loaded(const char *base)
 	return 0;
 }
 
-/* ---- what was asked for --------------------------------------------------------------------- */
+/* ---- what was asked for ---------------------------------------------------------------------- */
 
 static struct asked *row_of(const char *base)
 {

@@ -50,7 +50,7 @@ static uint32_t n_records;
  */
 static struct fr_object program;
 
-/* ---- lookup --------------------------------------------------------------------------------- */
+/* ---- lookup ---------------------------------------------------------------------------------- */
 
 static bool from_ehdr(uintptr_t base, struct fr_object *out)
 {
@@ -125,7 +125,7 @@ bool fr_modules_is_code(uintptr_t pc)
 	return false;
 }
 
-/* ---- the recording's table ------------------------------------------------------------------ */
+/* ---- the recording's table ------------------------------------------------------------------- */
 
 /* The content of the first note of that name and type; NULL: none. */
 static const uint8_t *find_note(const struct fr_object *o, const char name[4], uint32_t type,
@@ -273,7 +273,7 @@ void fr_modules_changed(void)
 	__atomic_add_fetch(&fr_modules_generation, 1, __ATOMIC_RELEASE);
 }
 
-/* ---- birth ---------------------------------------------------------------------------------- */
+/* ---- birth ----------------------------------------------------------------------------------- */
 
 static void object_range(struct fr_object *o)
 {

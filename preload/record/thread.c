@@ -186,8 +186,7 @@ void fr_thread_forget(void)
 	give_block(t);
 }
 
-/* ---- vfork -------------------------------------------------------------------------------------
- */
+/* ---- vfork ----------------------------------------------------------------------------------- */
 
 void fr_thread_lend(struct fr_thread *t)
 {
@@ -412,8 +411,7 @@ struct fr_thread *fr_enter_slow(uintptr_t frame)
 	return t;
 }
 
-/* ---- held locks, state, names -----------------------------------------------------------------
- */
+/* ---- held locks, state, names ---------------------------------------------------------------- */
 
 FR_COLD void fr_held_overflow(struct fr_thread *t, uint64_t lock, enum fr_held_kind kind,
 			      uint64_t since, uint32_t stack)

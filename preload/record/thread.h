@@ -158,7 +158,7 @@ struct fr_thread_rec *fr_thread_at(uint32_t i);
 /* Names: of the calling thread, read from the kernel. */
 void fr_thread_rename(struct fr_thread_rec *rec, const char *name);
 
-/* ---- the guard ------------------------------------------------------------------------------ */
+/* ---- the guard ------------------------------------------------------------------------------- */
 
 /*
  * fr_enter: the calling thread's block, with the guard set; born if need be. NULL = this is a
@@ -201,7 +201,7 @@ static FR_ALWAYS_INLINE void fr_leave(struct fr_thread *t)
  */
 uint32_t fr_thread_tid(void);
 
-/* ---- stacks --------------------------------------------------------------------------------- */
+/* ---- stacks ---------------------------------------------------------------------------------- */
 
 /* Is the stack at S that of WAY? Under the guard. */
 static FR_ALWAYS_INLINE bool fr_memo_knows(const struct fr_thread *t, const struct fr_memo_way *way,

@@ -26,8 +26,7 @@
 _Static_assert(PAIR_MAX <= FR_EVENT_MAX - FR_EVENT_FIXED_MAX, "a pair fits an event");
 _Static_assert(sizeof(((struct fr_labels *)0)->text) == FR_USER_LABEL_BYTES, "one layout");
 
-/* ---- texts
- * ---------------------------------------------------------------------------------------- */
+/* ---- texts ----------------------------------------------------------------------------------- */
 
 /* Copies S with its end; SIZE counts the end. Returns the length without it. */
 static uint32_t copy_text(char *to, const char *s, uint32_t size)
@@ -82,8 +81,7 @@ static int user_snapshot(const char *reason)
 	return 0;
 }
 
-/* ---- tasks
- * ----------------------------------------------------------------------------------------- */
+/* ---- tasks ----------------------------------------------------------------------------------- */
 
 /* Those begun last, so that the end can say what ended and after how long. */
 #define TASKS 256u
@@ -142,8 +140,7 @@ static void user_task_end(uint64_t id)
 	fr_leave(t);
 }
 
-/* ---- zones
- * --------------------------------------------------------------------------------------- */
+/* ---- zones ----------------------------------------------------------------------------------- */
 
 static void user_zone_begin(const char *name)
 {
@@ -195,8 +192,7 @@ static void user_zone_end(void)
 	fr_leave(t);
 }
 
-/* ---- logs and counters
- * -------------------------------------------------------------------------------- */
+/* ---- logs and counters ----------------------------------------------------------------------- */
 
 static void user_log(const char *key, const char *value)
 {
@@ -226,8 +222,7 @@ static void user_counter(const char *name, int64_t value)
 	fr_leave(t);
 }
 
-/* ---- labels
- * -------------------------------------------------------------------------------------------- */
+/* ---- labels ---------------------------------------------------------------------------------- */
 
 /* The label at *AT as a pair; *AT moves on. False = there is none, or bytes that are no label. */
 static bool next_label(const char *text, uint32_t bytes, uint32_t *at, struct fr_blob *pair)
@@ -395,8 +390,7 @@ static void user_label_adopt(const struct fr_labels *in)
 	fr_leave(t);
 }
 
-/* ---- the symbol
- * ------------------------------------------------------------------------------------------ */
+/* ---- the symbol ------------------------------------------------------------------------------ */
 
 FR_HOOK const struct fr_api fr_api_v1 = {
 	.version = 1,

@@ -19,8 +19,7 @@
 
 struct fr_thread;
 
-/* ---- the rule (budget_rule.c): no clock, no memory but its own ---------------------------------
- */
+/* ---- the rule (budget_rule.c): no clock, no memory but its own ------------------------------- */
 
 #define FR_BUDGET_PAUSE (60ull * 1000000000) /* before a lowered class is tried again */
 #define FR_BUDGET_PAUSE_MAX (3600ull * 1000000000)
@@ -61,8 +60,7 @@ struct fr_budget_step {
 bool fr_budget_decide(struct fr_budget *b, const struct fr_budget_view *view,
 		      struct fr_budget_step *step);
 
-/* ---- the looking (budget.c) --------------------------------------------------------------------
- */
+/* ---- the looking (budget.c) ------------------------------------------------------------------ */
 
 /* A new region: nothing has been charged, nothing lowered. */
 void fr_budget_init(void);

@@ -55,8 +55,7 @@ void fr_control_init(void)
 	fr_trigger_init();
 }
 
-/* ---- levels
- * --------------------------------------------------------------------------------------- */
+/* ---- levels ---------------------------------------------------------------------------------- */
 
 static bool all_off(void)
 {
@@ -160,8 +159,7 @@ static void change_level(struct fr_thread *t, uint64_t ticks, int klass, uint8_t
 		put_level(t, ticks, klass, before, why);
 }
 
-/* ---- the budget --------------------------------------------------------------------------------
- */
+/* ---- the budget ------------------------------------------------------------------------------ */
 
 static const uint8_t below_full[FR_CLASSES] = {
 	[FR_CLASS_LOCK] = FR_LEVEL_SLOW,
@@ -187,8 +185,7 @@ void fr_control_step(struct fr_thread *t, uint64_t ticks, const struct fr_budget
 	show();
 }
 
-/* ---- a request
- * ------------------------------------------------------------------------------------- */
+/* ---- a request ------------------------------------------------------------------------------- */
 
 static bool possible(const struct fr_settings *s)
 {

@@ -52,8 +52,7 @@ void fr_trigger_init(void)
 	fr_trigger_limits();
 }
 
-/* ---- the reason, in words
- * ------------------------------------------------------------------------- */
+/* ---- the reason, in words -------------------------------------------------------------------- */
 
 static uint64_t to_ns(uint64_t ticks)
 {
@@ -133,8 +132,7 @@ static void put_owner(struct fr_text *t, uint32_t owner)
 	fr_text_num(t, owner, 10);
 }
 
-/* ---- may it?
- * ---------------------------------------------------------------------------------------- */
+/* ---- may it? --------------------------------------------------------------------------------- */
 
 static bool suppressed(uint64_t now)
 {
@@ -169,8 +167,7 @@ static void fire(struct fr_thread *t, unsigned int rule, uint64_t now, uint64_t 
 	fr_snapshot_request(FR_TRIGGER_THRESHOLD, 0, 0, reason->p);
 }
 
-/* ---- waits and holds
- * ------------------------------------------------------------------------------- */
+/* ---- waits and holds ------------------------------------------------------------------------- */
 
 /* A transfer on a file is no receive. */
 static int rule_of_wait(const struct fr_wait *w)
@@ -220,8 +217,7 @@ void fr_trigger_held(uint64_t lock, uint64_t since)
 	fr_leave(t);
 }
 
-/* ---- what no hook sees
- * ------------------------------------------------------------------------------ */
+/* ---- what no hook sees ----------------------------------------------------------------------- */
 
 /* A thread record is written by its owner: a copy of its state, or false while it changes. */
 static bool state_of(const struct fr_thread_rec *r, struct fr_thread_rec *copy)

@@ -21,8 +21,7 @@ struct fr_wait;
 /* Ticks. The limit of a hold. */
 extern uint64_t fr_trigger_hold;
 
-/* ---- the looking (trigger.c) -------------------------------------------------------------------
- */
+/* ---- the looking (trigger.c) ----------------------------------------------------------------- */
 
 /* Limits from fr_config, in ticks. At birth and when they change. */
 void fr_trigger_limits(void);

@@ -39,7 +39,7 @@ struct dirent64_head {
 	char name[];
 };
 
-/* ---- processes ------------------------------------------------------------------------------ */
+/* ---- processes ------------------------------------------------------------------------------- */
 
 /* Field 22 of /proc/PID/stat: start in clock ticks (100 a second on Linux) since boot. */
 static uint64_t process_start_ns(long pid)
@@ -84,7 +84,7 @@ static bool is_gone(long pid)
 	return fr_sys2(SYS_kill, pid, 0) == ESRCH_;
 }
 
-/* ---- one file ------------------------------------------------------------------------------- */
+/* ---- one file -------------------------------------------------------------------------------- */
 
 struct machine {
 	bool boot, host; /* the same as here */
@@ -227,7 +227,7 @@ struct fr_leftover_state fr_leftover_inspect(struct fr_leftover_desk *d,
 	return state;
 }
 
-/* ---- the directory -------------------------------------------------------------------------- */
+/* ---- the directory --------------------------------------------------------------------------- */
 
 /* The pid in NAME-PID-TIME.frr; 0 = no such name. */
 static long pid_of(const char *name)

@@ -21,7 +21,7 @@
  */
 void fr_leftover_tidy(int dirfd, bool forked);
 
-/* ---- for leftover*.c ------------------------------------------------------------------------ */
+/* ---- for leftover*.c ------------------------------------------------------------------------- */
 
 /* What the name NAME-PID-TIME.frr says; the longest is 15 + 1 + 10 + 1 + 16 + 4 bytes. */
 #define FR_LEFTOVER_NAME 48u

@@ -57,7 +57,7 @@ static void collect(void *arg, const struct fr_leftover_entry *e)
 	fr_text_copy(l->name, sizeof(l->name), e->name);
 }
 
-/* ---- the order ------------------------------------------------------------------------------ */
+/* ---- the order ------------------------------------------------------------------------------- */
 
 static bool before(const struct left *a, const struct left *b)
 {
@@ -112,7 +112,7 @@ static void order(struct trim *t)
 	sort(t->all, t->n);
 }
 
-/* ---- removal -------------------------------------------------------------------------------- */
+/* ---- removal --------------------------------------------------------------------------------- */
 
 static bool over(const struct trim *t, struct fr_keep_max max)
 {

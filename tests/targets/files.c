@@ -17,8 +17,7 @@
 
 #include "did.h"
 
-/* ---- files --------------------------------------------------------------------------------------
- */
+/* ---- files ----------------------------------------------------------------------------------- */
 
 /* What fortified programs call; no header has them on their own. */
 ssize_t __pread_chk(int fd, void *buf, size_t n, off_t at, size_t buflen);
@@ -185,8 +184,7 @@ NOINLINE static int opens(void)
 	return fd;
 }
 
-/* ---- sleeps -------------------------------------------------------------------------------------
- */
+/* ---- sleeps ---------------------------------------------------------------------------------- */
 
 #define SLEPT(via, ns) DID("io.sleep", via, "\"about_ns\":%ld,\"err\":%d", (long)(ns), rc)
 
@@ -214,8 +212,7 @@ NOINLINE static void sleeps(void)
 	SLEPT("clock_nanosleep", 0);
 }
 
-/* ---- who holds, who wakes
- * ------------------------------------------------------------------------ */
+/* ---- who holds, who wakes -------------------------------------------------------------------- */
 
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static int idle[2];
@@ -315,8 +312,7 @@ static void wakes(void)
 	wake(e, e);
 }
 
-/* ---- maps ---------------------------------------------------------------------------------------
- */
+/* ---- maps ------------------------------------------------------------------------------------ */
 
 #define SIZE (4 << 20)
 

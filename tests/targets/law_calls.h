@@ -74,8 +74,7 @@ int SSL_write_ex(void *, const void *, size_t, size_t *);
 }
 #endif
 
-/* ---- anew before each row ----------------------------------------------------------------------
- */
+/* ---- anew before each row -------------------------------------------------------------------- */
 
 static pthread_mutex_t mutex, strict; /* strict: an unlock by another thread fails */
 static pthread_rwlock_t rwlock;
@@ -149,8 +148,7 @@ static void fresh(void)
 	sem_init(&sem, 0, 0);
 }
 
-/* ---- once ---------------------------------------------------------------------------------------
- */
+/* ---- once ------------------------------------------------------------------------------------ */
 
 static const struct timespec no_wait = {0, 0};
 static const struct timespec expired = {1, 0}, bad_time = {0, 2000000000}, minute = {60, 0};
