@@ -149,12 +149,12 @@ static int wait_for(pthread_mutex_t *m, const struct how *h)
 	int rc;
 
 	if (h->until || !fr_real.pthread_mutex_clocklock || (m->__data.__kind & KIND_INHERIT) ||
-	    !fr_trigger_patience(&until))
+	    !fr_trigger_stuck_until(&until))
 		return real_lock(m, h);
 	rc = fr_real.pthread_mutex_clocklock(m, CLOCK_MONOTONIC, &until);
 	if (rc != ETIMEDOUT)
 		return rc;
-	fr_trigger_impatient();
+	fr_trigger_stuck_check();
 	return real_lock(m, h);
 }
 

@@ -317,7 +317,7 @@ static bool loader_at_takes_us(const char *path)
 enum answer {
 	NO,
 	YES,
-	LOOK_ON, /* at the script's interpreter */
+	ASK_INTERPRETER, /* at the script's interpreter */
 };
 
 static bool elf_takes_us(int fd)
@@ -362,16 +362,16 @@ static enum answer judge(int fd, char *next)
 	if (n >= SELFMAG && memcmp(head, ELFMAG, SELFMAG) == 0)
 		return elf_takes_us(fd) ? YES : NO;
 	if (n > 2 && head[0] == '#' && head[1] == '!' && script(head, (size_t)n, next))
-		return LOOK_ON;
+		return ASK_INTERPRETER;
 	return YES; /* a shell script without a first line, or the kernel knows better */
 }
 
 static bool judge_and_close(int fd)
 {
-	enum answer a = LOOK_ON;
+	enum answer a = ASK_INTERPRETER;
 	char next[SHEBANG_SIZE];
 
-	for (int i = 0; a == LOOK_ON && i < SCRIPTS_MAX; i++) {
+	for (int i = 0; a == ASK_INTERPRETER && i < SCRIPTS_MAX; i++) {
 		if (i)
 			fd = open_regular(AT_FDCWD, next, 0);
 		if (fd < 0)

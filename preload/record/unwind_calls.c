@@ -35,7 +35,7 @@
 #include "store/region.h"
 
 static struct fr_readable probe; /* of the walk under way */
-static uintptr_t looking_at; /* PC of the frame under way */
+static uintptr_t frame_pc; /* PC of the frame under way */
 static uint32_t asked; /* calls since its begin */
 static long unknown = -1;
 
@@ -44,7 +44,7 @@ static long unknown = -1;
 void fr_unwind_calls_begin(struct fr_readable ok, uintptr_t pc)
 {
 	probe = ok;
-	looking_at = pc;
+	frame_pc = pc;
 	asked = 0;
 }
 
@@ -313,7 +313,7 @@ static int my_dl_iterate_phdr(int (*callback)(struct dl_phdr_info *, size_t, voi
 
 	if (!ours())
 		return dl_iterate_phdr(callback, arg);
-	if (!fr_modules_find(looking_at, &o))
+	if (!fr_modules_find(frame_pc, &o))
 		return 0;
 	info.dlpi_addr = o.bias;
 	info.dlpi_name = o.name ? o.name : "";

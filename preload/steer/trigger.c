@@ -262,7 +262,7 @@ static void check_stuck(struct fr_thread *t, uint64_t now)
 	}
 }
 
-bool fr_trigger_patience(struct timespec *until)
+bool fr_trigger_stuck_until(struct timespec *until)
 {
 	uint64_t limit = fr_config.trigger[FR_RULE_stuck], end;
 
@@ -275,7 +275,7 @@ bool fr_trigger_patience(struct timespec *until)
 	return true;
 }
 
-void fr_trigger_impatient(void)
+void fr_trigger_stuck_check(void)
 {
 	struct fr_thread *t = fr_enter();
 

@@ -40,7 +40,7 @@ void fr_trigger_check(struct fr_thread *t, uint64_t now);
  * about to wait for a lock waits up to *UNTIL (CLOCK_MONOTONIC) first, then looks itself, and then
  * waits as it was told to. False: it need not.
  */
-bool fr_trigger_patience(struct timespec *until);
-void fr_trigger_impatient(void);
+bool fr_trigger_stuck_until(struct timespec *until);
+void fr_trigger_stuck_check(void);
 
 #endif
