@@ -104,7 +104,7 @@ enum severity fr_severity_of(unsigned int score);
 bool fr_recorded(const struct analysis *a, enum fr_class klass);
 /* An open wait for a lock that has no time limit, or NULL. */
 const struct span *fr_open_lock_wait(const struct analysis *a, uint32_t thread);
-/* Old enough to be no passing moment; always true where nothing moves any more. */
+/* Too old for a passing moment of a healthy program; always true of a process that is gone. */
 bool fr_wait_is_old(const struct analysis *a, const struct span *s);
 
 #define RULE(id, name, function, severity, ok, no_data)                                            \

@@ -186,8 +186,8 @@ static void doubt(struct build *b, struct joined *j)
 }
 
 /*
- * An event is compared with the few that happened at the same time. Where it is hundreds each time
- * nobody can tell, and a file that only says so shall not keep us for ever.
+ * An event is compared with the few that happened at the same time. Where those are hundreds each
+ * time, nothing can be told, and a made-up file must not take for ever.
  */
 static bool is_crowd(const struct queue *q)
 {

@@ -3,8 +3,8 @@
  * flow.c - see flow.h: the writes, and which of them ended a wait.
  *
  * Each descriptor has the list of its waits, the latest first: a write is stamped at its end and
- * goes back over those that were there when it began. A file may say that all its writes took for
- * ever, so a wait is looked at again only so often: then it leaves the lists, and nothing is said
+ * goes back over those that were there when it began. A damaged file may have writes that took for
+ * ever, so each wait is tried only a number of times: then it leaves the lists, and nothing is said
  * of it.
  */
 #include "model/flow.h"

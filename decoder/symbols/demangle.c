@@ -16,7 +16,7 @@
 /* Longer ones exist, but their demangled form helps nobody and costs seconds. */
 #define LENGTH_MAX 4096
 
-/* Past the bracket that closes the one at S; at the end if none does. */
+/* What follows the bracket that closes the one at S; the end if none does. */
 static const char *skip_group(const char *s)
 {
 	int depth = 0;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * libdwarf_reader.h - DWARF read by libdwarf alone: the other opinion.
+ * libdwarf_reader.h - DWARF read by libdwarf alone, to compare with.
  *
  * Tests ask it and the own reader (dwarf_file.h) the same and want the same answers; the bench says
  * what the own one gains. Shares with it how libdwarf is opened, and nothing else. Slow: it makes

@@ -249,7 +249,7 @@ void fr_config_levels(uint8_t levels[FR_CLASSES])
 		levels[FR_CLASS_LOCK] = FR_LEVEL_FULL;
 }
 
-/* Settings that say something about others. */
+/* Settings that change others. */
 static void reconcile(void)
 {
 	uint8_t lock = fr_config.levels[FR_CLASS_LOCK];

@@ -55,16 +55,16 @@ static FR_ALWAYS_INLINE enum fr_level fr_level(enum fr_class klass)
 	return likely(l != FR_LEVEL_UNBORN) ? l : fr_birth(klass);
 }
 
-/* A try-lock for cold paths: never waits, so it can be held by nobody that matters. */
+/* A lock for cold paths that is only tried. Nobody waits for it, so its holder may be preempted. */
 static inline bool fr_try_lock(atomic_uint *lock)
 {
 	return !atomic_exchange_explicit(lock, 1, memory_order_acquire);
 }
 
 /*
- * A lock for work that takes microseconds and cannot be left out lightly. Its holder may have
- * been preempted: so the processor is offered to it, some 500 times at most. False: go without,
- * and count.
+ * A lock for work that takes microseconds and should not be left out. Its holder may have been
+ * preempted, so the waiting thread yields the processor, at most 500 times. False: the caller does
+ * without, and counts that.
  */
 static inline bool fr_lock_wait(atomic_uint *lock)
 {
@@ -84,7 +84,7 @@ static inline void fr_unlock(atomic_uint *lock)
 	atomic_store_explicit(lock, 0, memory_order_release);
 }
 
-/* With signals held, see fr_signals_block. */
+/* With signals blocked: fr_signals_block() says why. */
 static inline bool fr_lock_wait_masked(atomic_uint *lock, uint64_t *before)
 {
 	*before = fr_signals_block();

@@ -25,7 +25,7 @@ const struct fr_hook_row fr_hook_rows[] = {
 #undef HOOK
 const unsigned int fr_hook_count = sizeof(fr_hook_rows) / sizeof(*fr_hook_rows);
 
-/* Where the host's calls of ROW's function go, if it is not here; else NULL. */
+/* The function that the host's calls of ROW's name reach; NULL: it is our hook. */
 static void *first_in_line(const struct fr_hook_row *row)
 {
 	extern const char __ehdr_start[] __attribute__((visibility("hidden")));

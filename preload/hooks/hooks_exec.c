@@ -32,8 +32,7 @@ struct exec {
 static void record(enum fr_event ev, const struct exec *x, uint64_t err, struct fr_site s)
 {
 	struct fr_thread *t = fr_enter();
-	bool lent = !t &&
-		    (t = fr_enter_lent()); /* a vfork child's last word stands with its parent's */
+	bool lent = !t && (t = fr_enter_lent()); /* a vfork child: an event of its parent's */
 	struct fr_blob path;
 	const uint64_t *args;
 
@@ -58,7 +57,7 @@ static struct exec begin(const char *path, bool (*remove_name)(const char *), en
 
 	if (FR_LEVEL(FR_CLASS_THREAD) > FR_LEVEL_OFF)
 		record(FR_EV_PROCESS_EXEC, &x, 0, s);
-	x.locked = fr_snapshot_lock(); /* exec would end its writer half way, and leave the file */
+	x.locked = fr_snapshot_lock(); /* exec would end its writer half way */
 	x.unnamed = remove_name(path);
 	return x;
 }
@@ -208,8 +207,7 @@ FR_HOOK int execle(const char *path, const char *arg, ...)
 
 /* ---- becoming a child of oneself ------------------------------------------------------------- */
 
-/* Its parent leaves by an _exit inside libc, which no hook sees: its region must be gone by then.
- */
+/* The parent ends by an _exit inside libc, which no hook sees: its region must be gone before. */
 FR_HOOK int daemon(int nochdir, int noclose)
 {
 	bool unnamed, locked;

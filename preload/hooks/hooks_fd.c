@@ -31,7 +31,7 @@ static enum fr_fd_kind kind_by_flags(int flags)
 	return flags & (O_DIRECTORY | O_PATH) ? FR_FD_OTHER : FR_FD_UNKNOWN;
 }
 
-/* A name that is not there is an answer, not an accident: half of all opens are such questions. */
+/* ENOENT is an answer and no failure: half of all opens only ask whether a file is there. */
 static void record_open(const struct fr_wait *w, const char *name, int flags, int fd)
 {
 	uint64_t err = fr_err_of(fd);

@@ -60,7 +60,7 @@ static FR_COLD void record(const struct fr_wait *w, enum fr_event ev, int fd, si
 	fr_leave(t);
 }
 
-/* At its end: level slow, and nothing to tell of. */
+/* The usual case comes last: level slow, and nothing to record. */
 void fr_file_record(const struct fr_wait *w, enum fr_event ev, int fd, size_t size, long rc,
 		    enum fr_hook via)
 {

@@ -3,9 +3,8 @@
  * hooks_mutex.c - replacement functions: mutexes, of POSIX and of C11 (in glibc the same object).
  *
  * At level slow an uncontended lock+unlock is looked at and noted as held, nothing more: the mutex
- * word tells whether somebody is in the way (before the lock) or waits (before the unlock).
- * Must not: call the real function other than once (see wait_for), or look at the mutex after
- * giving it back.
+ * word tells whether it is taken (before the lock) or waited for (before the unlock). Must not:
+ * call the real function other than once (see wait_for), or look at the mutex after giving it back.
  */
 #include <pthread.h>
 
@@ -139,9 +138,9 @@ static int try_taken(pthread_mutex_t *m, const struct how *h, struct fr_site s, 
 }
 
 /*
- * The real lock; with a deadline before that, where FR_TRIGGER asks for threads that are stuck. The
- * same lock by the same thread: what it says but for the deadline is the answer. Not where the
- * kernel lends priorities: by which clocks it can wait depends on its age.
+ * The real lock. Where FR_TRIGGER has `stuck`, the real lock with a time limit comes first: unless
+ * it times out, its answer is the plain one's. Not for priority inheritance: which clocks the
+ * kernel can wait by there depends on its version.
  */
 static int wait_for(pthread_mutex_t *m, const struct how *h)
 {
@@ -158,7 +157,7 @@ static int wait_for(pthread_mutex_t *m, const struct how *h)
 	return real_lock(m, h);
 }
 
-/* Somebody is in the way. Only for a recursive mutex may that be the caller itself. */
+/* The mutex is taken. Only a recursive one may be the caller's own. */
 static FR_COLD int lock_taken(pthread_mutex_t *m, const struct how *h, struct fr_site s)
 {
 	uint32_t owner = (uint32_t)__atomic_load_n(&m->__data.__owner, __ATOMIC_RELAXED);
@@ -183,7 +182,7 @@ static FR_COLD int lock_taken(pthread_mutex_t *m, const struct how *h, struct fr
 	return rc;
 }
 
-/* Looked free, but the word says that it was not: how long the wait was nobody knows. */
+/* It was free before the call, and contended after it: how long the wait was is not known. */
 static FR_COLD void came_late(pthread_mutex_t *m)
 {
 	if (is_waited_for(m))
@@ -207,7 +206,7 @@ static FR_COLD int lock_other(pthread_mutex_t *m, const struct how *h, struct fr
 	return rc;
 }
 
-/* Level full, nobody in the way: the hot one. Apart from the hook, whose frame shall stay small. */
+/* Level full, uncontended: hot. Not in the hook itself, whose frame shall stay small. */
 static __attribute__((noinline)) int lock_full(pthread_mutex_t *m, uintptr_t pc, uintptr_t sp,
 					       uintptr_t fp)
 {

@@ -34,7 +34,7 @@ static bool tells_of_connect(uint64_t err)
 
 FR_SAME_ARGS(NET_SEND, NET_RECV);
 
-/* Every end of a transfer that the hot form is not for. */
+/* The end of a transfer, in all cases that the hot form does not handle. */
 static FR_COLD void record_transfer(const struct fr_wait *w, enum fr_event ev, size_t size,
 				    ssize_t rc)
 {
@@ -115,9 +115,9 @@ static __attribute__((noinline)) void transferred(const struct fr_wait *w, enum 
 	({                                                                                         \
 		int klass_ = fr_fd_class(fd);                                                      \
                                                                                                    \
-		klass_ == FR_FD_UNWATCHED ? (call)                                                 \
-					  : EITHER(klass_, FR_EV_##net_ev, FR_EV_##io_ev, fd,      \
-						   size, via, call, rest);                         \
+		klass_ == FR_FD_UNRECORDED ? (call)                                                \
+					   : EITHER(klass_, FR_EV_##net_ev, FR_EV_##io_ev, fd,     \
+						    size, via, call, rest);                        \
 	})
 
 /*

@@ -18,7 +18,7 @@ struct call {
 	struct fr_asked asked;
 };
 
-/* Shorter calls have not waited, and most calls of a busy server are: no list for them. */
+/* Shorter calls, as most of a busy server's, did not wait: no list is made for them. */
 static inline bool waited(uint64_t dur)
 {
 	return dur * 100000u >= fr_clock.per_second; /* 10 us */

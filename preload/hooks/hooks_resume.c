@@ -11,7 +11,7 @@
 #include "host/signals.h"
 #include "record/wait.h"
 
-/* No state to clear but the wait's, no event. */
+/* The end of the wait: only its state is cleared, there is no event. */
 static void over(const struct fr_wait *w)
 {
 	uint64_t now, dur;

@@ -11,7 +11,7 @@
 #include "host/signals.h"
 #include "record/thread.h"
 
-/* In a process that records no more, or not, what was installed before is still in front of it. */
+/* Where nothing is recorded (any more), handlers that we installed before may still be there. */
 static int action(int sig, const struct sigaction *act, struct sigaction *old)
 {
 	if (fr_level(FR_CLASS_RECORDER) == FR_LEVEL_OFF)

@@ -77,7 +77,7 @@ static bool begin(struct tls_call *c, enum fr_tls_family family, void *ssl, enum
 	return true;
 }
 
-/* SSL_connect calls SSL_do_handshake through the same door: one handshake, one event. */
+/* SSL_connect calls SSL_do_handshake by way of our hook: one handshake, one event. */
 static bool is_inner(const struct tls_call *c)
 {
 	return (c->w.outer.call == FR_HOOK_SSL_connect || c->w.outer.call == FR_HOOK_SSL_accept) &&

@@ -83,7 +83,7 @@ bool fr_confine_begin(bool strict)
 	if (fr_sys_filter || FR_LEVEL(FR_CLASS_RECORDER) == FR_LEVEL_UNBORN ||
 	    fr_process.pid != (uint32_t)pid)
 		return false;
-	locked = fr_snapshot_lock(); /* half of one could not even be removed */
+	locked = fr_snapshot_lock(); /* a half-written snapshot could not be removed later */
 	if (strict)
 		fr_confine_withdraw();
 	else if (FR_LEVEL(FR_CLASS_RECORDER) > FR_LEVEL_OFF && fr_region.hdr)

@@ -317,7 +317,7 @@ static bool loader_at_takes_us(const char *path)
 enum answer {
 	NO,
 	YES,
-	ASK_INTERPRETER, /* at the script's interpreter */
+	ASK_INTERPRETER, /* a script: its interpreter decides */
 };
 
 static bool elf_takes_us(int fd)

@@ -44,7 +44,7 @@ struct writer {
 	char path[600];
 	char part[608];
 	struct fr_trigger trigger;
-	struct fr_refusal refusal; /* of the directory in hand */
+	struct fr_refusal refusal; /* of the directory that is tried now */
 	struct stat file;
 	int fd;
 	bool shared_table;
@@ -439,7 +439,7 @@ void fr_snapshot_wait(void)
 		fr_sys2(SYS_nanosleep, &ms, 0);
 }
 
-/* A forked child that is not born yet may be by a signal at any moment, and then asked. */
+/* A forked child that is not born yet may be born by a signal at any moment, and then be asked. */
 static bool may_write(void)
 {
 	switch (FR_LEVEL(FR_CLASS_RECORDER)) {

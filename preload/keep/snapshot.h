@@ -27,7 +27,7 @@ void fr_snapshot_wait(void);
 /*
  * Waits as above, and then none begins until fr_snapshot_unlock() of what this gives: before what
  * the writer's thread would not survive, or the kernel refuses where there is a second thread.
- * False: not held, because this is not the process that records, or it took too long.
+ * False: not locked, because this is not the process that records, or it took too long.
  */
 bool fr_snapshot_lock(void);
 void fr_snapshot_unlock(bool held);

@@ -2,7 +2,7 @@
 /*
  * deepbind.c - see deepbind.h.
  *
- * The hook of dlopen is a tail call (the loader tries at who called it), so the name is noted
+ * The hook of dlopen is a tail call (the loader looks at who called it), so the name is noted
  * before, and whether the object came is looked up later: at the next event, then about once a
  * second while something is asked for, and before a snapshot. The loader's list of objects is read
  * without its lock; what is in it may go meanwhile, so the kernel copies it for us.
@@ -108,7 +108,7 @@ void fr_deepbind_asked(const char *name)
 
 	if (!debug)
 		debug = dlsym(RTLD_DEFAULT, "_r_debug");
-	/* who is there already stays bound as it is */
+	/* an object that is loaded already stays bound as it is */
 	if (strlen(base) >= NAME_SIZE || find_loaded(base) ||
 	    !fr_lock_wait_masked(&fr_gate.module_lock, &signals))
 		return;

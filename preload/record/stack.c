@@ -124,7 +124,7 @@ static bool rule_find(uint64_t key, struct fr_unwind_rule *out)
 	return false;
 }
 
-/* Under the lock. A full neighbourhood loses one of its own, in turn. */
+/* Under the lock. Where all places of KEY are taken, they are replaced in turn. */
 static void rule_store(uint64_t key, struct fr_unwind_rule r)
 {
 	static uint32_t turn;
@@ -432,7 +432,7 @@ uint32_t fr_stack_miss(struct fr_thread *t, uintptr_t pc, uintptr_t sp, uintptr_
 	return id;
 }
 
-/* Code was called at S where there is none: goes on at its caller, if that can be found. */
+/* The call at S led to where there is no code: goes on at its caller, if that can be found. */
 static void skip_bad_call(struct walker *k, struct fr_walk *w, struct fr_site caller)
 {
 	if (!fr_modules_is_code(caller.pc - 1))

@@ -9,7 +9,7 @@
  *
  * A thread that calls vfork lends its block: the child has our memory and our TLS, but is another
  * process, and what it does to its descriptors, signals and locks is not the region's business.
- * Until the parent takes the block back, at its next hook, it is as shut as fr_thread_none.
+ * Until the parent takes the block back, at its next hook, it takes no events, as fr_thread_none.
  *
  * Only the owner writes its block, but for signal handlers on the same thread, which `busy` keeps
  * out. The thread record (rec) lies in the region and is read by others at any time.
@@ -125,14 +125,14 @@ void fr_thread_forget(void);
 void fr_thread_lend(struct fr_thread *t);
 
 /*
- * T: fr_self, with `lent` set. False: this is the process it was lent to, whose doings are not
- * ours. True: it is back, and as it was. System calls at most.
+ * T: fr_self, with `lent` set. False: this is the process it was lent to, which is not recorded.
+ * True: it is back, and as it was. System calls at most.
  */
 bool fr_thread_take_back(struct fr_thread *t);
 
 /*
- * For the one event that such a process leaves with its parent, who waits meanwhile: its exec. T
- * under the guard, or NULL; fr_leave_lent() gives it back as it was.
+ * For the one event of such a process that is recorded, as its parent's: its exec. The parent waits
+ * meanwhile. T under the guard, or NULL; fr_leave_lent() gives it back as it was.
  */
 struct fr_thread *fr_enter_lent(void);
 void fr_leave_lent(struct fr_thread *t);

@@ -11,8 +11,8 @@
  * A plugin of the host may find the same library. For it all is as if we were not here: every
  * function below asks first whether it is called from a walk of ours.
  *
- * Context: under guard (unwind_guard.h) and fr_gate.unwind_lock, or the host's. Must not: answer
- * what it was not asked.
+ * Context: under guard (unwind_guard.h) and fr_gate.unwind_lock, or the host's. Must not: answer a
+ * call of the host's.
  */
 #include "record/unwind_calls.h"
 
@@ -53,7 +53,7 @@ long fr_unwind_calls_unknown(void)
 	return unknown;
 }
 
-/* Is it for us? A library that asks for ever is left. */
+/* Does a walk of ours ask? One that asks for ever is ended. */
 static bool ours(void)
 {
 	if (!fr_unwind_inside())

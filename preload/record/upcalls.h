@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * upcalls.h - what recording asks of those that lie downstream, who know when it is time for what:
- * steer/ (settings from outside, thresholds, the budget) and keep/ (snapshots). All is cold but for
- * the two looks that an event takes.
+ * upcalls.h - the functions of later rooms that recording calls: steer/ (settings from outside,
+ * thresholds, the budget) and keep/ (snapshots). All are cold but for the two tests that an event
+ * makes.
  */
 #ifndef FR_UPCALLS_H
 #define FR_UPCALLS_H

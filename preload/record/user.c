@@ -289,7 +289,7 @@ void fr_user_take(struct fr_user *u)
 	kept.n = 0;
 }
 
-/* All of them, after a label without key, which takes away what the recording knew. */
+/* All of them, after a label without key, which clears those that the recording knows. */
 static void say_anew(struct fr_thread *t, uint64_t ticks, uint32_t stack)
 {
 	const struct fr_blob none = {"", 1};

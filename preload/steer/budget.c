@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * budget.c - what recording costs, and the look at it once a second.
+ * budget.c - what recording costs, measured once a second.
  *
- * The cost of an event is an estimate, by class, good for a share of some percent and for which
- * class it is: as redis -P16 and memcached pay it at level full, measured with levels that are
- * switched while they work (`scripts/bench switched` says how). In the hot loop of `scripts/bench
- * micro` it is less, 25 and 90 ns; a server has other things in its caches. What a hook costs that
- * records nothing is not in it: no level but `off` would save that.
+ * The cost of an event is an estimate, by class: good enough to tell a share of some percent, and
+ * which class causes it. It is what redis -P16 and memcached pay at level full, measured with
+ * levels that are switched while they work (`scripts/bench switched` says how). In the hot loop of
+ * `scripts/bench micro` it is less, 25 and 90 ns; a server has other things in its caches. What a
+ * hook costs that records nothing is not in it: no level but `off` would save that.
  *
  * Context: any hook, under the guard. Must not: ask the clock under the host's own filter of
  * system calls (no decision is made there); decide in a vfork child, whose CPU time is another's.

@@ -2,7 +2,7 @@
 /*
  * trigger.c - was a threshold crossed, and may it ask for a snapshot?
  *
- *   fr_wait_end, an unlock, the second's look ──> which rule ──> rate limit ──> event, snapshot
+ *   fr_wait_end, an unlock, fr_periodic ──> which rule ──> rate limit ──> event, snapshot
  *
  * Context: hooks, under the guard but for fr_trigger_held; perhaps with the host's lock held, so
  * nothing here waits. Must not: fire in a vfork child, whose memory is its parent's.
@@ -139,7 +139,7 @@ static bool suppressed(uint64_t now)
 	return atomic_load(&fired) >= fr_config.trigger_max || now < atomic_load(&cooldown_until);
 }
 
-/* Of several threads that cross at once one speaks. */
+/* Of several threads that cross a limit at once, one asks. */
 static bool allowed(uint64_t now)
 {
 	uint64_t until = atomic_load(&cooldown_until);

@@ -2,12 +2,12 @@
 /*
  * leftover.c - which files in the directory of regions are left, and which of them are rubbish.
  *
- * Each start of a program comes by here, so a file is opened once in its life: a left region is
- * then made read-only, which says "seen" at the price of a look from outside. Opening, removing
- * and marking need all of: the name of a region, a regular file, our own, whose first bytes are
- * those of a region (or of one that was never finished), whose process is gone, and that no process
- * holds open for writing or mapped. The last is what the kernel knows, whatever the namespaces: it
- * grants no read lease on such a file. Where it grants none at all, pid, boot and host decide.
+ * This runs at each start of a program, so a file is opened only once: a left region is then made
+ * read-only, and later starts tell by its mode that it was seen. Opening, removing and marking need
+ * all of: the name of a region, a regular file, our own, whose first bytes are those of a region
+ * (or of one that was never finished), whose process is gone, and that no process holds open for
+ * writing or mapped. The last is what the kernel knows, whatever the namespaces: it grants no read
+ * lease on such a file. Where it grants none at all, pid, boot and host decide.
  *
  * An earlier image of ours has our pid, boot and host, is not a crash, and began after our process
  * did: then no other process can have had the pid since.

@@ -2,10 +2,10 @@
 /*
  * leftover_trim.c - which left regions go when there are more than FR_KEEP_MAX.
  *
- * They go by groups: what died in the same second tells one story (a master and its workers, a
+ * They go by groups: what died in the same second belongs together (a master and its workers, a
  * client and its server), so it goes or stays as a whole. Those without a crash go first, among
  * these the oldest. A group that alone is too much is cut, file by file in the same order: the
- * bound holds, and the newest story is not lost whole.
+ * limit is kept, and a part of the newest group stays.
  *
  * To know when and how a process died its file has to be opened. So that not each start of a
  * program in a crash loop opens 200, where there are many an eighth more goes than must.

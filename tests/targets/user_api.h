@@ -39,8 +39,8 @@ static void *helper(void *arg)
 	fr_label_adopt((const struct fr_labels *)arg);
 	make_event();
 	SAY("{\"labelled\":{\"request\":\"r-17\"},\"tid\":%d}", tid());
-	fr_zone_begin("adopted"); /* by the names of before */
-	fr_zone_end();
+	fr_region_begin("adopted"); /* by the names of before */
+	fr_region_end();
 	return NULL;
 }
 
