@@ -13,7 +13,7 @@
 #include "read/impl.h"
 
 #define LAP_INVERSE 0xF1DE83E19937733Dull /* times FR_STACK_LAP: 1, modulo 2^64 */
-_Static_assert(LAP_INVERSE * FR_STACK_LAP == 1, "the inverse");
+_Static_assert(LAP_INVERSE *FR_STACK_LAP == 1, "the inverse");
 
 static const struct fr_stack_rec *find(const struct recording *rec, uint32_t place)
 {
@@ -58,7 +58,8 @@ size_t fr_recording_stack(const struct recording *rec, uint32_t id, const uint64
 	return r->n_frames;
 }
 
-/* ---- ids that the recorder has written to places ---------------------------------------------- */
+/* ---- ids that the recorder has written to places ----------------------------------------------
+ */
 
 static bool same(const struct fr_stack_rec *a, const struct fr_stack_rec *b)
 {
@@ -114,8 +115,8 @@ void fr_depot_load(struct recording *rec)
 {
 	const struct fr_header *h = &rec->hdr;
 
-	rec->impl->places.needed = h->depot_words && !(h->depot_words & (h->depot_words - 1)) &&
-				   h->x_depot_turns;
+	rec->impl->places.needed =
+		h->depot_words && !(h->depot_words & (h->depot_words - 1)) && h->x_depot_turns;
 	if (!rec->impl->places.needed)
 		return; /* each id is its place */
 	settle_field(rec, FR_SEC_THREADS, offsetof(struct fr_thread_rec, create_stack));

@@ -162,7 +162,8 @@ struct tid_entry {
 	uint32_t tid;
 };
 
-/* ---- stacks ----------------------------------------------------------------------------------- */
+/* ---- stacks -----------------------------------------------------------------------------------
+ */
 
 /* What the ids that a recorder wrote are here, see depot.c. */
 struct depot_places {

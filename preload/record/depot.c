@@ -95,9 +95,8 @@ static bool is_it(uint64_t seen, const struct fr_walk *w, uint64_t hash)
 {
 	const struct fr_stack_rec *r = fr_depot_get((uint32_t)seen);
 
-	return seen >> 32 == hash >> 32 && fr_turn_accepts((uint32_t)seen) &&
-	       r->n_frames == w->n && r->flags == w->flags &&
-	       memcmp(r->pc, w->pc, 8u * w->n) == 0;
+	return seen >> 32 == hash >> 32 && fr_turn_accepts((uint32_t)seen) && r->n_frames == w->n &&
+	       r->flags == w->flags && memcmp(r->pc, w->pc, 8u * w->n) == 0;
 }
 
 /* The id of a place for WORDS words; 0: there is none. */
@@ -140,8 +139,8 @@ static uint32_t publish(const struct fr_walk *w, uint64_t hash, uint32_t at, uin
 		uint64_t seen = atomic_load_explicit(slot, memory_order_acquire);
 
 		if ((!seen || !fr_turn_accepts((uint32_t)seen)) &&
-		    atomic_compare_exchange_strong_explicit(
-			    slot, &seen, word, memory_order_release, memory_order_acquire))
+		    atomic_compare_exchange_strong_explicit(slot, &seen, word, memory_order_release,
+							    memory_order_acquire))
 			return (uint32_t)word;
 		if (is_it(seen, w, hash))
 			return (uint32_t)seen;

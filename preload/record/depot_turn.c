@@ -19,7 +19,7 @@
 #include "record/stack.h"
 #include "record/thread.h"
 
-#define SEGMENTS 8u
+#define SEGMENTS FR_DEPOT_SEGMENTS
 #define PINS 512u
 
 /* Words of the segment being filled that belong to an old stack. Sorted, apart. */
@@ -66,8 +66,7 @@ bool fr_turn_accepts(uint32_t id)
 	uint32_t turns = fr_depot_turns();
 
 	return atomic_load_explicit(&ring.number[i], memory_order_relaxed) == number &&
-	       turns - atomic_load_explicit(&ring.begun[i], memory_order_relaxed) <
-		       ring.in_use / 2;
+	       turns - atomic_load_explicit(&ring.begun[i], memory_order_relaxed) < ring.in_use / 2;
 }
 
 /* ---- stacks that stay ------------------------------------------------------------------------ */
@@ -172,9 +171,8 @@ uint32_t fr_turn_place(uint32_t from, uint32_t words)
 /* The segment after NUMBER, among those that have pages; 0: ids are used up. */
 static uint32_t after(uint32_t number)
 {
-	uint32_t next = number % SEGMENTS + 1 < ring.in_use
-				? number + 1
-				: (number / SEGMENTS + 1) * SEGMENTS;
+	uint32_t next = number % SEGMENTS + 1 < ring.in_use ? number + 1
+							    : (number / SEGMENTS + 1) * SEGMENTS;
 
 	return next < (UINT32_MAX >> ring.shift) - SEGMENTS ? next : 0;
 }

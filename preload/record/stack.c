@@ -242,8 +242,7 @@ static bool step_fp_chain(struct walker *k, struct fr_walk *w)
 	uintptr_t fp = k->f.fp;
 
 	w->flags |= FR_STACK_NO_CFI;
-	if (fp < k->f.sp || fp - k->f.sp > 1u << 20 || (fp & 7) ||
-	    (k->own_stack && fp >= k->hi))
+	if (fp < k->f.sp || fp - k->f.sp > 1u << 20 || (fp & 7) || (k->own_stack && fp >= k->hi))
 		return false; /* it was used for something else: no page need be asked for */
 	use_fp(k, w);
 	return step_words(k, w, fp + 16, fp + 8, fp) && k->f.pc >= FR_PAGE;

@@ -105,7 +105,8 @@ void fr_thread_forget(void)
 
 	fr_user_keep(&t->user);
 	fr_self = &fr_thread_none;
-	fr_blocks_forget(ours ? t : NULL); /* spare ones, too: their memos know the parent's stacks */
+	fr_blocks_forget(ours ? t
+			      : NULL); /* spare ones, too: their memos know the parent's stacks */
 }
 
 /* ---- vfork -------------------------------------------------------------------------------------

@@ -233,6 +233,7 @@ struct fr_stack_rec {
 			* the one */
 	uint64_t pc[]; /* n_frames */
 };
+#define FR_DEPOT_SEGMENTS 8u /* of depot_words: what gives way at a time */
 #define FR_STACK_LAP 0x9E3779B97F4A7C15ull /* odd: a lap can be told from a hash that fits */
 #define FR_STACK_COMPLETE 1u /* ends at the thread's root */
 #define FR_STACK_CUT 2u /* FR_STACK_DEPTH reached: outer frames are missing */
