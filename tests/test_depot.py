@@ -61,3 +61,19 @@ def test_what_lasts_keeps_its_stacks(host):
     assert "waits_for_ever" in fr.names(waiter["stack"])
     held, = waiter["held"]
     assert held["addr"] == said["held"] and "takes_it" in fr.names(held["stack"])
+
+
+@pytest.mark.parametrize("kind", ["text", "jit", "lost"])
+def test_code_without_unwind_tables_is_walked_once(host, kind):
+    """By its frame pointers; and where these lead nowhere, the stack ends there, known as well."""
+    p = host.run(fr.TARGETS / "nocfi", kind, 20000, FR_EVENTS="full", FR_TRIGGER="exit")
+    if json.loads(p.lines[-1])["locked"] == 0:
+        pytest.skip("written for x86-64")
+    recording = host.snapshots(p.pid)[0]
+    thread, = fr.read("info", recording)["threads"]
+    assert thread["events"] >= 40000 and thread["stack_walks"] < 500, thread
+    taken = [e for e in fr.read("events", recording) if e["event"] == "mutex.lock"]
+    assert len(taken) == 20000
+    for e in taken:
+        names = fr.names(e["stack"])
+        assert names[0] == "locks" and (kind == "lost" or "main" in names), names
