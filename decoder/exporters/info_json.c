@@ -79,6 +79,7 @@ static json_t *header(const struct recording *rec)
 			    json_sprintf("%u.%u.%u", h->recorder_version >> 16,
 					 h->recorder_version >> 8 & 255,
 					 h->recorder_version & 255));
+	set_u64(o, "depot_turns", h->x_depot_turns);
 	set_u64(o, "stack_tests", h->stack_tests);
 	set_u64(o, "stack_differ", h->stack_differ);
 	set_u64(o, "sample_mean", h->sample_mean);

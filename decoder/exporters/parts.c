@@ -153,6 +153,9 @@ void fr_part_header(struct call *c)
 		line(c, "verified",
 		     "%" PRIu64 " stacks unwound a second time, %" PRIu64 " different",
 		     h->stack_tests, h->stack_differ);
+	if (h->x_depot_turns >= FR_DEPOT_SEGMENTS)
+		line(c, "stacks",
+		     "more than fit: the oldest gave way to new ones (FR_MAX_BYTES keeps more)");
 	settings(c);
 }
 

@@ -19,7 +19,7 @@
 #ifndef FR_MODEL_BUILD_H
 #define FR_MODEL_BUILD_H
 
-#include "model/map.h"
+#include "base/map.h"
 #include "model/model.h"
 #include "model/same.h"
 #include "read/events.h"

@@ -10,6 +10,8 @@
 #define FR_READ_IMPL_H
 
 #include "base/arena.h"
+#include "base/map.h"
+#include "read/events.h"
 #include "read/recording.h"
 
 #define SECTION_IDS 32u
@@ -160,6 +162,25 @@ struct tid_entry {
 	uint32_t tid;
 };
 
+/* ---- stacks ---------------------------------------------------------------------------------- */
+
+/* What the ids that a recorder wrote are here, see depot.c. */
+struct depot_places {
+	bool needed; /* false: each id is its place */
+	struct map of_id; /* 0 = gone */
+	struct map of_pcs; /* by their hash: the first place that has them */
+};
+
+/* Puts places into tables. After the sections, before who reads these. */
+void fr_depot_load(struct recording *rec);
+void fr_depot_free(struct recording *rec);
+
+/* The place of a stack id; only where they differ. */
+uint32_t fr_depot_place(const struct recording *rec, uint32_t id);
+
+/* The same in N events. */
+void fr_depot_settle(const struct recording *rec, struct event *e, size_t n);
+
 /* ---- the recording --------------------------------------------------------------------------- */
 
 struct known_call {
@@ -173,6 +194,7 @@ struct recording_impl {
 	uint8_t *sections[SECTION_IDS]; /* the copies behind rec->sec */
 	struct clock clock;
 	struct schema schema;
+	struct depot_places places;
 	struct chunk_ref *chunks; /* by thread, tier, seq */
 	size_t n_chunks;
 	struct lane *lanes;

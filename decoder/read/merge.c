@@ -31,6 +31,7 @@ struct waiting {
 };
 
 struct stream {
+	const struct recording *rec;
 	size_t (*turn)(struct stream *s, struct event *out, size_t room);
 	const struct schema *schema;
 	const struct clock *clock;
@@ -209,6 +210,7 @@ struct stream *fr_stream_open(const struct recording *rec)
 	const struct recording_impl *impl = rec->impl;
 	struct stream *s = fr_mem_alloc(sizeof(*s));
 
+	s->rec = rec;
 	s->schema = &impl->schema;
 	s->turn = s->schema->moved ? turn_moved : turn;
 	s->clock = &impl->clock;
@@ -241,6 +243,8 @@ size_t fr_stream_fill(struct stream *s, struct event *out, size_t room)
 
 	while (s->more && n < room)
 		n += s->turn(s, out + n, room - n);
+	if (s->rec->impl->places.needed)
+		fr_depot_settle(s->rec, out, n);
 	return n;
 }
 

@@ -56,6 +56,7 @@ static void load(struct recording *rec, const struct source *src, struct diag *d
 	fr_sections_load(rec, src, d);
 	fr_clock_load(rec, d);
 	fr_schema_load(rec, d);
+	fr_depot_load(rec);
 	fr_threads_load(rec, d);
 	fr_lanes_load(rec, d);
 	fr_threads_index(rec);
@@ -94,6 +95,7 @@ void fr_recording_close(struct recording *rec)
 		return;
 	for (size_t i = 0; i < SECTION_IDS; i++)
 		free(rec->impl->sections[i]);
+	fr_depot_free(rec);
 	fr_arena_free(&rec->impl->arena);
 	free(rec->impl->chunks);
 	free(rec->impl->lanes);

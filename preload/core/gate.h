@@ -27,10 +27,12 @@ struct fr_gate {
 	atomic_uint module_lock; /* holder appends to the module table */
 	atomic_uint snapshot_lock; /* a snapshot is being written */
 	atomic_uint settings_lock; /* holder changes levels or limits */
+	atomic_uint blocks_lock; /* holder lists threads' blocks, or looks at them */
+	atomic_uint turn_lock; /* holder begins a segment of the depot */
 	atomic_int crashing; /* tid of the thread that handles a fatal signal */
 	int lender; /* pid that has called vfork before its birth; 0 = none */
 	void *_Atomic unwind_owner; /* the thread in libunwind, see unwind_guard.c */
-	char pad[FR_PAGE - 16 - 8 * sizeof(int) - sizeof(void *)];
+	char pad[FR_PAGE - 16 - 10 * sizeof(int) - sizeof(void *)];
 };
 
 extern struct fr_gate fr_gate;

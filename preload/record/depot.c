@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * depot.c - the hash table of stacks: append-only, lock-free, valid in signal handlers.
+ * depot.c - the hash table of stacks: lock-free, valid in signal handlers.
  *
  * The records lie in the region (wire.h), the index is private: readers go by id. A record is
  * written first and published by one compare-and-swap of its index word; the loser of a race
- * wastes its bytes. Nothing is ever evicted: events point at ids.
+ * wastes its bytes. An id is never given out twice; its record is overwritten some day, which
+ * readers can tell (depot_turn.h).
  *
  *   index word = hash's upper 32 bits | stack id        probe: 16 words from hash's lower bits
+ *   an index word of a stack that lookup does not accept any more is as good as none
  */
 #include "record/depot.h"
 
@@ -18,13 +20,16 @@
 
 #include "core/check.h"
 #include "core/sys.h"
+#include "record/depot_turn.h"
+#include "record/stack.h"
 
 #define PROBE 16u
 
 static _Atomic uint64_t *idx;
 static size_t idx_size; /* bytes of the mapping */
 static uint32_t idx_mask;
-static _Atomic uint32_t cursor; /* next free 8-byte word of the depot */
+static _Atomic uint32_t cursor; /* the next id */
+FR_HOT uint32_t fr_depot_mask;
 
 bool fr_depot_init(void)
 {
@@ -39,6 +44,10 @@ bool fr_depot_init(void)
 	idx_size = n * sizeof(*idx);
 	idx_mask = n - 1;
 	idx = fr_sys_mmap(idx_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1);
+	fr_depot_mask = (uint32_t)(fr_region.depot.size / 8) - 1;
+	fr_region.hdr->depot_words = fr_depot_mask + 1;
+	fr_turn_init(fr_depot_mask + 1);
+	fr_stack_next_epoch(); /* no memo knows a stack of this one */
 	atomic_store(&cursor, 1); /* id 0 is "no stack" */
 	return idx != NULL;
 }
@@ -81,24 +90,44 @@ static bool equal_slots(const struct fr_stack_rec *r, const struct fr_walk *w)
 	       memcmp(s->at + n, w->fp, 4u * w->n_fp) == 0;
 }
 
-static bool equal_pcs(const struct fr_stack_rec *r, const struct fr_walk *w, uint64_t hash)
+/* Is W what the index word SEEN stands for? */
+static bool is_it(uint64_t seen, const struct fr_walk *w, uint64_t hash)
 {
-	return r->hash == hash && r->n_frames == w->n && r->flags == w->flags &&
-	       memcmp(r->pc, w->pc, 8u * w->n) == 0;
+	const struct fr_stack_rec *r = fr_depot_get((uint32_t)seen);
+
+	return seen >> 32 == hash >> 32 && fr_turn_accepts((uint32_t)seen) && r->n_frames == w->n &&
+	       r->flags == w->flags && memcmp(r->pc, w->pc, 8u * w->n) == 0;
+}
+
+/* The id of a place for WORDS words; 0: there is none. */
+static uint32_t take(uint32_t words)
+{
+	uint32_t before = atomic_load_explicit(&cursor, memory_order_acquire);
+
+	for (;;) {
+		uint32_t id = fr_turn_place(before, words);
+		bool pages =
+			id && fr_span_need(&fr_region.depot, 8ull * ((id & fr_depot_mask) + words));
+
+		if (!pages) {
+			if (!fr_turn_next(&cursor, before, id))
+				return 0;
+			before = atomic_load_explicit(&cursor, memory_order_acquire);
+		} else if (atomic_compare_exchange_weak(&cursor, &before, id + words)) {
+			return id;
+		}
+	}
 }
 
 static uint32_t append(const struct fr_walk *w, uint64_t hash)
 {
 	size_t size = record_size(w);
-	uint32_t words = (uint32_t)(size / 8);
-	uint32_t id = atomic_load_explicit(&cursor, memory_order_relaxed);
+	uint32_t id = take((uint32_t)(size / 8));
 
-	do {
-		if (!fr_span_need(&fr_region.depot, 8ull * id + size))
-			return 0;
-	} while (!atomic_compare_exchange_weak(&cursor, &id, id + words));
-	fill((struct fr_stack_rec *)(fr_region.depot.base + 8ull * id), w, hash, size);
-	fr_span_used(&fr_region.depot, 8ull * id + size);
+	if (!id)
+		return 0;
+	fill((struct fr_stack_rec *)fr_depot_get(id), w, hash + fr_turn_lap(id), size);
+	fr_span_used(&fr_region.depot, 8ull * (id & fr_depot_mask) + size);
 	return id;
 }
 
@@ -107,38 +136,43 @@ static uint32_t publish(const struct fr_walk *w, uint64_t hash, uint32_t at, uin
 {
 	for (uint32_t i = 0; i < PROBE; i++) {
 		_Atomic uint64_t *slot = &idx[(at + i) & idx_mask];
-		uint64_t seen = 0;
+		uint64_t seen = atomic_load_explicit(slot, memory_order_acquire);
 
-		if (atomic_compare_exchange_strong_explicit(slot, &seen, word, memory_order_release,
+		if ((!seen || !fr_turn_accepts((uint32_t)seen)) &&
+		    atomic_compare_exchange_strong_explicit(slot, &seen, word, memory_order_release,
 							    memory_order_acquire))
 			return (uint32_t)word;
-		if (seen >> 32 == word >> 32 && equal_pcs(fr_depot_get((uint32_t)seen), w, hash))
+		if (is_it(seen, w, hash))
 			return (uint32_t)seen;
 	}
 	return (uint32_t)word; /* the index is full: this stack may be stored twice, no more */
 }
 
-uint32_t fr_depot_put(const struct fr_walk *w, bool *same_slots)
+/* The id of W's stack if the index has it; 0: it has not. */
+static uint32_t index_find(const struct fr_walk *w, uint64_t hash, uint32_t at)
 {
-	uint64_t hash = XXH3_64bits(w->pc, 8u * w->n);
-	uint32_t at = (uint32_t)hash & idx_mask;
-	uint32_t id = 0;
-
-	FR_RUNS(FR_WHERE_HANDLER);
-	*same_slots = false;
-	if (!w->n || !idx)
-		return 0;
 	for (uint32_t i = 0; i < PROBE; i++) {
 		uint64_t seen =
 			atomic_load_explicit(&idx[(at + i) & idx_mask], memory_order_acquire);
 
 		if (!seen)
 			break;
-		if (seen >> 32 == hash >> 32 && equal_pcs(fr_depot_get((uint32_t)seen), w, hash)) {
-			id = (uint32_t)seen;
-			break;
-		}
+		if (is_it(seen, w, hash))
+			return (uint32_t)seen;
 	}
+	return 0;
+}
+
+uint32_t fr_depot_put(const struct fr_walk *w, bool *same_slots)
+{
+	uint64_t hash = XXH3_64bits(w->pc, 8u * w->n);
+	uint32_t at = (uint32_t)hash & idx_mask, id;
+
+	FR_RUNS(FR_WHERE_HANDLER);
+	*same_slots = false;
+	if (!w->n || !idx)
+		return 0;
+	id = index_find(w, hash, at);
 	if (!id) {
 		id = append(w, hash);
 		if (!id) {

@@ -48,11 +48,16 @@ static inline uint32_t fr_depot_replayed(uint32_t n_frames)
 	return (n_frames + 2) & ~3u;
 }
 
-/* The record of a stack id that the recorder itself has handed out. */
+extern uint32_t fr_depot_mask; /* words of the depot - 1 */
+
+/* The record of a stack id that the recorder itself has handed out, if it is still there. */
 static inline const struct fr_stack_rec *fr_depot_get(uint32_t id)
 {
-	return (const struct fr_stack_rec *)(fr_region.depot.base + 8ull * id);
+	return (const struct fr_stack_rec *)(fr_region.depot.base + 8ull * (id & fr_depot_mask));
 }
+
+/* How often a segment of the depot was begun, see depot_turn.h. */
+uint32_t fr_depot_turns(void);
 
 /* N: fr_depot_replayed() of R. */
 static inline const struct fr_slots *fr_depot_slots(const struct fr_stack_rec *r, uint32_t n)

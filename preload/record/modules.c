@@ -17,6 +17,7 @@
 #include "core/clock.h"
 #include "core/gate.h"
 #include "core/text.h"
+#include "record/stack.h"
 #include "store/region.h"
 
 /* As in <dlfcn.h> of glibc 2.35; declared here so that older headers will do. */
@@ -30,7 +31,7 @@ struct find_object_result {
 };
 static int (*find_object)(void *pc, struct find_object_result *out);
 
-FR_HOT uint32_t fr_modules_generation = 1;
+uint32_t fr_modules_generation = 1;
 
 /* Objects noted so far: for a libc without _dl_find_object, and for forked children. */
 #define KNOWN_MAX 1024
@@ -271,6 +272,7 @@ void fr_modules_sweep(void)
 void fr_modules_changed(void)
 {
 	__atomic_add_fetch(&fr_modules_generation, 1, __ATOMIC_RELEASE);
+	fr_stack_next_epoch();
 }
 
 /* ---- birth ----------------------------------------------------------------------------------- */

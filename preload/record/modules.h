@@ -10,10 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/*
- * Raised when an object goes away (dlclose): everything remembered by PC is then stale. Read by
- * each stack lookup.
- */
+/* Raised when an object goes away (dlclose): everything remembered by PC is then stale. */
 extern uint32_t fr_modules_generation;
 
 /* Looks up _dl_find_object, fills the table with what is loaded. At birth. */

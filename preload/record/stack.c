@@ -30,9 +30,16 @@ struct rule_slot {
 	_Atomic uint64_t rule;
 };
 
+FR_HOT uint32_t fr_stack_epoch = 1;
 static struct rule_slot *rules;
 static enum fr_unwind_kind unwind_kind;
 static bool verifying; /* FR_VERIFY_STACKS: each hit is unwound again */
+
+void fr_stack_next_epoch(void)
+{
+	if (__atomic_add_fetch(&fr_stack_epoch, 1, __ATOMIC_RELEASE) == 0) /* 0: see memo_epoch */
+		__atomic_add_fetch(&fr_stack_epoch, 1, __ATOMIC_RELEASE);
+}
 
 void fr_stack_init(void)
 {
@@ -47,7 +54,7 @@ enum fr_unwind_kind fr_stack_upgrade(enum fr_unwind_kind want)
 		return FR_UNWIND_CALLER;
 	unwind_kind = want == FR_UNWIND_LIBUNWIND ? fr_unwind_load() : want;
 	verifying = fr_config.verify;
-	fr_modules_changed();
+	fr_stack_next_epoch();
 	return unwind_kind;
 }
 
@@ -235,8 +242,8 @@ static bool step_fp_chain(struct walker *k, struct fr_walk *w)
 	uintptr_t fp = k->f.fp;
 
 	w->flags |= FR_STACK_NO_CFI;
-	if (fp < k->f.sp || fp - k->f.sp > 1u << 20 || (fp & 7))
-		return false;
+	if (fp < k->f.sp || fp - k->f.sp > 1u << 20 || (fp & 7) || (k->own_stack && fp >= k->hi))
+		return false; /* it was used for something else: no page need be asked for */
 	use_fp(k, w);
 	return step_words(k, w, fp + 16, fp + 8, fp) && k->f.pc >= FR_PAGE;
 }
@@ -335,18 +342,19 @@ static struct walker walker_at(struct fr_thread *t, struct fr_site s, bool exact
 void fr_stack_forget(struct fr_thread *t)
 {
 	memset(&t->memo, 0, sizeof(t->memo));
-	t->memo_generation = 0;
+	t->memo_epoch = 0;
 }
 
 static void forget_stale(struct fr_thread *t)
 {
-	uint32_t now = fr_modules_generation;
+	uint32_t now = __atomic_load_n(&fr_stack_epoch, __ATOMIC_ACQUIRE);
 
 	if (t->memo.filled_in == now)
 		return;
 	fr_stack_forget(t);
+	__atomic_store_n(&t->memo.turn, fr_depot_turns(), __ATOMIC_RELEASE);
 	t->memo.filled_in = now;
-	t->memo_generation = verifying ? 0 : now;
+	t->memo_epoch = verifying ? 0 : now;
 }
 
 static void remember(struct fr_memo *m, struct fr_site s, uint32_t id, bool uses_fp)

@@ -34,10 +34,19 @@ struct fr_memo_way {
 struct fr_memo {
 	_Alignas(64) struct fr_memo_way set[FR_MEMO_SETS][FR_MEMO_WAYS];
 	uint8_t victim[FR_MEMO_SETS]; /* counts what was replaced */
-	uint32_t filled_in; /* the generation that the ways belong to */
+	uint32_t filled_in; /* the epoch that the ways belong to */
+	uint32_t
+		turn; /* fr_depot_turns() when it was empty last, see fr_blocks_quiescent_since() */
 };
 
 struct fr_thread;
+
+/*
+ * Raised when what memos know is stale: an object has gone (dlclose), or the depot will soon use
+ * the place of an old stack again. Read by each stack lookup.
+ */
+extern uint32_t fr_stack_epoch;
+void fr_stack_next_epoch(void);
 
 /* Process-wide set-up at birth. Until fr_stack_upgrade() a stack is its caller's address. */
 void fr_stack_init(void);

@@ -19,6 +19,7 @@
 #include "core/real.h"
 #include "core/sys.h"
 #include "core/text.h"
+#include "record/blocks.h"
 #include "record/host.h"
 #include "record/onstack.h"
 #include "record/ring.h"
@@ -65,70 +66,6 @@ void fr_threads_init(void)
 		have_key = pthread_key_create(&end_key, end_destructor) == 0;
 }
 
-/*
- * Blocks of ended threads, with their alternate stacks, for the next ones: a server that starts a
- * thread per request shall not pay for mappings and page faults each time.
- */
-#define SPARES 64u
-static _Atomic(struct fr_thread *) spares[SPARES];
-
-/*
- * The alternate stack lies below its block in one mapping without a guard page: such mappings merge
- * in the kernel, so that 10 000 threads do not eat up the host's 65 530. Only our own handlers run
- * on it (onstack.h), and they need a fraction of it.
- */
-#define BLOCK_SIZE (FR_ALTSTACK_SIZE + sizeof(struct fr_thread))
-
-static char *altstack_of(struct fr_thread *t)
-{
-	return (char *)t - FR_ALTSTACK_SIZE;
-}
-
-static void unmap_block(struct fr_thread *t)
-{
-	fr_sys_munmap(altstack_of(t), BLOCK_SIZE);
-}
-
-static void give_block(struct fr_thread *t)
-{
-	for (uint32_t i = 0; i < SPARES; i++) {
-		struct fr_thread *none = NULL;
-
-		if (!atomic_load_explicit(&spares[i], memory_order_relaxed) &&
-		    atomic_compare_exchange_strong(&spares[i], &none, t))
-			return;
-	}
-	unmap_block(t);
-}
-
-/* A spare one still has its memo, see stack_bounds(); all else is as new. NULL: no memory. */
-static struct fr_thread *take_block(void)
-{
-	struct fr_thread *t = NULL;
-	char *p;
-
-	for (uint32_t i = 0; i < SPARES && !t; i++) {
-		if (atomic_load_explicit(&spares[i], memory_order_relaxed))
-			t = atomic_exchange(&spares[i], NULL);
-	}
-	if (t) {
-		memset(t->w, 0, sizeof(t->w));
-		t->user = (struct fr_user){0};
-		t->handler = 0;
-		t->in_real = t->in_periodic = t->lent = false;
-		t->altstack = NULL;
-		t->retook = 0;
-		t->walks = t->end_rounds = t->our_signals = t->host_signals = 0;
-		return t;
-	}
-	p = fr_sys_mmap(BLOCK_SIZE, PROT_READ | PROT_WRITE,
-			MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1);
-	if (!p)
-		return NULL;
-	fr_sys_madvise(p, BLOCK_SIZE, MADV_DONTDUMP);
-	return (struct fr_thread *)(p + FR_ALTSTACK_SIZE);
-}
-
 /* The thread ends in a call that never came back: it was cancelled there. */
 static void record_cancelled(struct fr_thread *t)
 {
@@ -157,33 +94,19 @@ void fr_thread_end(void)
 	fr_self = &fr_thread_gone;
 	fr_onstack_leave(t);
 	t->busy = 0;
-	give_block(t);
-}
-
-/* As new, at the same place. A system call filter may refuse the first. */
-static void empty_block(struct fr_thread *t)
-{
-	if (fr_sys_madvise(t, sizeof(*t), MADV_DONTNEED) != 0)
-		memset(t, 0, sizeof(*t));
+	fr_block_give(t);
 }
 
 void fr_thread_forget(void)
 {
 	struct fr_thread *t = fr_self;
+	/* busy: a signal handler forked in the middle of our code, which will go on with T */
+	bool ours = fr_thread_is_known(t) && (!t->busy || t->busy == FR_BUSY_FOR_EVER);
 
-	for (uint32_t i = 0; i < SPARES; i++) {
-		struct fr_thread *spare = atomic_exchange(&spares[i], NULL);
-
-		if (spare)
-			unmap_block(spare); /* its memo knows the parent's stacks */
-	}
 	fr_user_keep(&t->user);
 	fr_self = &fr_thread_none;
-	/* busy: a signal handler forked in the middle of our code, which will go on with T */
-	if (!fr_thread_is_known(t) || (t->busy && t->busy != FR_BUSY_FOR_EVER))
-		return;
-	empty_block(t);
-	give_block(t);
+	fr_blocks_forget(ours ? t
+			      : NULL); /* spare ones, too: their memos know the parent's stacks */
 }
 
 /* ---- vfork ----------------------------------------------------------------------------------- */
@@ -334,7 +257,7 @@ struct fr_thread *fr_thread_birth(const struct fr_thread_origin *o)
 		fr_drop(FR_DROP_NO_THREAD);
 		return NULL;
 	}
-	t = take_block();
+	t = fr_block_take();
 	if (!t) {
 		__atomic_store_n(&rec->x_life, FR_THREAD_DEAD, __ATOMIC_RELEASE);
 		fr_drop(FR_DROP_NO_THREAD);
@@ -350,7 +273,7 @@ struct fr_thread *fr_thread_birth(const struct fr_thread_origin *o)
 	fill_record(t, o);
 	if (fr_thread_wants_altstack)
 		/* a stack overflow must still reach the crash handler */
-		fr_onstack_make(t, altstack_of(t), FR_ALTSTACK_SIZE);
+		fr_onstack_make(t, fr_block_altstack(t), FR_ALTSTACK_SIZE);
 	if (have_key)
 		pthread_setspecific(end_key, (void *)1);
 	t->busy = (uintptr_t)__builtin_frame_address(0);

@@ -52,7 +52,7 @@ struct fr_thread {
 		busy; /* frame of the recorder's code on this thread, 0 = none, FR_BUSY_FOR_EVER */
 	struct fr_thread_rec *rec;
 	int64_t sample_left; /* bytes until the next memory sample */
-	uint32_t memo_generation; /* of fr_modules_generation; 0 = all lookups are cold */
+	uint32_t memo_epoch; /* of fr_stack_epoch; 0 = all lookups are cold */
 	uint32_t our_signals; /* deliveries of the trigger signal */
 	uint32_t host_signals; /* handlers of the host that ran */
 	uint32_t state_signals; /* host_signals when the current state was set */
@@ -73,6 +73,7 @@ struct fr_thread {
 	uint32_t walks; /* of rec->stack_walks, charged to the budget */
 	struct fr_thread_rec *own_rec; /* while lent: what rec is otherwise */
 	void *altstack; /* ours, or NULL */
+	struct fr_thread *next, *previous; /* see blocks.c */
 	uint16_t needed_by[FR_TIERS]; /* where in the chunk the event is that needed it */
 	struct fr_user user;
 	struct fr_walk walk; /* scratch of fr_stack_miss: too big for a host's small stack */
@@ -207,7 +208,7 @@ uint32_t fr_thread_tid(void);
 static FR_ALWAYS_INLINE bool fr_memo_knows(const struct fr_thread *t, const struct fr_memo_way *way,
 					   struct fr_site s)
 {
-	return likely(t->memo_generation == fr_modules_generation) && likely(fr_memo_is(way, s));
+	return likely(t->memo_epoch == fr_stack_epoch) && likely(fr_memo_is(way, s));
 }
 
 /* The number of the stack at S. Under the guard. */

@@ -214,18 +214,30 @@ static bool always(void *arg, uintptr_t addr)
 	return true;
 }
 
+/*
+ * On x86-64 libunwind has an answer for code without call frame information too (V8's builtins,
+ * hand-written assembly): a range of one byte that nothing describes. What it would do there is
+ * guess, by the frame pointer as we do, but each time anew.
+ */
+static bool has_cfi(void)
+{
+	unw_proc_info_t info = {0};
+
+	return fr_unwind_lib.unw_get_proc_info_p(&cursor, &info) == 0 &&
+	       (info.unwind_info || info.end_ip - info.start_ip > 1);
+}
+
 static struct fr_unwind_rule find_rule(const struct fr_frame *f)
 {
 	struct fr_readable ok = {always, NULL};
 	struct fr_unwind_rule r = {.kind = FR_RULE_HARD};
-	unw_proc_info_t info;
 	struct step s;
 
 	if (!start(f, ok))
 		return r;
 	if (fr_unwind_lib.unw_is_signal_frame_p(&cursor) > 0)
 		return (struct fr_unwind_rule){.kind = FR_RULE_SIGNAL};
-	if (fr_unwind_lib.unw_get_proc_info_p(&cursor, &info) != 0) {
+	if (!has_cfi()) {
 		r.kind = FR_RULE_NO_CFI;
 		return r;
 	}

@@ -61,6 +61,16 @@ static struct plan *add(struct plan *p, enum fr_section_id id, size_t n)
 	return p + 1;
 }
 
+/* Of the stacks: a power of two, so that an id tells its place by a mask. */
+static size_t depot_size(size_t max)
+{
+	size_t size = 256u << 10;
+
+	while (size < 2u << 20 ? 2 * size <= max / 2 : 2 * size <= max / 4)
+		size *= 2;
+	return size;
+}
+
 /*
  * MAX is shared out: a quarter to stacks, an eighth to rare chunks, a sixteenth to tables (which
  * have no pages until used), the rest to dense chunks. Tables that need more than their share take
@@ -70,8 +80,7 @@ static struct plan *add(struct plan *p, enum fr_section_id id, size_t n)
  */
 static unsigned int plan_sections(struct plan *first, size_t max)
 {
-	size_t few_stacks = max / 2 < 3u << 19 ? max / 2 : 3u << 19;
-	size_t depot = max / 4 > few_stacks ? max / 4 : few_stacks;
+	size_t depot = depot_size(max);
 	size_t dense = max - depot - max / 8 - max / 16;
 	struct plan *p = first;
 

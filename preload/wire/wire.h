@@ -111,7 +111,9 @@ struct fr_header {
 	uint64_t stack_tests; /* FR_VERIFY_STACKS: stacks unwound a second time (x_) */
 	uint64_t stack_differ; /* of these, different from the memo's answer (x_) */
 	uint64_t sample_mean; /* mean bytes between memory samples */
-	uint64_t reserved[5];
+	uint32_t depot_words; /* words of 8 bytes, a power of two; 0 = stack ids are places */
+	uint32_t x_depot_turns; /* segments of the depot begun after the first */
+	uint64_t reserved[4];
 	char boot_id[40];
 	char host[64];
 	char comm[16];
@@ -216,17 +218,23 @@ struct fr_module_rec {
 /* ---- stack depot ----------------------------------------------------------------------------- */
 
 /*
- * Stack id n stands at byte 8 * n of the depot; id 0 is "no stack". PCs are leaf first and always
- * return addresses: a reader looks up pc - 1. (A PC that a signal interrupted is stored plus one.)
- * After the PCs come the replay slots, which only the recorder uses; total_size covers them.
+ * Stack ids count words of 8 bytes ever given out; id 0 is "no stack". The depot is a ring of
+ * depot_words words: id n stands at byte 8 * (n % depot_words), if it still does. That is so where
+ * the hash, which counts the laps, fits (FR_STACK_LAP); else another stack lies there by now. PCs
+ * are leaf first and always return addresses: a reader looks up pc - 1. (A PC that a signal
+ * interrupted is stored plus one.) After the PCs come the replay slots, which only the recorder
+ * uses; total_size covers them.
  */
 struct fr_stack_rec {
 	uint32_t total_size; /* bytes of this record, a multiple of 8 */
 	uint16_t n_frames;
 	uint16_t flags; /* FR_STACK_... */
-	uint64_t hash; /* XXH3_64bits of the PCs: lets a reader refuse a torn record */
+	uint64_t hash; /* XXH3_64bits of the PCs, plus FR_STACK_LAP a lap: else it is torn or not
+			* the one */
 	uint64_t pc[]; /* n_frames */
 };
+#define FR_DEPOT_SEGMENTS 8u /* of depot_words: what gives way at a time */
+#define FR_STACK_LAP 0x9E3779B97F4A7C15ull /* odd: a lap can be told from a hash that fits */
 #define FR_STACK_COMPLETE 1u /* ends at the thread's root */
 #define FR_STACK_CUT 2u /* FR_STACK_DEPTH reached: outer frames are missing */
 #define FR_STACK_NO_CFI 4u /* some frame was found by its frame pointer only */

@@ -6,8 +6,8 @@
  * The keys come from a file: its author may choose them, but not where they stand, which depends
  * on a number that the kernel gave this process.
  */
-#ifndef FR_MODEL_MAP_H
-#define FR_MODEL_MAP_H
+#ifndef FR_BASE_MAP_H
+#define FR_BASE_MAP_H
 
 #include <stdbool.h>
 #include <stdint.h>
