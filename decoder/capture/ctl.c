@@ -353,6 +353,13 @@ static bool all_off(const uint8_t *levels)
 	return true;
 }
 
+/* What an earlier request has left there is not asked for again: it may have been refused. */
+static void want_as_is(struct control *ctl)
+{
+	for (size_t i = 0; i < ctl->n_set; i++)
+		ctl->set[i].x_wanted = ctl->set[i].x_value;
+}
+
 /* False: nothing was changed; *PENDING: the process has not looked yet. */
 static bool change(struct call *c, struct control *ctl, bool *pending)
 {
@@ -370,6 +377,8 @@ static bool change(struct call *c, struct control *ctl, bool *pending)
 	/* a request under way counts: two changes soon after each other are both wanted */
 	if (ctl->c.x_request != ctl->c.x_answer && ctl->c.hash == fr_settings_hash(&ctl->c.wanted))
 		ch.want = ctl->c.wanted;
+	else
+		want_as_is(ctl);
 	a.into = &ch;
 	if (!fr_arguments_parse(&a, &n, c->argv + 1, c->diag))
 		return false;
