@@ -325,7 +325,7 @@ def seal(wanted):
 
 @pytest.mark.parametrize("wanted,sealed", [(1, False), (2, True)], ids=["half", "range"])
 def test_a_record_is_checked_too(host, wanted, sealed):
-    """A number that was not written whole, or is out of its range: refused, and no trap for later."""
+    """A number that was not written whole, or is out of its range: refused, once."""
     p = busy(host)
     region, = host.regions()
     at, _ = control_place(region)
