@@ -16,19 +16,14 @@
 
 struct setting {
 	const char *name, *variable, *dflt, *value, *option, *help;
-	enum fr_setting_unit unit;
 	uint64_t least, most;
+	enum fr_setting_unit unit;
 	bool live;
 };
 
-#define IS_START false
-#define IS_LIVE true
-#define IS_FIELD true
-#define IS_OWN true
-
 #define SETTING(name, variable, type, dflt, least, most, change, letter, option, help)             \
-	{#name, variable, dflt,       FR_VALUE_OF_##type, option, help, FR_UNIT_OF_##type,         \
-	 least, most,     IS_##change},
+	{#name, variable, dflt, FR_VALUE_OF_##type, option,                                        \
+	 help,  least,    most, FR_UNIT_OF_##type,  FR_LIVE_##change},
 static const struct setting settings[FR_SETTINGS] = {
 #include "preload/wire/config.def"
 };

@@ -198,14 +198,9 @@ enum {
 	ON,
 };
 
-#define IS_START 0
-#define IS_LIVE 1
-#define IS_FIELD 1
-#define IS_OWN 1
-
 /* A row per setting; of group 0, which is nobody's, if it is read at start only. */
 #define SETTING(name, variable, type, dflt, least, most, change, letter, option, help)             \
-	{#name, FR_VALUE_OF_##type, help, IS_##change, 0},
+	{#name, FR_VALUE_OF_##type, help, FR_LIVE_##change, 0},
 static const struct argument rows[] = {
 #include "preload/wire/config.def"
 	[OFF] = {"off", NULL, "record nothing", 1, 0},

@@ -17,13 +17,9 @@ struct row {
 	uint32_t flags;
 };
 
-#define FLAGS_START 0
-#define FLAGS_LIVE FR_SETTING_LIVE
-#define FLAGS_FIELD FR_SETTING_LIVE
-#define FLAGS_OWN FR_SETTING_LIVE
-
 #define SETTING(name, variable, type, dflt, least, most, change, ...)                              \
-	[FR_SETTING_##name] = {#name, least, most, FR_UNIT_OF_##type, FLAGS_##change},
+	[FR_SETTING_##name] = {#name, least, most, FR_UNIT_OF_##type,                              \
+			       FR_LIVE_##change * FR_SETTING_LIVE},
 static const struct row rows[FR_SETTINGS] = {
 #include "wire/config.def"
 };

@@ -49,6 +49,12 @@ enum fr_setting_unit {
 #define FR_VALUE_OF_unwind "WAY"
 #define FR_VALUE_OF_clock "CLOCK"
 
+/* Each kind of change: may fr ctl do it? */
+#define FR_LIVE_START 0
+#define FR_LIVE_LIVE 1
+#define FR_LIVE_FIELD 1
+#define FR_LIVE_OWN 1
+
 #define FR_YEAR (86400ull * 365 * 1000000000)
 
 #define SETTING(name, ...) FR_SETTING_##name,
