@@ -36,7 +36,7 @@ DECODER_CFLAGS := $(BASE) -D_GNU_SOURCE -I. -Idecoder $(if $(SAN),-fsanitize=$(S
 DECODER_LIBS := -ldwarf -lelf -lz -llzma -ljansson -liberty
 
 .PHONY: all
-all: $O/libfr.so $O/fr
+all: $O/libfr.so $O/fr $O/fr.1
 
 .PHONY: help
 help:
@@ -57,6 +57,11 @@ $O/libfr.so: $(PRELOAD_OBJ) preload/exports.map
 $O/fr: $(DECODER_OBJ)
 	$(call say,LINK,$@)
 	$Q$(CC) -o $@ $(DECODER_OBJ) $(if $(SAN),-fsanitize=$(SAN)) $(LDFLAGS) $(DECODER_LIBS)
+
+# The manual page: from the tables that fr is made of.
+$O/fr.1: $O/fr
+	$(call say,MAN,$@)
+	$Q$O/fr help --man >$@
 
 $O/preload/%.o: preload/%.c
 	$(call say,CC,$<)
@@ -88,13 +93,15 @@ fmt:
 
 .PHONY: install uninstall clean
 install: all
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib $(DESTDIR)$(PREFIX)/include
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib $(DESTDIR)$(PREFIX)/include \
+		$(DESTDIR)$(PREFIX)/share/man/man1
 	install -m 755 $O/fr $(DESTDIR)$(PREFIX)/bin/fr
 	install -m 755 $O/libfr.so $(DESTDIR)$(PREFIX)/lib/libfr.so
 	install -m 644 preload/fr.h $(DESTDIR)$(PREFIX)/include/fr.h
+	install -m 644 $O/fr.1 $(DESTDIR)$(PREFIX)/share/man/man1/fr.1
 uninstall:
 	rm -f $(DESTDIR)$(PREFIX)/bin/fr $(DESTDIR)$(PREFIX)/lib/libfr.so \
-		$(DESTDIR)$(PREFIX)/include/fr.h
+		$(DESTDIR)$(PREFIX)/include/fr.h $(DESTDIR)$(PREFIX)/share/man/man1/fr.1
 clean:
 	rm -rf $O
 

@@ -56,5 +56,9 @@ bool fr_options_parse(const struct command *cmd, int *argc, char **argv, struct 
 bool fr_options_times(const struct time_text *times, const struct recording *rec,
 		      struct options *opt, struct diag *d);
 void fr_options_help(const struct command *cmd, FILE *out);
+void fr_options_manual(const struct command *cmd, FILE *out);
+
+/* The manual page fr(1), in man(7). */
+void fr_manual(FILE *out);
 
 #endif

@@ -85,7 +85,7 @@ static void help_all(FILE *out)
 		fprintf(out, "  %-10s %s\n", c->name, c->help);
 	fprintf(out, "\nexit codes: 0 fine, 1 error, 2 usage, 3 printed what could be read of a "
 		     "damaged\n"
-		     "recording. fr --version shows the version.\n");
+		     "recording. fr --version shows the version, fr help --man the manual page.\n");
 }
 
 static void help_one(FILE *out, const struct command *c)
@@ -110,6 +110,10 @@ int fr_cmd_help(struct call *c)
 	const struct command *cmd;
 	const char *similar;
 
+	if (c->argc == 2 && !strcmp(c->argv[1], "--man")) {
+		fr_manual(c->out);
+		return FR_EXIT_OK;
+	}
 	if (c->argc < 2) {
 		help_all(c->out);
 		return FR_EXIT_OK;

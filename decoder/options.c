@@ -116,3 +116,10 @@ void fr_options_help(const struct command *cmd, FILE *out)
 
 	fr_arguments_help(&a, out);
 }
+
+void fr_options_manual(const struct command *cmd, FILE *out)
+{
+	struct arguments a = options_of(cmd);
+
+	fr_arguments_manual(&a, out);
+}

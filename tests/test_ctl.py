@@ -101,6 +101,7 @@ def test_hold_raises_lock(host):
                                  "events=recorder=off", "slow=", "slow=quick", "trigger=moon>3s",
                                  "trigger=recv", "trigger=exit>3s", "trigger_max=-1", "cooldown=1",
                                  "budget=", "budget=101", "budget=5%%", "budget=much",
+                                 "slow=8761h", "trigger_max=1000001", "keep=2", "stack_depth=9",
                                  "off=1", "nothing=3", "on="])
 def test_refused_before_it_is_written(host, bad):
     p = busy(host)
@@ -281,3 +282,69 @@ def test_settings_with_a_good_hash_are_checked_too(host, field):
     fr.wait_for(lambda: struct.unpack_from("<QQI", region.read_bytes(), at)[1:] == (1, 1),
                 "refusal")
     assert levels(p)["net"] == "full" and p.alive()
+
+
+def test_a_setting_that_has_its_own_record(host):
+    """keep=1 has no field in the control section: it is asked for in the section of settings."""
+    p = busy(host)
+    assert fr.read("ctl", p.pid)["settings"]["keep"]["value"] == 0
+    assert ctl(p, "keep=1", "slow=3ms").out.split("keep")[1].split()[0] == "yes"
+    assert fr.read("info", p.pid)["settings"]["keep"]["value"] == 1
+    ctl(p, "slow=4ms")
+    c = fr.read("ctl", p.pid)
+    assert c["settings"]["keep"]["value"] == 1 and c["settings"]["slow"]["value"] == 4000000
+
+
+@pytest.mark.parametrize("value,env,left", [("1", "0", 1), ("0", "1", 0)])
+def test_keep_is_obeyed_at_the_end(host, value, env, left):
+    p = host.target("triggers", "calls:2000", FR_KEEP=env)
+    p.line("begin")
+    ctl(p, f"keep={value}")
+    assert p.code() == 0 and len(host.regions()) == left
+
+
+SETTINGS, RECORD_SIZE, WANTED_AT = 16, 192, 56
+
+
+def record_of(region, name):
+    """Where the record of a setting begins."""
+    content = region.read_bytes()
+    at = section_table(content)
+    for i in range(struct.unpack_from("<I", content, 20)[0]):
+        sid, size, off, _, used = struct.unpack_from("<IIQQQ", content, at + 32 * i)
+        if sid == SETTINGS:
+            assert size == RECORD_SIZE
+            return next(o for o in range(off, off + used, size)
+                        if content[o:o + 24].rstrip(b"\0") == name.encode())
+    raise AssertionError("no settings")
+
+
+def seal(wanted):
+    return (wanted ^ 0xcbf29ce484222325) * 0x9e3779b97f4a7c15 % (1 << 64)
+
+
+@pytest.mark.parametrize("wanted,sealed", [(1, False), (2, True)], ids=["half", "range"])
+def test_a_record_is_checked_too(host, wanted, sealed):
+    """A number that was not written whole, or is out of its range: refused, once."""
+    p = busy(host)
+    region, = host.regions()
+    at, _ = control_place(region)
+    with open(region, "r+b") as f:
+        content = region.read_bytes()
+        f.seek(at + 48)  # what is in force, and its hash
+        force = content[at + 288:at + 288 + 232]
+        h = 0xcbf29ce484222325
+        for b in force:
+            h = ((h ^ b) * 0x100000001b3) % (1 << 64)
+        f.write(struct.pack("<Q", h) + force)
+        f.seek(record_of(region, "keep") + WANTED_AT)
+        f.write(struct.pack("<QQ", wanted, seal(wanted if sealed else 7)))
+        f.flush()
+        f.seek(at)
+        f.write(struct.pack("<Q", 1))
+    fr.wait_for(lambda: struct.unpack_from("<QQI", region.read_bytes(), at)[1:] == (1, 1),
+                "refusal")
+    assert fr.read("ctl", p.pid)["settings"]["keep"]["value"] == 0
+    ctl(p, "slow=4ms")
+    settings = fr.read("ctl", p.pid)["settings"]
+    assert (settings["keep"]["value"], settings["slow"]["value"]) == (0, 4000000)

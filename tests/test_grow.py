@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""One more hook, event, rule and command are a row each and at most a file: see tests/grow."""
+"""One more hook, event, rule, command, setting: a row each and at most a file. See tests/grow."""
 
 import subprocess
 

@@ -2,6 +2,8 @@
 """fr run and the manners of the command line: what is refused, what is said where, which status."""
 
 import os
+import re
+import shutil
 import subprocess
 
 import pytest
@@ -199,6 +201,28 @@ def test_help_and_version():
         assert code == 0 and err == "" and "usage: fr " + command in out
         assert call(command, "--help")[1] == out
     assert call("--version")[1].startswith("fr ")
+
+
+def test_manual_page(tmp_path):
+    """fr.1 has each command, option and setting, and groff has nothing to say about it."""
+    code, page, err = call("help", "--man")
+    assert code == 0 and err == ""
+    plain = page.replace("\\-", "-")
+    tables = [(fr.TOP / "decoder/commands.def", r"^COMMAND\((\w+)", ".SS fr {}\n"),
+              (fr.TOP / "decoder/options.def", r'^OPTION\(.{5,7}"([\w-]+)"', "--{}"),
+              (fr.TOP / "preload/wire/config.def", r'"(FR_\w+)"', "\n\\fB{}\\fR=")]
+    for table, row, text in tables:
+        rows = re.findall(row, table.read_text(), re.M)
+        assert len(rows) > 8
+        for name in rows:
+            if name != "FR_NAME":
+                assert text.format(name) in plain, name
+    assert "From 1 to 254." in page and "At most 100 %." in page
+    assert not [line for line in page.split("\n") if line.startswith(("'", ". "))]
+    if shutil.which("groff"):
+        r = subprocess.run(["groff", "-man", "-ww", "-Tascii"], input=page, capture_output=True,
+                           text=True, check=True)
+        assert r.stderr == "" and len(r.stdout) > 5000
 
 
 def test_a_reader_that_goes_away_ends_it_quietly(tmp_path):

@@ -2,8 +2,10 @@
 """Bad settings, unusable directories, full file systems: the host runs on and it is said."""
 
 import json
+import lzma
 import os
 import pathlib
+import re
 import subprocess
 
 import pytest
@@ -32,6 +34,53 @@ def test_bad_value_disables_nothing(host, name):
     assert name in text and BAD[name] in text, text
     assert fr.read("report", recording)["events"] > 0
     assert p.alive() and not p.stderr()
+
+
+RANGES = [
+    ("FR_MAX_BYTES", "1M", "1023K"), ("FR_MAX_BYTES", "64G", "65G"),
+    ("FR_STACK_DEPTH", "1", "0"), ("FR_STACK_DEPTH", "254", "255"),
+    ("FR_TRIGGER_MAX", "0", "-1"), ("FR_TRIGGER_MAX", "1000000", "1000001"),
+    ("FR_SLOW", "31536000s", "31536001s"), ("FR_COOLDOWN", "31536000s", "31536001s"),
+    ("FR_BUDGET", "100%", "101%"), ("FR_KEEP", "1", "2"),
+    ("FR_ONLY", "true" + "," * 123, "true" + "," * 124),
+]
+
+
+@pytest.mark.parametrize("name,good,bad", RANGES, ids=[f"{n}={b[:12]}" for n, _, b in RANGES])
+def test_ranges(host, name, good, bad):
+    """The first and last value is taken, the one behind it is not."""
+    for value, understood in ((good, True), (bad, False)):
+        p = host.start("true", FR_TRIGGER="exit", **{name: value})
+        assert p.code() == 0
+        s = fr.read("info", host.snapshot(p))["settings"][name[3:].lower()]
+        assert (s["given"], s["refused"]) == (understood, not understood), (value, s)
+        assert (s["at_start"] == value[:119]) == understood
+
+
+def test_every_row_is_in_the_recording(host):
+    """With its default as config.def has it, and as fr info shows it."""
+    rows = re.findall(r'^SETTING\((\w+), *"(FR_\w+)", *\w+, *"(.*?)",',
+                      (fr.TOP / "preload/wire/config.def").read_text(), re.M)
+    assert len(rows) > 15
+    p = host.start("true", FR_TRIGGER="exit")
+    assert p.code() == 0
+    recording = host.snapshot(p)
+    settings, text = fr.read("info", recording)["settings"], info_text(recording)
+    assert list(settings) == [name for name, _, _ in rows]
+    for name, variable, default in rows:
+        assert re.search(rf"^{name} .*(default|environment)", text, re.M), name
+        if variable not in {**host.settings, "FR_TRIGGER": 1}:
+            assert settings[name]["at_start"] == default
+
+
+def test_a_recording_from_before_the_section(tmp_path):
+    """It has no settings by name: those that it has are shown as ever."""
+    old = tmp_path / "old.frd"
+    old.write_bytes(lzma.decompress((fr.TOP / "tests/golden/v2-truth.frd.xz").read_bytes()))
+    assert fr.read("info", old, ok=(0, 3))["settings"] == {}
+    assert " settings\n" not in info_text(old) and "\nsettings  " in info_text(old)
+    shown = fr.fr("ctl", old).out
+    assert "\nslow         100 us\n" in shown and "keep" not in shown
 
 
 def test_all_bad_at_once(host):

@@ -208,3 +208,5 @@ def test_installed(tmp_path):
     subprocess.run(["make", "-s", f"O={fr.O}", "install", f"DESTDIR={tmp_path}", "PREFIX=/usr"],
                    cwd=fr.TOP, check=True, capture_output=True)
     assert (tmp_path / "usr/include/fr.h").read_text() == (fr.TOP / "preload/fr.h").read_text()
+    page = (tmp_path / "usr/share/man/man1/fr.1").read_text()
+    assert page == fr.fr("help", "--man").out and page.startswith(".TH FR 1\n")

@@ -129,3 +129,31 @@ void fr_arguments_help(const struct arguments *a, FILE *out)
 		if (a->rows[i].group & a->groups)
 			row_help(a, &a->rows[i], out);
 }
+
+void fr_manual_text(const char *text, FILE *out)
+{
+	for (; *text; text++) {
+		if (*text == '-' || *text == '\\')
+			fputs(*text == '-' ? "\\-" : "\\e", out);
+		else
+			fputc(*text, out);
+	}
+}
+
+void fr_arguments_manual(const struct arguments *a, FILE *out)
+{
+	for (size_t i = 0; i < a->n; i++) {
+		const struct argument *r = &a->rows[i];
+		char name[64];
+
+		if (!(r->group & a->groups))
+			continue;
+		fputs(".TP\n\\fB", out);
+		if (r->letter)
+			fprintf(out, "\\-%c, ", r->letter);
+		fr_manual_text(spelled(a, r, name), out);
+		fputs("\\fR\n\\&", out);
+		fr_manual_text(r->help, out);
+		fputc('\n', out);
+	}
+}

@@ -38,5 +38,9 @@ struct arguments {
  */
 bool fr_arguments_parse(const struct arguments *a, int *argc, char **argv, struct diag *d);
 void fr_arguments_help(const struct arguments *a, FILE *out);
+/* TEXT in man(7): nothing in it is an escape. */
+void fr_manual_text(const char *text, FILE *out);
+/* The same help for the manual page, in man(7). */
+void fr_arguments_manual(const struct arguments *a, FILE *out);
 
 #endif

@@ -16,10 +16,10 @@
 #include "base/arguments.h"
 #include "base/parse.h"
 #include "base/sbuf.h"
-#include "base/units.h"
 #include "commands.h"
 #include "exporters/json.h"
 #include "exporters/levels.h"
+#include "exporters/settings.h"
 #include "exporters/words.h"
 #include "read/control.h"
 
@@ -100,9 +100,30 @@ static bool set_rule(const struct fr_control *c, struct fr_settings *want, const
 /* ---- settings -------------------------------------------------------------------------------- */
 
 struct change {
+	struct control *ctl;
 	const struct fr_control *c; /* what there is */
 	struct fr_settings want;
 };
+
+/* Where a setting's number is asked for: a field of struct fr_settings, or a record of its own. */
+struct row {
+	enum fr_setting_unit unit;
+	uint64_t least, most;
+	size_t offset, size; /* of the field; 0 bytes = no field */
+};
+
+#define FIELD_START(name) 0, 0
+#define FIELD_LIVE(name) 0, 0
+#define FIELD_OWN(name) 0, 0
+#define FIELD_FIELD(name)                                                                          \
+	offsetof(struct fr_settings, name), sizeof(((struct fr_settings *)0)->name)
+
+#define SETTING(name, variable, type, dflt, least, most, change, ...)                              \
+	{FR_UNIT_OF_##type, least, most, FIELD_##change(name)},
+static const struct row settings[FR_SETTINGS] = {
+#include "preload/wire/config.def"
+};
+#undef SETTING
 
 static bool items(struct change *ch, const char *list, bool rules)
 {
@@ -122,68 +143,82 @@ static bool set_events(struct change *ch, const char *v)
 	return *v && items(ch, v, false);
 }
 
-static bool set_slow(struct change *ch, const char *v)
-{
-	return fr_parse_duration(v, &ch->want.slow_ns);
-}
-
 static bool set_trigger(struct change *ch, const char *v)
 {
 	memset(ch->want.limit, 0, sizeof(ch->want.limit));
 	return items(ch, v, true);
 }
 
-static bool set_trigger_max(struct change *ch, const char *v)
+/* As `fr run` and the environment take it: 5% or 5, none or 0; 1 or 0. */
+static bool parse(enum fr_setting_unit unit, const char *v, uint64_t *n)
 {
-	return fr_parse_number(v, &ch->want.trigger_max) && ch->want.trigger_max <= 1000000;
+	*n = 0;
+	switch (unit) {
+	case FR_UNIT_NS:
+		return fr_parse_duration(v, n);
+	case FR_UNIT_BYTES:
+		return fr_parse_bytes(v, n);
+	case FR_UNIT_PERCENT:
+		return !strcmp(v, "none") || fr_parse_percent(v, n);
+	default:
+		return fr_parse_number(v, n);
+	}
 }
 
-static bool set_cooldown(struct change *ch, const char *v)
+/* False also where the recorder has no such setting. */
+static bool set_number(struct change *ch, const char *name, const struct row *row, const char *v)
 {
-	return fr_parse_duration(v, &ch->want.cooldown_ns);
-}
+	struct fr_setting_rec *own = fr_control_setting(ch->ctl, name);
+	uint64_t n;
 
-/* "5%" or "5"; "none" or "0": no limit. */
-static bool set_budget(struct change *ch, const char *v)
-{
-	uint64_t n = 0;
-
-	if (strcmp(v, "none") != 0 && (!fr_parse_percent(v, &n) || n > 100))
+	if (!parse(row->unit, v, &n) || n < row->least || n > row->most)
 		return false;
-	ch->want.budget = (uint32_t)n;
-	return true;
+	if (row->size)
+		memcpy((char *)&ch->want + row->offset, &n,
+		       row->size); /* the low bytes come first */
+	else if (own)
+		own->x_wanted = n;
+	return row->size || own;
 }
 
 #define ALL_CLASSES ((1u << FR_CLASS_RECORDER) - 1)
 
-static bool set_off(struct change *ch, const char *v)
+static bool set_all(struct change *ch, bool on)
 {
-	memset(ch->want.levels, FR_LEVEL_OFF, FR_CLASS_RECORDER);
+	if (on)
+		memcpy(ch->want.levels, ch->c->configured, FR_CLASS_RECORDER);
+	else
+		memset(ch->want.levels, FR_LEVEL_OFF, FR_CLASS_RECORDER);
 	ch->want.named = ALL_CLASSES;
 	return true;
 }
 
-static bool set_on(struct change *ch, const char *v)
-{
-	memcpy(ch->want.levels, ch->c->configured, FR_CLASS_RECORDER);
-	ch->want.named = ALL_CLASSES;
-	return true;
-}
+enum {
+	OFF = FR_SETTINGS,
+	ON,
+};
 
-#define SETTING(name, value, help) {#name, value, help, 1, 0},
+/* A row per setting; of group 0, which is nobody's, if it is read at start only. */
+#define SETTING(name, variable, type, dflt, least, most, change, letter, option, help)             \
+	{#name, FR_VALUE_OF_##type, help, FR_LIVE_##change, 0},
 static const struct argument rows[] = {
-#include "capture/settings.def"
+#include "preload/wire/config.def"
+	[OFF] = {"off", NULL, "record nothing", 1, 0},
+	[ON] = {"on", NULL, "the levels the process was started with", 1, 0},
 };
 #undef SETTING
 
 static bool set(void *into, size_t row, const char *value)
 {
-#define SETTING(name, value, help) set_##name,
-	static bool (*const setters[])(struct change * ch, const char *v) = {
-#include "capture/settings.def"
-	};
-#undef SETTING
-	return setters[row](into, value);
+	struct change *ch = into;
+
+	if (row >= FR_SETTINGS)
+		return set_all(ch, row == ON);
+	if (settings[row].unit == FR_UNIT_LEVELS)
+		return set_events(ch, value);
+	if (settings[row].unit == FR_UNIT_RULES)
+		return set_trigger(ch, value);
+	return set_number(ch, rows[row].name, &settings[row], value);
 }
 
 static const struct arguments arguments = {
@@ -195,60 +230,51 @@ static const struct arguments arguments = {
 	.set = set,
 };
 
+const struct arguments *fr_ctl_arguments(void)
+{
+	return &arguments;
+}
+
 void fr_ctl_help(FILE *out)
 {
 	fprintf(out, "usage: fr ctl PID [SETTING...]\n\nsettings:\n");
 	fr_arguments_help(&arguments, out);
-	fprintf(out, "\nWithout a setting it shows those in force. They end with the process.\n");
+	fprintf(out,
+		"\nWithout a setting it shows those in force. They end with the process. A list "
+		"takes the\nplace of the one in force; trigger= for none.\n");
 }
 
 /* ---- what is in force ------------------------------------------------------------------------ */
 
-static const char *amount(char buf[FR_UNITS_LEN], uint32_t unit, uint64_t v)
+/* The value in force of the setting in this row; false = the recorder has none. */
+static bool print_value(struct sbuf *b, struct control *ctl, size_t row)
 {
-	return unit == FR_RULE_BYTES ? fr_units_bytes(buf, v) : fr_units_ns(buf, v);
+	const struct row *s = &settings[row];
+	struct fr_setting_rec *own = fr_control_setting(ctl, rows[row].name);
+	struct fr_setting_rec r = {.unit = s->unit};
+
+	if (own)
+		r = *own;
+	else if (s->unit != FR_UNIT_LEVELS && s->unit != FR_UNIT_RULES && !s->size)
+		return false;
+	if (s->size)
+		memcpy(&r.x_value, (const char *)&ctl->c.in_force + s->offset, s->size);
+	fr_setting_text(b, &r, &ctl->c);
+	return true;
 }
 
-static void print_rules(struct call *c, const struct fr_control *k)
+static void print_text(struct call *c, struct control *ctl)
 {
 	struct sbuf b = {0};
-	char buf[FR_UNITS_LEN];
-
-	for (uint32_t i = 0; i < k->n_rules; i++) {
-		const struct fr_rule_rec *r = &k->rules[i];
-		uint64_t limit = k->in_force.limit[i];
-
-		if (!limit || !r->name[0])
-			continue;
-		fr_sbuf_str(&b, b.n ? ", " : "");
-		fr_sbuf_text(&b, r->name, strlen(r->name));
-		if (r->unit != FR_RULE_FLAG)
-			fr_sbuf_fmt(&b, " > %s", amount(buf, r->unit, limit));
-		if (r->x_fired)
-			fr_sbuf_fmt(&b, " (%u times)", r->x_fired);
-	}
-	fprintf(c->out, "trigger      %s\n", b.n ? fr_sbuf_cstr(&b) : "none");
-	fr_sbuf_free(&b);
-}
-
-static void print_text(struct call *c, const struct control *ctl)
-{
-	const struct fr_control *k = &ctl->c;
-	struct sbuf b = {0};
-	char slow[FR_UNITS_LEN], cooldown[FR_UNITS_LEN];
 
 	fr_sbuf_text(&b, ctl->hdr.comm, strlen(ctl->hdr.comm));
-	fprintf(c->out, "%s (pid %u)\nevents      ", fr_sbuf_cstr(&b), ctl->hdr.pid);
-	for (uint32_t i = 0; i < FR_CLASS_RECORDER; i++)
-		fprintf(c->out, " %s=%s", fr_word_class(i), fr_word_level(k->in_force.levels[i]));
-	fr_sbuf_reset(&b);
-	fr_budget_text(&b, k);
-	fprintf(c->out, "\nbudget       %s\n", fr_sbuf_cstr(&b));
-	fprintf(c->out, "slow         %s\n", fr_units_ns(slow, k->in_force.slow_ns));
-	print_rules(c, k);
-	fprintf(c->out, "trigger_max  %" PRIu64 ", %s apart; %" PRIu64 " held back so far\n",
-		k->in_force.trigger_max, fr_units_ns(cooldown, k->in_force.cooldown_ns),
-		k->x_suppressed);
+	fprintf(c->out, "%s (pid %u)\n", fr_sbuf_cstr(&b), ctl->hdr.pid);
+	for (size_t i = 0; i < FR_SETTINGS; i++) {
+		fr_sbuf_reset(&b);
+		if (rows[i].group && print_value(&b, ctl, i))
+			fprintf(c->out, "%-12s %s\n", rows[i].name, fr_sbuf_cstr(&b));
+	}
+	fprintf(c->out, "held back    %" PRIu64 " snapshots so far\n", ctl->c.x_suppressed);
 	fr_sbuf_free(&b);
 }
 
@@ -287,11 +313,12 @@ static void print_json(struct call *c, const struct control *ctl, bool pending)
 	json_object_set_new(o, "asked", fr_levels_json(fr_levels_asked(k), FR_CLASS_RECORDER));
 	json_object_set_new(o, "configured", fr_levels_json(k->configured, FR_CLASS_RECORDER));
 	json_object_set_new(o, "budget", fr_json_u64(k->in_force.budget));
-	json_object_set_new(o, "slow_ns", fr_json_u64(k->in_force.slow_ns));
-	json_object_set_new(o, "cooldown_ns", fr_json_u64(k->in_force.cooldown_ns));
+	json_object_set_new(o, "slow_ns", fr_json_u64(k->in_force.slow));
+	json_object_set_new(o, "cooldown_ns", fr_json_u64(k->in_force.cooldown));
 	json_object_set_new(o, "trigger_max", fr_json_u64(k->in_force.trigger_max));
 	json_object_set_new(o, "suppressed", fr_json_u64(k->x_suppressed));
 	json_object_set_new(o, "rules", rules_json(k));
+	json_object_set_new(o, "settings", fr_settings_json(ctl->set, ctl->n_set));
 	json_object_set_new(o, "pending", json_boolean(pending));
 	fr_json_print(o, c->out);
 }
@@ -321,10 +348,17 @@ static bool all_off(const uint8_t *levels)
 	return true;
 }
 
+/* What an earlier request has left there is not asked for again: it may have been refused. */
+static void want_as_is(struct control *ctl)
+{
+	for (size_t i = 0; i < ctl->n_set; i++)
+		ctl->set[i].x_wanted = ctl->set[i].x_value;
+}
+
 /* False: nothing was changed; *PENDING: the process has not looked yet. */
 static bool change(struct call *c, struct control *ctl, bool *pending)
 {
-	struct change ch = {&ctl->c, ctl->c.in_force};
+	struct change ch = {ctl, &ctl->c, ctl->c.in_force};
 	struct arguments a = arguments;
 	int n = c->argc - 1; /* argv[1], the process, stands where a command's name does */
 	uint64_t request;
@@ -338,6 +372,8 @@ static bool change(struct call *c, struct control *ctl, bool *pending)
 	/* a request under way counts: two changes soon after each other are both wanted */
 	if (ctl->c.x_request != ctl->c.x_answer && ctl->c.hash == fr_settings_hash(&ctl->c.wanted))
 		ch.want = ctl->c.wanted;
+	else
+		want_as_is(ctl);
 	a.into = &ch;
 	if (!fr_arguments_parse(&a, &n, c->argv + 1, c->diag))
 		return false;

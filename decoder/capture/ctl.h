@@ -7,6 +7,10 @@
 
 #include <stdio.h>
 
+struct arguments;
+
+/* The settings of fr ctl, and as fr help ctl shows them. */
+const struct arguments *fr_ctl_arguments(void);
 void fr_ctl_help(FILE *out);
 
 #endif

@@ -18,23 +18,31 @@
 #include "base/arguments.h"
 #include "capture/program.h"
 #include "exporters/exporters.h"
+#include "preload/wire/wire_settings.h"
 
-#define RUN_OPTION(letter, name, variable, value, help) {name, value, help, 1, letter},
+#define IS_FLAG(type) (FR_UNIT_OF_##type == FR_UNIT_FLAG)
+
+/* A row per setting; of group 0, which is nobody's, if fr run has no option for it. */
+#define SETTING(name, variable, type, dflt, least, most, change, letter, option, help)             \
+	{option, IS_FLAG(type) ? NULL : FR_VALUE_OF_##type,                                        \
+	 sizeof(dflt) > 1 && !IS_FLAG(type) ? help " (default " dflt ")" : help,                   \
+	 sizeof(option) > 1, letter},
 static const struct argument rows[] = {
-#include "capture/run_options.def"
+#include "preload/wire/config.def"
+	{"quiet", NULL, "say nothing when the program starts", 1, 'q'},
 };
-#undef RUN_OPTION
+#undef SETTING
 
-#define RUN_OPTION(letter, name, variable, value, help) variable,
-static const char *const variables[] = {
-#include "capture/run_options.def"
+#define SETTING(name, variable, ...) variable,
+static const char *const variables[FR_SETTINGS] = {
+#include "preload/wire/config.def"
 };
-#undef RUN_OPTION
+#undef SETTING
 
-/* INTO: the flag for the row that sets no variable. */
+/* INTO: the flag for `quiet`, the only row that is no setting. */
 static bool set(void *into, size_t row, const char *value)
 {
-	if (variables[row])
+	if (row < FR_SETTINGS)
 		return !setenv(variables[row], value ? value : "1", 1);
 	*(bool *)into = true;
 	return true;
@@ -48,6 +56,11 @@ static const struct arguments arguments = {
 	.operand_ends = true,
 	.set = set,
 };
+
+const struct arguments *fr_run_arguments(void)
+{
+	return &arguments;
+}
 
 void fr_run_help(FILE *out)
 {

@@ -7,7 +7,10 @@
 
 #include <stdio.h>
 
-/* The options of fr run, as fr help run shows them. */
+struct arguments;
+
+/* The options of fr run, and as fr help run shows them. */
+const struct arguments *fr_run_arguments(void);
 void fr_run_help(FILE *out);
 
 #endif

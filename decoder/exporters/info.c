@@ -11,7 +11,9 @@
 #include "base/units.h"
 #include "exporters/info_json.h"
 #include "exporters/parts.h"
+#include "exporters/settings.h"
 #include "exporters/words.h"
+#include "read/control.h"
 
 static void sections(struct call *c)
 {
@@ -59,6 +61,37 @@ static void notes(struct call *c)
 	}
 	if (b.n)
 		fprintf(c->out, "\nnotes of the recorder\n%s", fr_sbuf_cstr(&b));
+	fr_sbuf_free(&b);
+}
+
+/* By name, and whence: what came of a bound or a way that could not be had stands in the notes. */
+static void settings(struct call *c)
+{
+	struct fr_setting_rec set[SETTINGS_MAX];
+	size_t n = fr_recording_settings(c->rec, set);
+	struct table *t = fr_table_new(c->opt->color);
+	struct sbuf b = {0};
+
+	fr_table_column(t, "SETTING", TABLE_LEFT);
+	fr_table_column(t, "VALUE", TABLE_LEFT);
+	fr_table_column(t, "FROM", TABLE_LEFT);
+	fr_table_column(t, "FR CTL", TABLE_LEFT);
+	for (size_t i = 0; i < n; i++) {
+		fr_sbuf_reset(&b);
+		fr_setting_text(&b, &set[i], fr_recording_control(c->rec));
+		fr_table_cell(t, set[i].name);
+		fr_table_cell(t, fr_sbuf_cstr(&b));
+		fr_table_cell(t, set[i].flags & FR_SETTING_GIVEN ? "environment"
+				 : set[i].flags & FR_SETTING_REFUSED
+					 ? "default: another was refused"
+					 : "default");
+		fr_table_cell(t, set[i].flags & FR_SETTING_LIVE ? "may change it" : "");
+	}
+	if (n) {
+		fprintf(c->out, "\n%zu settings\n", n);
+		fr_table_print(t, c->out);
+	}
+	fr_table_free(t);
 	fr_sbuf_free(&b);
 }
 
@@ -139,6 +172,7 @@ int fr_cmd_info(struct call *c)
 	} else {
 		fr_part_header(c);
 		fr_part_drops(c);
+		settings(c);
 		notes(c);
 		hooks(c, c->opt->all);
 		fr_part_tiers(c);

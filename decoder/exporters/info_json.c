@@ -10,7 +10,9 @@
 #include "exporters/json.h"
 #include "exporters/levels.h"
 #include "exporters/parts.h"
+#include "exporters/settings.h"
 #include "exporters/words.h"
+#include "read/control.h"
 #include "read/drops.h"
 
 static void set_u64(json_t *o, const char *key, uint64_t v)
@@ -303,6 +305,13 @@ static json_t *hooks(const struct recording *rec)
 	return o;
 }
 
+static json_t *settings(const struct recording *rec)
+{
+	struct fr_setting_rec set[SETTINGS_MAX];
+
+	return fr_settings_json(set, fr_recording_settings(rec, set));
+}
+
 void fr_info_json(struct call *c, struct symbols *sy)
 {
 	const struct recording *rec = c->rec;
@@ -326,6 +335,7 @@ void fr_info_json(struct call *c, struct symbols *sy)
 	json_object_set_new(o, "modules", modules(rec, sy));
 	json_object_set_new(o, "tiers", tiers(rec, rec->tier));
 	json_object_set_new(o, "threads", threads(rec));
+	json_object_set_new(o, "settings", settings(rec));
 	json_object_set_new(o, "notes", notes(rec));
 	json_object_set_new(o, "hooks", hooks(rec));
 	fr_json_print(o, c->out);

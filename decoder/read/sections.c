@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "preload/wire/wire_settings.h"
 #include "read/impl.h"
 
 /* What each section is called in messages, and how small its records can be. */

@@ -17,6 +17,7 @@
 #include "core/units.h"
 
 struct fr_config fr_config;
+struct fr_config_source fr_config_sources[FR_SETTINGS];
 char fr_notes[FR_NOTES_SIZE];
 size_t fr_notes_len;
 
@@ -33,35 +34,37 @@ void fr_note(const char *a, const char *b, const char *c)
 
 /* ---- one parser per kind of value: true = understood and stored ------------------------------ */
 
-static bool parse_bytes(const char *s, uint64_t *v)
+static bool within(uint64_t n, uint64_t least, uint64_t most, uint64_t *v)
 {
-	uint64_t n;
-
-	if (!fr_units_bytes(s, &n))
-		return false;
-	if (n < 1u << 20 || n > 1ull << 36)
+	if (n < least || n > most)
 		return false;
 	*v = n;
 	return true;
 }
 
-static bool parse_duration(const char *s, uint64_t *v)
+static bool parse_bytes(const char *s, uint64_t *v, uint64_t least, uint64_t most)
 {
-	return fr_units_time(s, v);
+	uint64_t n;
+
+	return fr_units_bytes(s, &n) && within(n, least, most, v);
 }
 
-static bool parse_number(const char *s, uint64_t *v)
+static bool parse_duration(const char *s, uint64_t *v, uint64_t least, uint64_t most)
+{
+	uint64_t n;
+
+	return fr_units_time(s, &n) && within(n, least, most, v);
+}
+
+static bool parse_number(const char *s, uint64_t *v, uint64_t least, uint64_t most)
 {
 	const char *end;
 	uint64_t n;
 
-	if (!fr_units_number(s, &end, &n) || *end || n < 1 || n > 254)
-		return false;
-	*v = n;
-	return true;
+	return fr_units_number(s, &end, &n) && !*end && within(n, least, most, v);
 }
 
-static bool parse_flag(const char *s, bool *v)
+static bool parse_flag(const char *s, bool *v, uint64_t least, uint64_t most)
 {
 	if ((s[0] != '0' && s[0] != '1') || s[1])
 		return false;
@@ -83,7 +86,7 @@ static bool keep_part(const char *s, struct fr_keep_max *v)
 }
 
 /* "64M,200"; either alone, and the other stays as it is; "none": no limit. */
-static bool parse_keep_max(const char *s, struct fr_keep_max *v)
+static bool parse_keep_max(const char *s, struct fr_keep_max *v, uint64_t least, uint64_t most)
 {
 	struct fr_keep_max out = *v;
 	const char *comma = strchr(s, ',');
@@ -106,7 +109,7 @@ static bool parse_keep_max(const char *s, struct fr_keep_max *v)
 }
 
 /* "5%" or "5"; "none" or "0": no limit. */
-static bool parse_budget(const char *s, uint64_t *v)
+static bool parse_budget(const char *s, uint64_t *v, uint64_t least, uint64_t most)
 {
 	const char *end;
 	uint64_t n;
@@ -115,21 +118,24 @@ static bool parse_budget(const char *s, uint64_t *v)
 		*v = 0;
 		return true;
 	}
-	if (!fr_units_number(s, &end, &n) || (*end && strcmp(end, "%") != 0) || n > 100)
+	return fr_units_number(s, &end, &n) && (!*end || strcmp(end, "%") == 0) &&
+	       within(n, least, most, v);
+}
+
+/* The field holds MOST characters and a NUL. */
+static bool text_into(char *field, const char *s, uint64_t least, uint64_t most)
+{
+	size_t n = strlen(s);
+
+	if (n < least || n > most)
 		return false;
-	*v = n;
+	memcpy(field, s, n + 1);
 	return true;
 }
 
-#define parse_path(s, field) parse_text_into(s, *(field), sizeof(*(field)), true)
-#define parse_text(s, field) parse_text_into(s, *(field), sizeof(*(field)), false)
-static bool parse_text_into(const char *s, char *field, size_t size, bool absolute)
-{
-	if (strlen(s) >= size || (absolute && s[0] && s[0] != '/'))
-		return false;
-	fr_text_copy(field, size, s);
-	return true;
-}
+#define parse_text(s, field, least, most) text_into(*(field), s, least, most)
+#define parse_path(s, field, least, most)                                                          \
+	((!(s)[0] || (s)[0] == '/') && text_into(*(field), s, least, most))
 
 static const char *const class_names[FR_CLASSES] = {"thread", "lock", "net",     "mem",
 						    "io",     "user", "recorder"};
@@ -150,7 +156,8 @@ static void set_level(uint8_t *levels, int klass, int level)
 }
 
 /* "full" for every class, or "class=level,class=level". */
-static bool parse_events(const char *s, uint8_t (*levels)[FR_CLASSES])
+static bool parse_events(const char *s, uint8_t (*levels)[FR_CLASSES], uint64_t least,
+			 uint64_t most)
 {
 	uint8_t out[FR_CLASSES];
 	int level = find_name(s, strlen(s), level_names, FR_LEVEL_FULL + 1);
@@ -188,7 +195,7 @@ static const struct signal_name signal_names[] = {
 	{"IO", SIGIO},   {"QUIT", SIGQUIT}, {"TERM", SIGTERM},     {"CONT", SIGCONT},
 };
 
-static bool parse_signal(const char *s, int *v)
+static bool parse_signal(const char *s, int *v, uint64_t least, uint64_t most)
 {
 	const char *end;
 	uint64_t n;
@@ -217,13 +224,14 @@ static void refuse_condition(const char *item)
 }
 
 /* Never refused as a whole: what is not understood is told and left out. */
-static bool parse_trigger(const char *s, uint64_t (*limits)[FR_RULES_MAX])
+static bool parse_trigger(const char *s, uint64_t (*limits)[FR_RULES_MAX], uint64_t least,
+			  uint64_t most)
 {
 	fr_trigger_parse(s, *limits, refuse_condition);
 	return true;
 }
 
-static bool parse_unwind(const char *s, int *v)
+static bool parse_unwind(const char *s, int *v, uint64_t least, uint64_t most)
 {
 	static const char *const names[] = {"auto", "fp", "caller"};
 
@@ -231,7 +239,7 @@ static bool parse_unwind(const char *s, int *v)
 	return *v >= 0;
 }
 
-static bool parse_clock(const char *s, int *v)
+static bool parse_clock(const char *s, int *v, uint64_t least, uint64_t most)
 {
 	*v = strcmp(s, "auto") == 0 ? FR_CLOCK_TSC : FR_CLOCK_MONOTONIC;
 	return *v == FR_CLOCK_TSC || strcmp(s, "monotonic") == 0;
@@ -252,10 +260,10 @@ void fr_config_levels(uint8_t levels[FR_CLASSES])
 /* Settings that change others. */
 static void reconcile(void)
 {
-	uint8_t lock = fr_config.levels[FR_CLASS_LOCK];
+	uint8_t lock = fr_config.events[FR_CLASS_LOCK];
 
-	fr_config_levels(fr_config.levels);
-	if (fr_config.levels[FR_CLASS_LOCK] != lock)
+	fr_config_levels(fr_config.events);
+	if (fr_config.events[FR_CLASS_LOCK] != lock)
 		fr_note("FR_TRIGGER=hold needs every lock: lock=full", "", "");
 	else if (fr_config.trigger[FR_RULE_hold] && lock == FR_LEVEL_OFF)
 		fr_note("FR_TRIGGER=hold sees nothing: lock=off", "", "");
@@ -264,10 +272,10 @@ static void reconcile(void)
 /* ---- the table ------------------------------------------------------------------------------- */
 
 /* Each goes to its parser by the address of the whole field, so a wrong type does not compile. */
-#define SETTING(field, name, parser, dflt, help)                                                   \
-	static bool set_##field(const char *s)                                                     \
+#define SETTING(name, variable, type, dflt, least, most, ...)                                      \
+	static bool set_##name(const char *s)                                                      \
 	{                                                                                          \
-		return parse_##parser(s, &fr_config.field);                                        \
+		return parse_##type(s, &fr_config.name, least, most);                              \
 	}
 #include "wire/config.def"
 #undef SETTING
@@ -278,12 +286,11 @@ struct setting {
 	bool (*set)(const char *s);
 };
 
-#define SETTING(field, name, parser, dflt, help) {name, dflt, set_##field},
-static const struct setting settings[] = {
+#define SETTING(name, variable, type, dflt, ...) [FR_SETTING_##name] = {variable, dflt, set_##name},
+static const struct setting settings[FR_SETTINGS] = {
 #include "wire/config.def"
 };
 #undef SETTING
-#define N_SETTINGS (sizeof(settings) / sizeof(*settings))
 
 static const char *find_value(char *const *envp, const char *name)
 {
@@ -296,26 +303,35 @@ static const char *find_value(char *const *envp, const char *name)
 	return NULL;
 }
 
+static void refuse(const struct setting *s, const char *v)
+{
+	s->set(s->dflt);
+	fr_note("refused: ", s->name, "=");
+	fr_notes_len--; /* continue the line */
+	fr_note(v, " is not understood; using ", s->dflt[0] ? s->dflt : "the default");
+}
+
+/* From V, which may be NULL or empty: then it is the default. */
+static void read_one(const struct setting *s, const char *v, struct fr_config_source *source)
+{
+	bool given = v && *v;
+
+	s->set(s->dflt);
+	source->flags = !given ? 0 : s->set(v) ? FR_SETTING_GIVEN : FR_SETTING_REFUSED;
+	if (source->flags & FR_SETTING_REFUSED)
+		refuse(s, v);
+	else if (given)
+		fr_note(s->name, "=", v);
+	fr_text_copy(source->text, sizeof(source->text),
+		     source->flags & FR_SETTING_GIVEN ? v : s->dflt);
+}
+
 void fr_config_read(char *const *envp)
 {
 	FR_RUNS(FR_WHERE_ANY_THREAD);
-	fr_config.levels[FR_CLASS_RECORDER] = FR_LEVEL_FULL;
-	for (size_t i = 0; i < N_SETTINGS; i++) {
-		const struct setting *s = &settings[i];
-		const char *v = find_value(envp, s->name);
-
-		s->set(s->dflt);
-		if (!v || !*v)
-			continue;
-		if (s->set(v)) {
-			fr_note(s->name, "=", v);
-			continue;
-		}
-		s->set(s->dflt);
-		fr_note("refused: ", s->name, "=");
-		fr_notes_len--; /* continue the line */
-		fr_note(v, " is not understood; using ", s->dflt[0] ? s->dflt : "the default");
-	}
+	fr_config.events[FR_CLASS_RECORDER] = FR_LEVEL_FULL;
+	for (size_t i = 0; i < FR_SETTINGS; i++)
+		read_one(&settings[i], find_value(envp, settings[i].name), &fr_config_sources[i]);
 	reconcile();
 	fr_say_init();
 }

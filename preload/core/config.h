@@ -11,6 +11,7 @@
 
 #include "wire/wire.h"
 #include "wire/wire_control.h"
+#include "wire/wire_settings.h"
 
 enum fr_signal_mode {
 	FR_SIGNAL_AUTO = -1, /* SIGUSR1 while the host leaves it default, else a real-time signal */
@@ -24,27 +25,35 @@ struct fr_keep_max {
 	uint64_t files;
 };
 
+/* What a setting of each type is here. */
+#define FR_FIELD_path(name, most) char name[(most) + 1];
+#define FR_FIELD_text(name, most) char name[(most) + 1];
+#define FR_FIELD_bytes(name, most) uint64_t name;
+#define FR_FIELD_duration(name, most) uint64_t name; /* ns */
+#define FR_FIELD_number(name, most) uint64_t name;
+#define FR_FIELD_budget(name, most) uint64_t name; /* percent of the CPU time; 0 = no limit */
+#define FR_FIELD_flag(name, most) bool name;
+#define FR_FIELD_events(name, most) uint8_t name[FR_CLASSES]; /* enum fr_level */
+#define FR_FIELD_trigger(name, most) uint64_t name[FR_RULES_MAX]; /* limit of each; 0 = not set */
+#define FR_FIELD_signal(name, most) int name; /* enum fr_signal_mode or a number */
+#define FR_FIELD_keep_max(name, most) struct fr_keep_max name;
+#define FR_FIELD_unwind(name, most) int name; /* enum fr_unwind_kind to begin with */
+#define FR_FIELD_clock(name, most) int name; /* enum fr_clock_kind to begin with */
+
+#define SETTING(name, variable, type, dflt, least, most, ...) FR_FIELD_##type(name, most)
 struct fr_config {
-	char dir[256];
-	char out[512];
-	uint64_t max_bytes;
-	uint64_t min_age_ns;
-	uint8_t levels[FR_CLASSES];
-	uint64_t slow_ns;
-	uint64_t stack_depth;
-	int signal; /* enum fr_signal_mode or a number */
-	uint64_t trigger[FR_RULES_MAX]; /* limit of each rule in its unit, 0 = not set */
-	uint64_t trigger_max; /* snapshots that thresholds may ask for */
-	uint64_t cooldown_ns; /* between two of them */
-	uint64_t budget; /* percent of the CPU time that recording may take; 0 = no limit */
-	char only[128];
-	bool follow, keep, verbose, verify;
-	struct fr_keep_max keep_max;
-	int unwind; /* enum fr_unwind_kind to begin with */
-	int clock; /* enum fr_clock_kind to begin with */
+#include "wire/config.def"
 };
+#undef SETTING
 
 extern struct fr_config fr_config;
+
+/* Where a setting's value comes from, and how it was written. */
+struct fr_config_source {
+	uint32_t flags; /* FR_SETTING_GIVEN, FR_SETTING_REFUSED */
+	char text[sizeof(((struct fr_setting_rec *)0)->text)]; /* cut */
+};
+extern struct fr_config_source fr_config_sources[FR_SETTINGS];
 
 /* Text for FR_SEC_NOTES; cut when full. Only while being born (one thread). */
 #define FR_NOTES_SIZE 4096u

@@ -77,7 +77,7 @@ static bool is_old(const struct fr_chunk *c, uint64_t ticks)
 {
 	uint64_t last = c->last;
 
-	return ticks > last && ticks - last >= fr_clock_from_ns(fr_config.min_age_ns);
+	return ticks > last && ticks - last >= fr_clock_from_ns(fr_config.min_age);
 }
 
 static bool is_closed(const struct fr_chunk *c)

@@ -53,7 +53,7 @@ enum fr_unwind_kind fr_stack_upgrade(enum fr_unwind_kind want)
 	if (!rules || want == FR_UNWIND_CALLER)
 		return FR_UNWIND_CALLER;
 	unwind_kind = want == FR_UNWIND_LIBUNWIND ? fr_unwind_load() : want;
-	verifying = fr_config.verify;
+	verifying = fr_config.verify_stacks;
 	fr_stack_next_epoch();
 	return unwind_kind;
 }

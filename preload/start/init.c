@@ -76,8 +76,8 @@ static void fill_header(int argc, char *const *argv)
 	h->start_mono_ns = fr_clock_ns(CLOCK_MONOTONIC);
 	h->clock_kind = fr_clock.kind;
 	h->tick_shift = fr_clock.shift;
-	h->slow_ns = fr_config.slow_ns;
-	h->min_age_ns = fr_config.min_age_ns;
+	h->slow_ns = fr_config.slow;
+	h->min_age_ns = fr_config.min_age;
 	h->max_bytes = fr_room.max_bytes;
 	h->stack_depth = (uint32_t)fr_config.stack_depth;
 	h->recorder_version = VERSION_WORD;
@@ -105,7 +105,7 @@ static void go_live(enum fr_unwind_kind unwind)
 	static const struct fr_thread_origin main_thread;
 
 	fr_region.hdr->unwind_kind = unwind;
-	fr_slow_ticks = fr_clock_from_ns(fr_config.slow_ns);
+	fr_slow_ticks = fr_clock_from_ns(fr_config.slow);
 	fr_control_init();
 	__atomic_store_n(&fr_region.hdr->x_state, FR_STATE_ALIVE, __ATOMIC_RELEASE);
 	set_levels(true);

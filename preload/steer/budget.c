@@ -82,7 +82,7 @@ static void measure(struct fr_thread *t, uint64_t ticks)
 	for (int k = 0; k < FR_CLASSES; k++)
 		v.cost_ns[k] = __atomic_load_n(&cost_ns[k], __ATOMIC_RELAXED);
 	fr_control_view(v.level, v.lower);
-	memcpy(v.asked, fr_config.levels, sizeof(v.asked));
+	memcpy(v.asked, fr_config.events, sizeof(v.asked));
 	if (fr_budget_decide(&budget, &v, &step))
 		fr_control_step(t, ticks, &step);
 }

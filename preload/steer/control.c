@@ -2,7 +2,7 @@
 /*
  * control.c - levels and limits: those in force, and those that `fr ctl` asks for.
  *
- * fr_config.levels holds the levels asked for; a forked child begins with them. FR_BUDGET may lower
+ * fr_config.events holds the levels asked for; a forked child begins with them. FR_BUDGET may lower
  * some of those in force. If `fr ctl` turns all classes off, the recorder sleeps: the gate shows
  * FR_LEVEL_UNBORN, so every hook calls fr_birth(), which looks whether it is to wake up. Changes
  * are made under the gate's settings_lock.
@@ -18,6 +18,7 @@
 #include "core/config.h"
 #include "core/gate.h"
 #include "core/process.h"
+#include "core/settings.h"
 #include "record/fds.h"
 #include "record/ring.h"
 #include "record/sample.h"
@@ -34,11 +35,8 @@ static void show(void)
 	struct fr_settings *s = &fr_region.control->in_force;
 
 	memcpy(s->levels, in_force, sizeof(in_force));
-	memcpy(fr_region.control->asked, fr_config.levels, sizeof(fr_config.levels));
-	s->budget = (uint32_t)fr_config.budget;
-	s->slow_ns = fr_config.slow_ns;
-	s->cooldown_ns = fr_config.cooldown_ns;
-	s->trigger_max = fr_config.trigger_max;
+	memcpy(fr_region.control->asked, fr_config.events, sizeof(fr_config.events));
+	fr_settings_show(fr_region.settings, s);
 	memcpy(s->limit, fr_config.trigger, sizeof(s->limit));
 }
 
@@ -48,9 +46,10 @@ void fr_control_init(void)
 
 	fr_control_seen = 0;
 	fr_trigger_describe(c);
+	fr_settings_describe(fr_region.settings);
 	fr_budget_init();
-	memcpy(in_force, fr_config.levels, sizeof(in_force));
-	memcpy(c->configured, fr_config.levels, sizeof(fr_config.levels));
+	memcpy(in_force, fr_config.events, sizeof(in_force));
+	memcpy(c->configured, fr_config.events, sizeof(fr_config.events));
 	show();
 	fr_trigger_init();
 }
@@ -189,8 +188,6 @@ void fr_control_step(struct fr_thread *t, uint64_t ticks, const struct fr_budget
 
 static bool possible(const struct fr_settings *s)
 {
-	const uint64_t year = 86400ull * 365 * 1000000000;
-
 	for (int k = 0; k < FR_CLASS_RECORDER; k++) {
 		if (s->levels[k] < FR_LEVEL_OFF || s->levels[k] > FR_LEVEL_FULL)
 			return false;
@@ -199,18 +196,16 @@ static bool possible(const struct fr_settings *s)
 		if (!fr_trigger_possible(i, s->limit[i]))
 			return false;
 	}
-	return s->budget <= 100 && !(s->named >> FR_CLASS_RECORDER) && s->slow_ns <= year &&
-	       s->cooldown_ns <= year && s->trigger_max <= 1000000;
+	return !(s->named >> FR_CLASS_RECORDER);
 }
 
 /*
- * The levels that S names are in force from now on, and all that are asked for if the budget is
- * another one; what a new trigger needs is raised.
+ * The levels that S names are in force from now on, ALL that are asked for if the budget is another
+ * one; what a new trigger needs is raised.
  */
-static void obey_levels(struct fr_thread *t, uint64_t ticks, const struct fr_settings *s)
+static void obey_levels(struct fr_thread *t, uint64_t ticks, const struct fr_settings *s, bool all)
 {
-	bool all = s->budget != fr_config.budget;
-	uint8_t levels[FR_CLASSES], *asked = fr_config.levels;
+	uint8_t levels[FR_CLASSES], *asked = fr_config.events;
 
 	for (int k = 0; k < FR_CLASS_RECORDER; k++) {
 		if (s->named >> k & 1)
@@ -223,7 +218,6 @@ static void obey_levels(struct fr_thread *t, uint64_t ticks, const struct fr_set
 			levels[k] = asked[k];
 	}
 	fr_config_levels(levels);
-	fr_config.budget = s->budget;
 	by_request = true;
 	for (int k = 0; k < FR_CLASS_RECORDER; k++) {
 		if (all || (s->named >> k & 1) || levels[k] != in_force[k])
@@ -233,16 +227,17 @@ static void obey_levels(struct fr_thread *t, uint64_t ticks, const struct fr_set
 	fr_control_levels();
 }
 
-static void obey(struct fr_thread *t, uint64_t ticks, const struct fr_settings *s)
+static void obey(struct fr_thread *t, uint64_t ticks, const struct fr_settings *s,
+		 const struct fr_settings_wanted *more)
 {
-	fr_config.slow_ns = s->slow_ns;
-	fr_config.cooldown_ns = s->cooldown_ns;
-	fr_config.trigger_max = s->trigger_max;
+	bool other_budget = s->budget != fr_config.budget;
+
+	fr_settings_obey(s, more);
 	memcpy(fr_config.trigger, s->limit, sizeof(fr_config.trigger));
-	fr_slow_ticks = fr_clock_from_ns(s->slow_ns);
-	fr_region.hdr->slow_ns = s->slow_ns;
+	fr_slow_ticks = fr_clock_from_ns(s->slow);
+	fr_region.hdr->slow_ns = s->slow;
 	fr_trigger_limits();
-	obey_levels(t, ticks, s);
+	obey_levels(t, ticks, s, other_budget);
 	show();
 }
 
@@ -251,6 +246,7 @@ static void apply(struct fr_thread *t, uint64_t ticks)
 	struct fr_control *c = fr_region.control;
 	uint64_t request = __atomic_load_n(&c->x_request, __ATOMIC_ACQUIRE);
 	struct fr_settings wanted = c->wanted;
+	struct fr_settings_wanted more;
 	uint64_t hash = __atomic_load_n(&c->hash, __ATOMIC_RELAXED);
 	bool good;
 
@@ -258,9 +254,10 @@ static void apply(struct fr_thread *t, uint64_t ticks)
 		return; /* another thread does it */
 	/* the copy, and not the section, is looked at from here on */
 	__asm__ volatile("" : : "r"(&wanted) : "memory");
-	good = fr_settings_hash(&wanted) == hash && possible(&wanted);
+	good = fr_settings_hash(&wanted) == hash && possible(&wanted) &&
+	       fr_settings_take(fr_region.settings, &wanted, &more);
 	if (good)
-		obey(t, ticks, &wanted);
+		obey(t, ticks, &wanted, &more);
 	__atomic_store_n(&c->x_refused, !good, __ATOMIC_RELAXED);
 	__atomic_store_n(&c->x_answer, request, __ATOMIC_RELEASE);
 }

@@ -39,7 +39,7 @@ void fr_trigger_limits(void)
 		if ((fr_trigger_where(i) & FR_WHERE_WAIT) && limits[i] < least)
 			least = limits[i];
 	}
-	cooldown = fr_clock_from_ns(fr_config.cooldown_ns);
+	cooldown = fr_clock_from_ns(fr_config.cooldown);
 	fr_trigger_wait = least;
 	fr_trigger_hold = limits[FR_RULE_hold];
 }

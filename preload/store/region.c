@@ -89,6 +89,7 @@ static unsigned int plan_sections(struct plan *first, size_t max)
 	p = add(p, FR_SEC_CRASH, 1);
 	p = add(p, FR_SEC_NOTES, FR_NOTES_SIZE);
 	p = add(p, FR_SEC_CONTROL, 1);
+	p = add(p, FR_SEC_SETTINGS, FR_SETTINGS);
 	p = add(p, FR_SEC_HOOKS, FR_HOOK_MAX);
 	p = add(p, FR_SEC_SCHEMA, FR_EV_MAX);
 	p = add(p, FR_SEC_THREADS, clamp(max / 4096, 256, 32768));
@@ -387,10 +388,12 @@ static bool small_sections(size_t max_bytes)
 	fr_region.clocks = fr_section_base(FR_SEC_CLOCKS);
 	fr_region.crash = fr_section_base(FR_SEC_CRASH);
 	fr_region.control = fr_section_base(FR_SEC_CONTROL);
+	fr_region.settings = fr_section_base(FR_SEC_SETTINGS);
 	fr_section_used(FR_SEC_DROPS, 8 * FR_DROP_MAX);
 	fr_section_used(FR_SEC_CLOCKS, FR_CLOCK_PAIRS * sizeof(struct fr_clock_pair));
 	fr_section_used(FR_SEC_CRASH, sizeof(struct fr_crash));
 	fr_section_used(FR_SEC_CONTROL, sizeof(struct fr_control));
+	fr_section_used(FR_SEC_SETTINGS, FR_SETTINGS * sizeof(struct fr_setting_rec));
 	return true;
 }
 

@@ -19,6 +19,7 @@
 #include "wire/events.h"
 #include "wire/wire.h"
 #include "wire/wire_control.h"
+#include "wire/wire_settings.h"
 
 /* A section's memory. Bytes [0, ready) may be touched. */
 struct fr_span {
@@ -45,6 +46,7 @@ struct fr_region {
 	_Atomic uint32_t growing; /* threads at work in fr_span_grow() */
 	char path[384]; /* of the file; "" = memfd */
 	uint32_t n_threads_max, n_modules_max, n_fds_max, n_locks_max;
+	struct fr_setting_rec *settings; /* by enum fr_setting */
 };
 extern struct fr_region fr_region;
 _Static_assert(offsetof(struct fr_region, depot.base) < 64, "the line that each event reads");

@@ -28,8 +28,8 @@ struct fr_settings {
 	uint8_t levels[8]; /* enum fr_level by enum fr_class */
 	uint32_t budget; /* FR_BUDGET: percent of the CPU time; 0 = no limit */
 	uint32_t named; /* of a request: bit K: levels[K] is asked for; the others stay */
-	uint64_t slow_ns;
-	uint64_t cooldown_ns;
+	uint64_t slow; /* ns */
+	uint64_t cooldown; /* ns */
 	uint64_t trigger_max;
 	uint64_t limit[FR_RULES_MAX]; /* by rule, in its unit; 0 = not set */
 };

@@ -8,6 +8,7 @@
  */
 #include "wire.h"
 #include "wire_control.h"
+#include "wire_settings.h"
 
 #define SIZE(type, bytes)                                                                          \
 	_Static_assert(sizeof(struct type) == (bytes), "the size of struct " #type)
@@ -220,8 +221,8 @@ SIZE(fr_settings, 232);
 AT(fr_settings, levels, 0);
 AT(fr_settings, budget, 8);
 AT(fr_settings, named, 12);
-AT(fr_settings, slow_ns, 16);
-AT(fr_settings, cooldown_ns, 24);
+AT(fr_settings, slow, 16);
+AT(fr_settings, cooldown, 24);
 AT(fr_settings, trigger_max, 32);
 AT(fr_settings, limit, 40);
 
@@ -237,3 +238,14 @@ AT(fr_control, hash, 48);
 AT(fr_control, wanted, 56);
 AT(fr_control, in_force, 288);
 AT(fr_control, rules, 520);
+
+SIZE(fr_setting_rec, 192);
+AT(fr_setting_rec, name, 0);
+AT(fr_setting_rec, unit, 24);
+AT(fr_setting_rec, flags, 28);
+AT(fr_setting_rec, least, 32);
+AT(fr_setting_rec, most, 40);
+AT(fr_setting_rec, x_value, 48);
+AT(fr_setting_rec, x_wanted, 56);
+AT(fr_setting_rec, x_seal, 64);
+AT(fr_setting_rec, text, 72);

@@ -105,7 +105,7 @@ static void begin(uint32_t n)
 	memset(drops, 0, sizeof(drops));
 	fr_region.drops = drops;
 	fr_region.control = &control;
-	fr_config.min_age_ns = 10000000000ull;
+	fr_config.min_age = 10000000000ull;
 	fr_chunks_init();
 }
 
