@@ -51,6 +51,13 @@ static FR_ALWAYS_INLINE void fr_wait_begin(struct fr_wait *w, struct fr_site s, 
 	fr_wait_enter(w);
 }
 
+/* The same of a call on a descriptor and nothing else. */
+static FR_ALWAYS_INLINE void fr_wait_begin_fd(struct fr_wait *w, struct fr_site s, uint32_t call,
+					      int fd)
+{
+	fr_wait_begin(w, s, call, (uint64_t)(int64_t)fd, 0, 0);
+}
+
 /*
  * The call has returned. Clears the state; gives the thread under the guard with *DUR and *NOW in
  * ticks, or NULL. The caller records and leaves.
