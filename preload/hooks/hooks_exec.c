@@ -72,7 +72,7 @@ static struct undo begin(const struct call *c, struct fr_site s)
 {
 	struct undo u;
 
-	if (FR_LEVEL(FR_CLASS_THREAD) > FR_LEVEL_OFF)
+	if (fr_level_now(FR_CLASS_THREAD) > FR_LEVEL_OFF)
 		record(FR_EV_PROCESS_EXEC, c, 0, s);
 	u.held = fr_snapshot_hold(); /* exec would end its writer half way, and leave the file */
 	u.unnamed = remove_name(c);
@@ -84,7 +84,7 @@ static int failed(const struct call *c, struct undo u, int rc, struct fr_site s)
 	if (u.unnamed)
 		fr_region_name_restore();
 	fr_snapshot_release(u.held);
-	if (FR_LEVEL(FR_CLASS_THREAD) > FR_LEVEL_OFF)
+	if (fr_level_now(FR_CLASS_THREAD) > FR_LEVEL_OFF)
 		record(FR_EV_PROCESS_EXEC_FAILED, c, (uint64_t)errno, s);
 	return rc;
 }
@@ -258,13 +258,13 @@ FR_HOOK int daemon(int nochdir, int noclose)
 	bool unnamed, held;
 	int rc;
 
-	if (FR_LEVEL(FR_CLASS_THREAD) <= FR_LEVEL_OFF)
+	if (fr_level_now(FR_CLASS_THREAD) <= FR_LEVEL_OFF)
 		return FR_REAL(daemon)(nochdir, noclose);
 	held = fr_snapshot_hold();
 	unnamed = fr_region_name_remove();
 	rc = FR_REAL(daemon)(nochdir, noclose);
 	/* the child's gate is wiped: what was unnamed and held is not its own */
-	if (FR_LEVEL(FR_CLASS_RECORDER) == FR_LEVEL_UNBORN)
+	if (fr_level_now(FR_CLASS_RECORDER) == FR_LEVEL_UNBORN)
 		return rc;
 	if (unnamed)
 		fr_region_name_restore();

@@ -20,7 +20,7 @@ static bool watched(void)
 
 static bool wanted(uint64_t dur, bool failed)
 {
-	return FR_LEVEL(FR_CLASS_IO) == FR_LEVEL_FULL || dur >= fr_slow_ticks || failed;
+	return fr_level_now(FR_CLASS_IO) == FR_LEVEL_FULL || dur >= fr_slow_ticks || failed;
 }
 
 /* ---- read and write
@@ -67,7 +67,7 @@ void fr_file_record(const struct fr_wait *w, enum fr_event ev, size_t size, ssiz
 	struct fr_thread *t = fr_self;
 	uint64_t now;
 
-	if (unlikely(FR_LEVEL(FR_CLASS_IO) == FR_LEVEL_FULL || rc < 0 ||
+	if (unlikely(fr_level_now(FR_CLASS_IO) == FR_LEVEL_FULL || rc < 0 ||
 		     wakes(ev, (int)w->object, rc) || !fr_call_is_plain(w, t)))
 		return record(w, ev, size, rc);
 	now = fr_clock_tsc();

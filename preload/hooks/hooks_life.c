@@ -165,7 +165,7 @@ static void record_slow_destroy(const void *lock, const struct fr_wait *w, int e
 
 	if (!t)
 		return;
-	if (FR_LEVEL(FR_CLASS_LOCK) == FR_LEVEL_FULL || err || dur >= fr_slow_ticks)
+	if (fr_level_now(FR_CLASS_LOCK) == FR_LEVEL_FULL || err || dur >= fr_slow_ticks)
 		fr_put_cold(t, FR_EV_LOCK_DESTROY, fr_wait_tier(dur, err != 0), now, w->stack,
 			    FR_ARGS(LOCK_DESTROY, .lock = (uint64_t)lock, .dur = dur, .err = err,
 				    .via = via));

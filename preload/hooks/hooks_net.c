@@ -39,7 +39,7 @@ static FR_COLD void record_transfer(const struct fr_wait *w, enum fr_event ev, s
 		return;
 	if (unlikely(fr_connecting(fd)) && tells_of_connect(err))
 		fr_connecting_end(t, fd, err, w->call, w->stack);
-	if (FR_LEVEL(FR_CLASS_NET) == FR_LEVEL_FULL || dur >= fr_slow_ticks ||
+	if (fr_level_now(FR_CLASS_NET) == FR_LEVEL_FULL || dur >= fr_slow_ticks ||
 	    (err && !would_block(err)))
 		fr_put_cold(t, ev, fr_wait_tier(dur, err && !would_block(err)), now, w->stack,
 			    FR_ARGS(NET_SEND, .fd = fd, .size = size, .result = rc, .dur = dur,
@@ -63,7 +63,7 @@ __attribute__((noinline)) void fr_transferred(const struct fr_wait *w, enum fr_e
 		     fr_connecting((int)w->object) || !fr_guard_room(t, FR_TIER_DENSE)))
 		return record_transfer(w, ev, size, rc);
 	fr_state_clear(t);
-	if (likely(FR_LEVEL(FR_CLASS_NET) == FR_LEVEL_FULL))
+	if (likely(fr_level_now(FR_CLASS_NET) == FR_LEVEL_FULL))
 		fr_put_whole(t, ev, FR_EV_NET_SEND, FR_TIER_DENSE, now, w->stack,
 			     FR_ARGS(NET_SEND, .fd = w->object, .size = size, .result = rc,
 				     .dur = dur, .err = err, .via = w->call));

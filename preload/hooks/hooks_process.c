@@ -30,7 +30,7 @@ static pid_t forking(pid_t (*real)(void), enum fr_hook via, struct fr_site s)
 	pid_t pid;
 
 	/* a child that only forks again is not worth a region: no birth here */
-	if (FR_LEVEL(FR_CLASS_THREAD) <= FR_LEVEL_OFF)
+	if (fr_level_now(FR_CLASS_THREAD) <= FR_LEVEL_OFF)
 		return real();
 	fr_wait_begin(&w, s, via, 0, 0, 0);
 	pid = real();
@@ -70,16 +70,16 @@ static void *sharing(void *real, enum fr_hook via, struct fr_site s)
 {
 	struct fr_thread *t;
 
-	if (FR_LEVEL(FR_CLASS_RECORDER) == FR_LEVEL_UNBORN && !fr_gate.lender)
+	if (fr_level_now(FR_CLASS_RECORDER) == FR_LEVEL_UNBORN && !fr_gate.lender)
 		fr_gate.lender = fr_sys_getpid();
-	if (FR_LEVEL(FR_CLASS_RECORDER) <= FR_LEVEL_OFF)
+	if (fr_level_now(FR_CLASS_RECORDER) <= FR_LEVEL_OFF)
 		return real;
 	t = fr_enter();
 	if (!t) {
 		fr_thread_none.lent = fr_self == &fr_thread_none || fr_thread_none.lent;
 		return real;
 	}
-	if (FR_LEVEL(FR_CLASS_THREAD) > FR_LEVEL_OFF)
+	if (fr_level_now(FR_CLASS_THREAD) > FR_LEVEL_OFF)
 		fr_put_cold(t, FR_EV_PROCESS_FORK, FR_TIER_RARE, fr_clock_ticks(),
 			    fr_stack_get(t, s), FR_ARGS(PROCESS_FORK, .via = via));
 	fr_thread_lend(t);
@@ -243,7 +243,8 @@ static pid_t record_wait(const struct fr_wait *w, const struct waited *c)
 		return (pid_t)c->pid;
 	status = c->pid > 0 && c->status ? *c->status : 0;
 	tier = c->pid > 0 ? FR_TIER_RARE : fr_wait_tier(dur, false); /* ECHILD is an answer */
-	if (FR_LEVEL(FR_CLASS_THREAD) == FR_LEVEL_FULL || dur >= fr_slow_ticks || err || c->pid > 0)
+	if (fr_level_now(FR_CLASS_THREAD) == FR_LEVEL_FULL || dur >= fr_slow_ticks || err ||
+	    c->pid > 0)
 		fr_put_cold(t, FR_EV_PROCESS_WAIT, tier, now, w->stack,
 			    FR_ARGS(PROCESS_WAIT, .asked = c->asked, .pid = c->pid,
 				    .status = status, .dur = dur, .err = err, .via = c->via));

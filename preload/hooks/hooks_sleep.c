@@ -34,7 +34,7 @@ static void record(const struct fr_wait *w, uint64_t asked_ns, uint64_t err, enu
 {
 	uint64_t now, dur;
 	struct fr_thread *t = fr_call_end(w, &now, &dur);
-	enum fr_level level = (enum fr_level)FR_LEVEL(FR_CLASS_IO);
+	enum fr_level level = (enum fr_level)fr_level_now(FR_CLASS_IO);
 
 	if (!t)
 		return;

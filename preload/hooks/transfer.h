@@ -21,15 +21,10 @@ static inline bool fr_net_watched(int fd)
 	return fr_level(FR_CLASS_NET) != FR_LEVEL_OFF && fr_fd_is_socket(fd);
 }
 
-/*
- * A transfer that came to its end, which is hot as most do: quickly, done or not ready.
- */
+/* The end of a transfer. Hot as most come to it: quickly, done or not ready. */
 void fr_transferred(const struct fr_wait *w, enum fr_event ev, size_t size, ssize_t rc);
 
-/*
- * How the hooks of transfers end, which all give their result RC. What may also be on a file: KLASS
- * tells, as fr_fd_class().
- */
+/* How the hooks end: all give RC. KLASS: what the descriptor is, as fr_fd_class() says. */
 static FR_ALWAYS_INLINE ssize_t fr_has_read(const struct fr_wait *w, int klass, size_t size,
 					    ssize_t rc)
 {

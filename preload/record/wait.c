@@ -99,7 +99,7 @@ static FR_ALWAYS_INLINE struct fr_thread *end(const struct fr_wait *w, bool in_k
 	struct fr_thread *t;
 
 	/* a child forked by a signal handler during the call: its region knows nothing of it */
-	if (!w->t0 || FR_LEVEL(FR_CLASS_RECORDER) == FR_LEVEL_UNBORN)
+	if (!w->t0 || fr_level_now(FR_CLASS_RECORDER) == FR_LEVEL_UNBORN)
 		return NULL;
 	*now = in_kernel ? fr_clock_ticks() : fr_clock_ticks_after();
 	t = fr_enter();

@@ -78,7 +78,7 @@ bool fr_wait_readable(const void *p, size_t size);
 static FR_ALWAYS_INLINE bool fr_call_is_plain(const struct fr_wait *w, const struct fr_thread *t)
 {
 	return w->t0 && !w->outer.call && !t->busy && fr_clock.kind == FR_CLOCK_TSC &&
-	       FR_LEVEL(FR_CLASS_RECORDER) != FR_LEVEL_UNBORN;
+	       fr_level_now(FR_CLASS_RECORDER) != FR_LEVEL_UNBORN;
 }
 
 static FR_ALWAYS_INLINE bool fr_call_was_plain(uint64_t now, uint64_t dur)

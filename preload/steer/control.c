@@ -93,7 +93,7 @@ enum fr_level fr_control_wake(enum fr_class klass)
 		if (t)
 			fr_leave(t);
 	}
-	return FR_LEVEL(klass) ? (enum fr_level)FR_LEVEL(klass) : FR_LEVEL_OFF;
+	return fr_level_now(klass) ? (enum fr_level)fr_level_now(klass) : FR_LEVEL_OFF;
 }
 
 /* Nobody saw these locks given back. Their owners are not at work on the list: the level is off. */
