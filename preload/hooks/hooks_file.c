@@ -1,30 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * hooks_file.c - replacement functions: calls that wait for a disk.
+ * hooks_file.c - replacement functions: what reads and writes files.
  *
- * Level slow records what took FR_SLOW or failed. Offsets and contents are not recorded, names of
- * files are. read and write stand in hooks_net.c and come here by fileio.h.
+ * Level slow records what took FR_SLOW or failed. Offsets and contents are not recorded. read and
+ * write stand in hooks_net.c and come here by fileio.h.
  */
 #include "host/fileio.h"
 
-#include <stdio.h>
 #include <sys/eventfd.h>
 #include <sys/uio.h>
-
-#include "record/host.h"
-
-static bool watched(void)
-{
-	return fr_level(FR_CLASS_IO) != FR_LEVEL_OFF;
-}
-
-static bool wanted(uint64_t dur, bool failed)
-{
-	return fr_level_now(FR_CLASS_IO) == FR_LEVEL_FULL || dur >= fr_slow_ticks || failed;
-}
-
-/* ---- read and write
- * ------------------------------------------------------------------------------ */
 
 /* Can this have ended somebody's wait? */
 static inline bool wakes(enum fr_event ev, int fd, long rc)
@@ -54,7 +38,7 @@ static FR_COLD void record(const struct fr_wait *w, enum fr_event ev, size_t siz
 		now = w->t0; /* giving: before whoever it wakes */
 		dur = 0;
 	}
-	if (wanted(dur, failed) || woke)
+	if (fr_file_wanted(dur, failed) || woke)
 		fr_put_cold(t, ev, fr_wait_tier(dur, failed), now, w->stack,
 			    FR_ARGS(IO_READ, .fd = fd, .size = size, .result = rc, .dur = dur,
 				    .err = err, .kind = fr_fd_kind(fd), .via = w->call));
@@ -277,184 +261,4 @@ FR_HOOK int eventfd_write(int fd, eventfd_t value)
 	fr_wait_begin_fd(&w, FR_SITE(), FR_HOOK_eventfd_write, fd);
 	FR_RETRY(&w, rc, FR_REAL(eventfd_write)(fd, value));
 	return record_value(&w, FR_EV_IO_WRITE, rc);
-}
-
-/* ---- to the disk
- * --------------------------------------------------------------------------------- */
-
-static int record_sync(const struct fr_wait *w, uint64_t size, int rc)
-{
-	uint64_t err = fr_err_of(rc);
-	uint64_t now, dur;
-	struct fr_thread *t = fr_call_end(w, &now, &dur);
-
-	if (!t)
-		return rc;
-	if (wanted(dur, err != 0))
-		fr_put_cold(t, FR_EV_IO_SYNC, fr_wait_tier(dur, err != 0), now, w->stack,
-			    FR_ARGS(IO_SYNC, .fd = w->object, .dur = dur, .size = size, .err = err,
-				    .via = w->call));
-	fr_leave(t);
-	return rc;
-}
-
-FR_HOOK int fsync(int fd)
-{
-	struct fr_wait w;
-	int rc;
-
-	if (!watched())
-		return FR_REAL(fsync)(fd);
-	fr_wait_begin_fd(&w, FR_SITE(), FR_HOOK_fsync, fd);
-	FR_RETRY(&w, rc, FR_REAL(fsync)(fd));
-	return record_sync(&w, 0, rc);
-}
-
-FR_HOOK int fdatasync(int fd)
-{
-	struct fr_wait w;
-	int rc;
-
-	if (!watched())
-		return FR_REAL(fdatasync)(fd);
-	fr_wait_begin_fd(&w, FR_SITE(), FR_HOOK_fdatasync, fd);
-	FR_RETRY(&w, rc, FR_REAL(fdatasync)(fd));
-	return record_sync(&w, 0, rc);
-}
-
-FR_HOOK int sync_file_range(int fd, off64_t from, off64_t n, unsigned int flags)
-{
-	struct fr_wait w;
-	int rc;
-
-	if (!watched())
-		return FR_REAL(sync_file_range)(fd, from, n, flags);
-	fr_wait_begin_fd(&w, FR_SITE(), FR_HOOK_sync_file_range, fd);
-	FR_RETRY(&w, rc, FR_REAL(sync_file_range)(fd, from, n, flags));
-	return record_sync(&w, (uint64_t)n, rc);
-}
-
-FR_HOOK int msync(void *p, size_t n, int flags)
-{
-	struct fr_wait w;
-	int rc;
-
-	if (!watched())
-		return FR_REAL(msync)(p, n, flags);
-	fr_wait_begin_fd(&w, FR_SITE(), FR_HOOK_msync, -1);
-	FR_RETRY(&w, rc, FR_REAL(msync)(p, n, flags));
-	return record_sync(&w, n, rc);
-}
-
-FR_HOOK int ftruncate(int fd, off_t size)
-{
-	struct fr_wait w;
-	int rc;
-
-	if (!watched())
-		return FR_REAL(ftruncate)(fd, size);
-	fr_wait_begin_fd(&w, FR_SITE(), FR_HOOK_ftruncate, fd);
-	FR_RETRY(&w, rc, FR_REAL(ftruncate)(fd, size));
-	return record_sync(&w, (uint64_t)size, rc);
-}
-
-FR_HOOK int ftruncate64(int fd, off64_t size)
-{
-	struct fr_wait w;
-	int rc;
-
-	if (!watched())
-		return FR_REAL(ftruncate64)(fd, size);
-	fr_wait_begin_fd(&w, FR_SITE(), FR_HOOK_ftruncate64, fd);
-	FR_RETRY(&w, rc, FR_REAL(ftruncate64)(fd, size));
-	return record_sync(&w, (uint64_t)size, rc);
-}
-
-/* ---- names
- * --------------------------------------------------------------------------------------- */
-
-static int record_path(const struct fr_wait *w, const char *path, int rc)
-{
-	uint64_t err = fr_err_of(rc);
-	bool failed = err && err != ENOENT; /* that is an answer: see hooks_fd.c */
-	uint64_t now, dur;
-	struct fr_thread *t = fr_call_end(w, &now, &dur);
-	struct fr_blob name;
-
-	if (!t)
-		return rc;
-	if (wanted(dur, err != 0)) {
-		name = rc == 0 ? fr_host_text_read(path) : fr_host_text(path);
-		fr_put_cold(
-			t, FR_EV_IO_PATH, fr_wait_tier(dur, failed), now, w->stack,
-			FR_ARGS(IO_PATH, .path = &name, .dur = dur, .err = err, .via = w->call));
-	}
-	fr_leave(t);
-	return rc;
-}
-
-FR_HOOK int rename(const char *from, const char *to)
-{
-	struct fr_wait w;
-	int rc;
-
-	if (!watched())
-		return FR_REAL(rename)(from, to);
-	fr_wait_begin(&w, FR_SITE(), FR_HOOK_rename, 0, 0, 0);
-	rc = FR_REAL(rename)(from, to);
-	return record_path(&w, to, rc);
-}
-
-FR_HOOK int renameat(int from_dir, const char *from, int to_dir, const char *to)
-{
-	struct fr_wait w;
-	int rc;
-
-	if (!watched())
-		return FR_REAL(renameat)(from_dir, from, to_dir, to);
-	fr_wait_begin(&w, FR_SITE(), FR_HOOK_renameat, 0, 0, 0);
-	rc = FR_REAL(renameat)(from_dir, from, to_dir, to);
-	return record_path(&w, to, rc);
-}
-
-/* Younger than the others: a libc before 2.28 has none. */
-FR_HOOK int renameat2(int from_dir, const char *from, int to_dir, const char *to,
-		      unsigned int flags)
-{
-	struct fr_wait w;
-	int rc;
-
-	if (!FR_REAL(renameat2)) {
-		errno = ENOSYS;
-		return -1;
-	}
-	if (!watched())
-		return fr_real.renameat2(from_dir, from, to_dir, to, flags);
-	fr_wait_begin(&w, FR_SITE(), FR_HOOK_renameat2, 0, 0, 0);
-	rc = fr_real.renameat2(from_dir, from, to_dir, to, flags);
-	return record_path(&w, to, rc);
-}
-
-FR_HOOK int unlink(const char *path)
-{
-	struct fr_wait w;
-	int rc;
-
-	if (!watched())
-		return FR_REAL(unlink)(path);
-	fr_wait_begin(&w, FR_SITE(), FR_HOOK_unlink, 0, 0, 0);
-	rc = FR_REAL(unlink)(path);
-	return record_path(&w, path, rc);
-}
-
-FR_HOOK int unlinkat(int dir, const char *path, int flags)
-{
-	struct fr_wait w;
-	int rc;
-
-	if (!watched())
-		return FR_REAL(unlinkat)(dir, path, flags);
-	fr_wait_begin(&w, FR_SITE(), FR_HOOK_unlinkat, 0, 0, 0);
-	rc = FR_REAL(unlinkat)(dir, path, flags);
-	return record_path(&w, path, rc);
 }

@@ -2,9 +2,9 @@
 /*
  * fileio.h - reads, writes and the like on what is no socket: files, pipes, eventfds, devices.
  *
- * For the hooks of read and write, which stand in hooks_net.c, and those of hooks_file.c. With
- * class io off it costs one test. Level slow keeps what was slow or failed, and every write that
- * may have woken somebody: to a pipe or an eventfd.
+ * For the hooks of read and write, which stand in hooks_net.c, and those of hooks_file.c and
+ * hooks_disk.c. With class io off it costs one test. Level slow keeps what was slow or failed, and
+ * every write that may have woken somebody: to a pipe or an eventfd.
  */
 #ifndef FR_FILEIO_H
 #define FR_FILEIO_H
@@ -30,6 +30,12 @@ static inline bool fr_file_watched_at(int fd)
 		return false;
 	r = fr_fd_rec(fd);
 	return (r && r->x_kind == FR_FD_UNKNOWN) || fr_file_watched(fd);
+}
+
+/* Is a call that took DUR ticks an event? */
+static inline bool fr_file_wanted(uint64_t dur, bool failed)
+{
+	return fr_level_now(FR_CLASS_IO) == FR_LEVEL_FULL || dur >= fr_slow_ticks || failed;
 }
 
 /* Bytes of a vector, as far as the kernel takes one: 1024 parts. */

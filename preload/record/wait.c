@@ -139,6 +139,15 @@ bool fr_wait_eintr_is_ours(struct fr_wait *w)
 	return true;
 }
 
+bool fr_wait_our_code(struct fr_wait *w, int err)
+{
+	int saved = errno;
+	bool mine = err == EINTR && fr_wait_eintr_is_ours(w);
+
+	errno = saved;
+	return mine;
+}
+
 static bool page_readable(uintptr_t addr)
 {
 	/* an impossible `how`: the mask is read first, nothing is changed */

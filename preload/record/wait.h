@@ -120,6 +120,9 @@ static FR_ALWAYS_INLINE bool fr_wait_our_eintr(struct fr_wait *w)
 	return unlikely(errno == EINTR) && fr_wait_eintr_is_ours(w);
 }
 
+/* The same of a call that returns its error, ERR, and leaves errno alone. */
+bool fr_wait_our_code(struct fr_wait *w, int err);
+
 /* Came our own signal since W's beginning, and no handler of the host's? */
 static FR_ALWAYS_INLINE bool fr_wait_met_ours_only(const struct fr_wait *w)
 {
