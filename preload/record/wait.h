@@ -155,6 +155,25 @@ int fr_wait_left_ms(const struct fr_wait *w, int timeout);
 /* What is left of TIMEOUT since the wait began: zero when it is over. */
 struct timespec fr_wait_left(const struct fr_wait *w, const struct timespec *timeout);
 
+/*
+ * A lock was asked for without a wait and gave RC: the thread under the guard, which holds LOCK now
+ * if RC is 0, with time and stack; or NULL. The caller records and leaves.
+ */
+static FR_ALWAYS_INLINE struct fr_thread *fr_lock_at_once(uint64_t lock, enum fr_held_kind kind,
+							  struct fr_site s, int rc, uint64_t *now,
+							  uint32_t *stack)
+{
+	struct fr_thread *t = fr_enter();
+
+	if (!t)
+		return NULL;
+	*now = fr_clock_ticks_after();
+	*stack = fr_stack_get(t, s);
+	if (rc == 0)
+		fr_held_push(t, lock, kind, *now, *stack);
+	return t;
+}
+
 static inline enum fr_tier fr_wait_tier(uint64_t dur, bool failed)
 {
 	return dur >= fr_slow_ticks || failed ? FR_TIER_RARE : FR_TIER_DENSE;
