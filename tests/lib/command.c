@@ -10,6 +10,14 @@
 
 #include <cmocka.h>
 
+struct recording *command_reopen(struct synth *s, const char *path, struct diag *d)
+{
+	synth_write(s, path);
+	synth_free(s);
+	*d = (struct diag){0};
+	return fr_recording_open(path, d);
+}
+
 static void say(const char *fmt, ...)
 {
 }

@@ -25,12 +25,8 @@ static char path[64];
 
 static struct recording *reopen(struct synth *s, struct diag *d)
 {
-	struct recording *rec;
+	struct recording *rec = command_reopen(s, path, d);
 
-	synth_write(s, path);
-	synth_free(s);
-	*d = (struct diag){0};
-	rec = fr_recording_open(path, d);
 	assert_non_null(rec);
 	assert_int_equal(d->n, 0);
 	return rec;
