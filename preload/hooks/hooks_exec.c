@@ -194,7 +194,7 @@ static size_t count(va_list ap)
 }
 
 /* AP: all behind FIRST up to the NULL, and behind that execle's environment. */
-static int run_list(struct call *c, const char *first, va_list ap, struct fr_site s)
+static int run_list(struct call c, const char *first, va_list ap, struct fr_site s)
 {
 	va_list ahead;
 	size_t n;
@@ -207,43 +207,43 @@ static int run_list(struct call *c, const char *first, va_list ap, struct fr_sit
 	argv[0] = (char *)first;
 	for (size_t i = 1; i <= n; i++)
 		argv[i] = va_arg(ap, char *);
-	c->argv = argv;
-	c->envp = c->via == FR_HOOK_execle ? va_arg(ap, char *const *) : environ;
-	return run(c, s);
+	c.argv = argv;
+	c.envp = c.via == FR_HOOK_execle ? va_arg(ap, char *const *) : environ;
+	return run(&c, s);
 }
 
 FR_HOOK int execl(const char *path, const char *arg, ...)
 {
-	struct call c = {.via = FR_HOOK_execl, .program = by_path(path)};
+	const struct call c = {.via = FR_HOOK_execl, .program = by_path(path)};
 	va_list ap;
 	int rc;
 
 	va_start(ap, arg);
-	rc = run_list(&c, arg, ap, FR_SITE());
+	rc = run_list(c, arg, ap, FR_SITE());
 	va_end(ap);
 	return rc;
 }
 
 FR_HOOK int execlp(const char *file, const char *arg, ...)
 {
-	struct call c = {.via = FR_HOOK_execlp, .program = by_search(file)};
+	const struct call c = {.via = FR_HOOK_execlp, .program = by_search(file)};
 	va_list ap;
 	int rc;
 
 	va_start(ap, arg);
-	rc = run_list(&c, arg, ap, FR_SITE());
+	rc = run_list(c, arg, ap, FR_SITE());
 	va_end(ap);
 	return rc;
 }
 
 FR_HOOK int execle(const char *path, const char *arg, ...)
 {
-	struct call c = {.via = FR_HOOK_execle, .program = by_path(path)};
+	const struct call c = {.via = FR_HOOK_execle, .program = by_path(path)};
 	va_list ap;
 	int rc;
 
 	va_start(ap, arg);
-	rc = run_list(&c, arg, ap, FR_SITE());
+	rc = run_list(c, arg, ap, FR_SITE());
 	va_end(ap);
 	return rc;
 }
