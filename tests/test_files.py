@@ -27,7 +27,7 @@ def test_every_file_call_is_recorded(full, shape):
     sleeps = [s for s in said if s["event"] == "io.sleep"]
     others = [s for s in said if s["event"] != "io.sleep"]
     pairs = list(test_truth.match_all(others, events))
-    assert len(pairs) == len(others) == 44
+    assert len(pairs) == len(others) == 48
     check_places(pairs, shape)
     found = [e for e in events if e["event"] == "io.sleep"]
     assert len(found) == len(sleeps) == 7
@@ -56,7 +56,7 @@ def test_level_slow_keeps_the_slow_and_the_failed(tmp_path):
         woke = e["event"] == "io.write" and e["kind"] == "pipe"
         assert woke or e.get("err") or e["dur_ns"] >= 2000000, e
     failed = [s for s in said if s.get("err") and s["event"] != "io.sleep"]
-    assert len(failed) == 5
+    assert len(failed) == 7
     list(test_truth.match_all(failed, events))
 
 

@@ -57,13 +57,35 @@ void fr_where_leave(unsigned int before);
 
 #define FR_CHECK(what) ((void)0)
 #define FR_RUNS(allowed) ((void)0)
-#define fr_chunk_check(c, size) ((void)0)
-#define fr_span_check(s) ((void)0)
-#define fr_thread_check(t) ((void)0)
-#define fr_region_check() ((void)0)
-#define fr_check_no_region() ((void)0)
-#define fr_where_enter(place) 0u
-#define fr_where_leave(before) ((void)(before))
+
+static inline void fr_chunk_check(const struct fr_chunk *c, size_t size)
+{
+}
+
+static inline void fr_span_check(const struct fr_span *s)
+{
+}
+
+static inline void fr_thread_check(const struct fr_thread *t)
+{
+}
+
+static inline void fr_region_check(void)
+{
+}
+
+static inline void fr_check_no_region(void)
+{
+}
+
+static inline unsigned int fr_where_enter(enum fr_where place)
+{
+	return 0;
+}
+
+static inline void fr_where_leave(unsigned int before)
+{
+}
 
 #endif
 #endif

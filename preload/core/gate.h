@@ -41,7 +41,10 @@ extern struct fr_gate fr_gate;
  * Level of a class for a hook's test. UNBORN leads into fr_birth(); written at birth and
  * when `fr ctl` asks for it, a byte at a time: a plain load suffices.
  */
-#define FR_LEVEL(klass) (fr_gate.level[klass])
+static FR_ALWAYS_INLINE enum fr_level fr_level_now(enum fr_class klass)
+{
+	return fr_gate.level[klass];
+}
 
 /*
  * First hook of a process or of a forked child. Makes the region, or turns everything off when it
@@ -52,7 +55,7 @@ enum fr_level fr_birth(enum fr_class klass);
 /* Level of a class, after birth if that has not happened yet. */
 static FR_ALWAYS_INLINE enum fr_level fr_level(enum fr_class klass)
 {
-	enum fr_level l = FR_LEVEL(klass);
+	enum fr_level l = fr_level_now(klass);
 
 	return likely(l != FR_LEVEL_UNBORN) ? l : fr_birth(klass);
 }

@@ -61,7 +61,7 @@ void fr_process_describe_host(struct fr_header *h)
 	struct utsname uts = {0};
 	long n;
 
-	fr_sys1(SYS_uname, &uts);
+	fr_sys1(SYS_uname, (long)&uts);
 	fr_text_copy(h->host, sizeof(h->host), uts.nodename);
 	n = fr_sys_read_file("/proc/sys/kernel/random/boot_id", h->boot_id, sizeof(h->boot_id));
 	if (n > 0 && h->boot_id[n - 1] == '\n')

@@ -70,8 +70,17 @@ static inline long fr_sys6(long nr, long a, long b, long c, long d, long e, long
 	return fr_sys_raw6(nr, a, b, c, d, e, f);
 }
 
-#define fr_sys0(nr) fr_sys6(nr, 0, 0, 0, 0, 0, 0)
-#define fr_sys1(nr, a) fr_sys6(nr, (long)(a), 0, 0, 0, 0, 0)
+static inline long fr_sys0(long nr)
+{
+	return fr_sys6(nr, 0, 0, 0, 0, 0, 0);
+}
+
+static inline long fr_sys1(long nr, long a)
+{
+	return fr_sys6(nr, a, 0, 0, 0, 0, 0);
+}
+
+/* Macros, because numbers and addresses of all kinds are words to the kernel. */
 #define fr_sys2(nr, a, b) fr_sys6(nr, (long)(a), (long)(b), 0, 0, 0, 0)
 #define fr_sys3(nr, a, b, c) fr_sys6(nr, (long)(a), (long)(b), (long)(c), 0, 0, 0)
 #define fr_sys4(nr, a, b, c, d) fr_sys6(nr, (long)(a), (long)(b), (long)(c), (long)(d), 0, 0)

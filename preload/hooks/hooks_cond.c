@@ -120,7 +120,7 @@ static void record_wake(pthread_cond_t *c, enum fr_event ev, uint64_t via, struc
 	uint32_t waiters = __atomic_load_n(&c->__data.__wrefs, __ATOMIC_RELAXED) >> 3;
 	struct fr_thread *t;
 
-	if (!waiters && FR_LEVEL(FR_CLASS_LOCK) != FR_LEVEL_FULL)
+	if (!waiters && fr_level_now(FR_CLASS_LOCK) != FR_LEVEL_FULL)
 		return;
 	t = fr_enter();
 	if (!t)

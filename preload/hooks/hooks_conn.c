@@ -273,7 +273,7 @@ static void record_accept(const struct fr_wait *w, const struct accepting *a, in
 		peer = fr_fd_peer_blob(fd);
 		link = fr_link_accept(fd, peer.data, peer.size);
 	}
-	if (FR_LEVEL(FR_CLASS_NET) == FR_LEVEL_FULL || err != EAGAIN)
+	if (fr_level_now(FR_CLASS_NET) == FR_LEVEL_FULL || err != EAGAIN)
 		fr_put_cold(t, FR_EV_NET_ACCEPT, FR_TIER_RARE, now, w->stack,
 			    FR_ARGS(NET_ACCEPT, .listener = a->listener, .fd = fd, .peer = &peer,
 				    .dur = dur, .err = err, .via = a->via, .link = link));

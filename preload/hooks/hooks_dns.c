@@ -35,7 +35,7 @@ static void record(const struct fr_wait *w, const char *name, int answer, int er
 		return;
 	if (text.size > SHOWN)
 		text.size = SHOWN;
-	if (FR_LEVEL(FR_CLASS_NET) == FR_LEVEL_FULL || dur >= fr_slow_ticks || answer)
+	if (fr_level_now(FR_CLASS_NET) == FR_LEVEL_FULL || dur >= fr_slow_ticks || answer)
 		fr_put_cold(t, FR_EV_DNS_LOOKUP, FR_TIER_RARE, now, w->stack,
 			    FR_ARGS(DNS_LOOKUP, .name = &text, .result = answer, .dur = dur,
 				    .err = err, .via = w->call));

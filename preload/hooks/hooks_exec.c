@@ -22,14 +22,21 @@
 #include "record/host.h"
 #include "record/wait.h"
 
-struct exec {
-	const char *path;
+/* A call of the family, as the host has made it. */
+struct call {
 	enum fr_hook via;
+	struct fr_program program;
+	char *const *argv;
+	char *const *envp;
+};
+
+/* What is taken back when it fails. */
+struct undo {
 	bool unnamed;
 	bool locked;
 };
 
-static void record(enum fr_event ev, const struct exec *x, uint64_t err, struct fr_site s)
+static void record(enum fr_event ev, const struct call *c, uint64_t err, struct fr_site s)
 {
 	struct fr_thread *t = fr_enter();
 	bool lent = !t && (t = fr_enter_lent()); /* a vfork child: an event of its parent's */
@@ -38,10 +45,10 @@ static void record(enum fr_event ev, const struct exec *x, uint64_t err, struct 
 
 	if (!t)
 		return;
-	path = fr_host_text(x->path);
+	path = fr_host_text(c->program.path ? c->program.path : "");
 	args = ev == FR_EV_PROCESS_EXEC
-		       ? FR_ARGS(PROCESS_EXEC, .path = &path, .via = x->via)
-		       : FR_ARGS(PROCESS_EXEC_FAILED, .path = &path, .err = err, .via = x->via);
+		       ? FR_ARGS(PROCESS_EXEC, .path = &path, .via = c->via)
+		       : FR_ARGS(PROCESS_EXEC_FAILED, .path = &path, .err = err, .via = c->via);
 	fr_put_cold(t, ev, FR_TIER_RARE, fr_clock_ticks(), fr_stack_get(t, s), args);
 	if (lent)
 		fr_leave_lent(t);
@@ -49,160 +56,194 @@ static void record(enum fr_event ev, const struct exec *x, uint64_t err, struct 
 		fr_leave(t);
 }
 
-/* REMOVE_NAME: by what PATH is: the file itself, a name to be searched for, or neither. */
-static struct exec begin(const char *path, bool (*remove_name)(const char *), enum fr_hook via,
-			 struct fr_site s)
+/* By what the program is given by: neither a descriptor nor a path from one says what it is. */
+static bool remove_name(const struct call *c)
 {
-	struct exec x = {.path = path, .via = via};
+	const char *path = c->program.path ? c->program.path : "";
 
-	if (FR_LEVEL(FR_CLASS_THREAD) > FR_LEVEL_OFF)
-		record(FR_EV_PROCESS_EXEC, &x, 0, s);
-	x.locked = fr_snapshot_lock(); /* exec would end its writer half way */
-	x.unnamed = remove_name(path);
-	return x;
+	if (c->via == FR_HOOK_fexecve || c->via == FR_HOOK_execveat)
+		return fr_region_name_remove();
+	return c->program.search ? fr_region_name_remove_for_execvp(path)
+				 : fr_region_name_remove_for_exec(path);
 }
 
-static int failed(const struct exec *x, int rc, struct fr_site s)
+static struct undo begin(const struct call *c, struct fr_site s)
 {
-	if (x->unnamed)
+	struct undo u;
+
+	if (fr_level_now(FR_CLASS_THREAD) > FR_LEVEL_OFF)
+		record(FR_EV_PROCESS_EXEC, c, 0, s);
+	u.held = fr_snapshot_hold(); /* exec would end its writer half way, and leave the file */
+	u.unnamed = remove_name(c);
+	return u;
+}
+
+static int failed(const struct call *c, struct undo u, int rc, struct fr_site s)
+{
+	if (u.unnamed)
 		fr_region_name_restore();
-	fr_snapshot_unlock(x->locked);
-	if (FR_LEVEL(FR_CLASS_THREAD) > FR_LEVEL_OFF)
-		record(FR_EV_PROCESS_EXEC_FAILED, x, (uint64_t)errno, s);
+	fr_snapshot_release(u.held);
+	if (fr_level_now(FR_CLASS_THREAD) > FR_LEVEL_OFF)
+		record(FR_EV_PROCESS_EXEC_FAILED, c, (uint64_t)errno, s);
 	return rc;
 }
 
-/* Neither a name nor a path says what it is. */
-static bool remove_unseen(const char *path)
+/* The real call. A form without an environment needs one that takes one only if ENV was cut. */
+static int call_real(const struct call *c, char *const *env)
 {
-	return fr_region_name_remove();
+	const struct fr_program *p = &c->program;
+	bool cut = env != c->envp;
+
+	switch (c->via) {
+	case FR_HOOK_execv:
+	case FR_HOOK_execl:
+		return cut ? FR_REAL(execve)(p->path, c->argv, env)
+			   : FR_REAL(execv)(p->path, c->argv);
+	case FR_HOOK_execvp:
+	case FR_HOOK_execlp:
+		return cut ? FR_REAL(execvpe)(p->path, c->argv, env)
+			   : FR_REAL(execvp)(p->path, c->argv);
+	case FR_HOOK_execvpe:
+		return FR_REAL(execvpe)(p->path, c->argv, env);
+	case FR_HOOK_fexecve:
+		return FR_REAL(fexecve)(p->dir, c->argv, env);
+	case FR_HOOK_execveat:
+		return FR_REAL(execveat)(p->dir, p->path, c->argv, env, p->flags);
+	default: /* execve, execle */
+		return FR_REAL(execve)(p->path, c->argv, env);
+	}
 }
 
-/*
- * PROGRAM: struct fr_program of what is to run. CALL has the environment as env_. PLAIN: the call
- * of a form that takes none, for when nothing is to be cut.
- */
-#define EXEC_ENV(fn, program, remove_name, envp, plain, call)                                      \
-	({                                                                                         \
-		const struct fr_site s_ = FR_SITE();                                               \
-		const struct fr_program p_ = program;                                              \
-		struct fr_env e_ = fr_env_prepare(&p_, envp);                                      \
-		char room_[e_.on_stack + FR_ENV_ALIGN];                                            \
-		char *const *env_ = fr_env_for(&e_, room_);                                        \
-		const struct exec x_ =                                                             \
-			begin(p_.path ? p_.path : "", remove_name, FR_HOOK_##fn, s_);              \
-		int rc_ = failed(&x_, e_.size ? call : plain, s_);                                 \
-                                                                                                   \
-		fr_env_end(&e_);                                                                   \
-		rc_;                                                                               \
-	})
+static int run(const struct call *c, struct fr_site s)
+{
+	struct fr_env e = fr_env_look(&c->program, c->envp);
+	char room[e.on_stack + FR_ENV_ALIGN];
+	char *const *env = fr_env_for(&e, room);
+	struct undo u = begin(c, s);
+	int rc = failed(c, u, call_real(c, env), s);
 
-#define EXEC(fn, program, remove_name, envp, call)                                                 \
-	EXEC_ENV(fn, program, remove_name, envp, call, call)
+	fr_env_end(&e);
+	return rc;
+}
 
-#define AT(path_) ((struct fr_program){.dir = AT_FDCWD, .path = path_})
-#define SEARCHED(file_) ((struct fr_program){.dir = AT_FDCWD, .path = file_, .search = true})
+static struct fr_program by_path(const char *path)
+{
+	return (struct fr_program){.dir = AT_FDCWD, .path = path};
+}
+
+static struct fr_program by_search(const char *file)
+{
+	return (struct fr_program){.dir = AT_FDCWD, .path = file, .search = true};
+}
 
 FR_HOOK int execve(const char *path, char *const argv[], char *const envp[])
 {
-	return EXEC(execve, AT(path), fr_region_name_remove_for_exec, envp,
-		    FR_REAL(execve)(path, argv, env_));
+	const struct call c = {FR_HOOK_execve, by_path(path), argv, envp};
+
+	return run(&c, FR_SITE());
 }
 
 FR_HOOK int execv(const char *path, char *const argv[])
 {
-	return EXEC_ENV(execv, AT(path), fr_region_name_remove_for_exec, environ,
-			FR_REAL(execv)(path, argv), FR_REAL(execve)(path, argv, env_));
+	const struct call c = {FR_HOOK_execv, by_path(path), argv, environ};
+
+	return run(&c, FR_SITE());
 }
 
 FR_HOOK int execvp(const char *file, char *const argv[])
 {
-	return EXEC_ENV(execvp, SEARCHED(file), fr_region_name_remove_for_execvp, environ,
-			FR_REAL(execvp)(file, argv), FR_REAL(execvpe)(file, argv, env_));
+	const struct call c = {FR_HOOK_execvp, by_search(file), argv, environ};
+
+	return run(&c, FR_SITE());
 }
 
 FR_HOOK int execvpe(const char *file, char *const argv[], char *const envp[])
 {
-	return EXEC(execvpe, SEARCHED(file), fr_region_name_remove_for_execvp, envp,
-		    FR_REAL(execvpe)(file, argv, env_));
+	const struct call c = {FR_HOOK_execvpe, by_search(file), argv, envp};
+
+	return run(&c, FR_SITE());
 }
 
 FR_HOOK int fexecve(int fd, char *const argv[], char *const envp[])
 {
-	return EXEC(fexecve, ((struct fr_program){.dir = fd}), remove_unseen, envp,
-		    FR_REAL(fexecve)(fd, argv, env_));
+	const struct call c = {FR_HOOK_fexecve, {.dir = fd}, argv, envp};
+
+	return run(&c, FR_SITE());
 }
 
 FR_HOOK int execveat(int dir, const char *path, char *const argv[], char *const envp[], int flags)
 {
-	return EXEC(execveat, ((struct fr_program){.dir = dir, .path = path, .flags = flags}),
-		    remove_unseen, envp, FR_REAL(execveat)(dir, path, argv, env_, flags));
+	const struct fr_program p = {.dir = dir, .path = path, .flags = flags};
+	const struct call c = {FR_HOOK_execveat, p, argv, envp};
+
+	return run(&c, FR_SITE());
 }
 
 /* ---- arguments one by one -------------------------------------------------------------------- */
 
-/* How many arguments stand before the NULL, counted as libc counts them. */
-#define COUNT_ARGS(n, arg)                                                                         \
-	do {                                                                                       \
-		va_list ap_;                                                                       \
-                                                                                                   \
-		va_start(ap_, arg);                                                                \
-		for (n = 1; va_arg(ap_, const char *); n++)                                        \
-			;                                                                          \
-		va_end(ap_);                                                                       \
-	} while (0)
+/* How many arguments stand before the NULL, the first included, counted as libc counts them. */
+static size_t count(va_list ap)
+{
+	size_t n = 1;
 
-/* ARGV, of N + 1 places, with the NULL. AP is left behind it, where execle's environment is. */
-#define TAKE_ARGS(argv, n, arg, ap)                                                                \
-	do {                                                                                       \
-		va_start(ap, arg);                                                                 \
-		argv[0] = (char *)arg;                                                             \
-		for (size_t i_ = 1; i_ <= n; i_++)                                                 \
-			argv[i_] = va_arg(ap, char *);                                             \
-	} while (0)
+	while (va_arg(ap, const char *))
+		n++;
+	return n;
+}
+
+/* AP: all behind FIRST up to the NULL, and behind that execle's environment. */
+static int run_list(struct call c, const char *first, va_list ap, struct fr_site s)
+{
+	va_list ahead;
+	size_t n;
+
+	va_copy(ahead, ap);
+	n = count(ahead);
+	va_end(ahead);
+	char *argv[n + 1];
+
+	argv[0] = (char *)first;
+	for (size_t i = 1; i <= n; i++)
+		argv[i] = va_arg(ap, char *);
+	c.argv = argv;
+	c.envp = c.via == FR_HOOK_execle ? va_arg(ap, char *const *) : environ;
+	return run(&c, s);
+}
 
 FR_HOOK int execl(const char *path, const char *arg, ...)
 {
+	const struct call c = {.via = FR_HOOK_execl, .program = by_path(path)};
 	va_list ap;
-	size_t n;
+	int rc;
 
-	COUNT_ARGS(n, arg);
-	char *argv[n + 1];
-
-	TAKE_ARGS(argv, n, arg, ap);
+	va_start(ap, arg);
+	rc = run_list(c, arg, ap, FR_SITE());
 	va_end(ap);
-	return EXEC_ENV(execl, AT(path), fr_region_name_remove_for_exec, environ,
-			FR_REAL(execv)(path, argv), FR_REAL(execve)(path, argv, env_));
+	return rc;
 }
 
 FR_HOOK int execlp(const char *file, const char *arg, ...)
 {
+	const struct call c = {.via = FR_HOOK_execlp, .program = by_search(file)};
 	va_list ap;
-	size_t n;
+	int rc;
 
-	COUNT_ARGS(n, arg);
-	char *argv[n + 1];
-
-	TAKE_ARGS(argv, n, arg, ap);
+	va_start(ap, arg);
+	rc = run_list(c, arg, ap, FR_SITE());
 	va_end(ap);
-	return EXEC_ENV(execlp, SEARCHED(file), fr_region_name_remove_for_execvp, environ,
-			FR_REAL(execvp)(file, argv), FR_REAL(execvpe)(file, argv, env_));
+	return rc;
 }
 
 FR_HOOK int execle(const char *path, const char *arg, ...)
 {
-	char *const *envp;
+	const struct call c = {.via = FR_HOOK_execle, .program = by_path(path)};
 	va_list ap;
-	size_t n;
+	int rc;
 
-	COUNT_ARGS(n, arg);
-	char *argv[n + 1];
-
-	TAKE_ARGS(argv, n, arg, ap);
-	envp = va_arg(ap, char *const *);
+	va_start(ap, arg);
+	rc = run_list(c, arg, ap, FR_SITE());
 	va_end(ap);
-	return EXEC(execle, AT(path), fr_region_name_remove_for_exec, envp,
-		    FR_REAL(execve)(path, argv, env_));
+	return rc;
 }
 
 /* ---- becoming a child of oneself ------------------------------------------------------------- */
@@ -213,13 +254,13 @@ FR_HOOK int daemon(int nochdir, int noclose)
 	bool unnamed, locked;
 	int rc;
 
-	if (FR_LEVEL(FR_CLASS_THREAD) <= FR_LEVEL_OFF)
+	if (fr_level_now(FR_CLASS_THREAD) <= FR_LEVEL_OFF)
 		return FR_REAL(daemon)(nochdir, noclose);
 	locked = fr_snapshot_lock();
 	unnamed = fr_region_name_remove();
 	rc = FR_REAL(daemon)(nochdir, noclose);
-	/* the child's gate is wiped: what was unnamed and locked is not its own */
-	if (FR_LEVEL(FR_CLASS_RECORDER) == FR_LEVEL_UNBORN)
+	/* the child's gate is wiped: what was unnamed and held is not its own */
+	if (fr_level_now(FR_CLASS_RECORDER) == FR_LEVEL_UNBORN)
 		return rc;
 	if (unnamed)
 		fr_region_name_restore();

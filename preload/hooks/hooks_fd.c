@@ -46,8 +46,8 @@ static void record_open(const struct fr_wait *w, const char *name, int flags, in
 		fr_fd_open(fd, kind_by_flags(flags), now, w->stack);
 		fr_fd_path(fd, path);
 	}
-	if (FR_LEVEL(FR_CLASS_IO) == FR_LEVEL_FULL ||
-	    (FR_LEVEL(FR_CLASS_IO) > FR_LEVEL_OFF && (err || dur >= fr_slow_ticks))) {
+	if (fr_level_now(FR_CLASS_IO) == FR_LEVEL_FULL ||
+	    (fr_level_now(FR_CLASS_IO) > FR_LEVEL_OFF && (err || dur >= fr_slow_ticks))) {
 		fr_put_cold(t, FR_EV_FD_OPEN, fr_wait_tier(dur, err && err != ENOENT), now,
 			    w->stack,
 			    FR_ARGS(FD_OPEN, .fd = fd, .path = &path, .flags = flags, .dur = dur,
@@ -255,7 +255,7 @@ static void record_made(int fd, int fd2, enum fr_fd_kind kind, uint64_t err, enu
 		fr_fd_open(fd, kind, now, stack);
 	if (fd2 >= 0)
 		fr_fd_open(fd2, kind, now, stack);
-	if (FR_LEVEL(FR_CLASS_IO) <= FR_LEVEL_OFF)
+	if (fr_level_now(FR_CLASS_IO) <= FR_LEVEL_OFF)
 		;
 	else if (kind == FR_FD_PIPE || kind == FR_FD_SOCKET)
 		fr_put_cold(t, FR_EV_FD_PAIR, FR_TIER_RARE, now, stack,
@@ -335,7 +335,7 @@ int fr_fd_copied(int old, int fd, uint32_t via, struct fr_site s)
 		fr_fd_end(fd, via, s);
 		fr_fd_dup(old, fd);
 	}
-	t = FR_LEVEL(FR_CLASS_IO) > FR_LEVEL_OFF ? fr_enter() : NULL;
+	t = fr_level_now(FR_CLASS_IO) > FR_LEVEL_OFF ? fr_enter() : NULL;
 	if (!t)
 		return fd;
 	fr_put_cold(t, FR_EV_FD_DUP, FR_TIER_RARE, fr_clock_ticks(), fr_stack_get(t, s),

@@ -1,29 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * hooks_file.c - replacement functions: calls that wait for a disk.
+ * hooks_file.c - replacement functions: what reads and writes files.
  *
- * Level slow records what took FR_SLOW or failed. Offsets and contents are not recorded, names of
- * files are. read and write stand in hooks_net.c and come here by fileio.h.
+ * Level slow records what took FR_SLOW or failed. Offsets and contents are not recorded. read and
+ * write stand in hooks_net.c and come here by fileio.h.
  */
 #include "host/fileio.h"
 
-#include <stdio.h>
 #include <sys/eventfd.h>
 #include <sys/uio.h>
-
-#include "record/host.h"
-
-static bool is_recorded(void)
-{
-	return fr_level(FR_CLASS_IO) != FR_LEVEL_OFF;
-}
-
-static bool wanted(uint64_t dur, bool failed)
-{
-	return FR_LEVEL(FR_CLASS_IO) == FR_LEVEL_FULL || dur >= fr_slow_ticks || failed;
-}
-
-/* ---- read and write -------------------------------------------------------------------------- */
 
 /* Can this have ended somebody's wait? */
 static inline bool wakes(enum fr_event ev, int fd, long rc)
@@ -38,11 +23,11 @@ static inline bool wakes(enum fr_event ev, int fd, long rc)
 
 FR_SAME_ARGS(IO_READ, IO_WRITE);
 
-static FR_COLD void record(const struct fr_wait *w, enum fr_event ev, int fd, size_t size, long rc,
-			   enum fr_hook via)
+static FR_COLD void record(const struct fr_wait *w, enum fr_event ev, size_t size, long rc)
 {
 	uint64_t err = fr_err_of(rc);
 	bool failed = err && err != EAGAIN;
+	int fd = (int)w->object;
 	bool woke = wakes(ev, fd, rc);
 	uint64_t now, dur;
 	struct fr_thread *t = fr_call_end(w, &now, &dur);
@@ -53,88 +38,38 @@ static FR_COLD void record(const struct fr_wait *w, enum fr_event ev, int fd, si
 		now = w->t0; /* giving: before whoever it wakes */
 		dur = 0;
 	}
-	if (wanted(dur, failed) || woke)
+	if (fr_file_wanted(dur, failed) || woke)
 		fr_put_cold(t, ev, fr_wait_tier(dur, failed), now, w->stack,
 			    FR_ARGS(IO_READ, .fd = fd, .size = size, .result = rc, .dur = dur,
-				    .err = err, .kind = fr_fd_kind(fd), .via = via));
+				    .err = err, .kind = fr_fd_kind(fd), .via = w->call));
 	fr_leave(t);
 }
 
-/* The usual case comes last: level slow, and nothing to record. */
-void fr_file_record(const struct fr_wait *w, enum fr_event ev, int fd, size_t size, long rc,
-		    enum fr_hook via)
+/* At its end: level slow, and nothing to tell of. */
+void fr_file_record(const struct fr_wait *w, enum fr_event ev, size_t size, ssize_t rc)
 {
 	struct fr_thread *t = fr_self;
 	uint64_t now;
 
-	if (unlikely(FR_LEVEL(FR_CLASS_IO) == FR_LEVEL_FULL || rc < 0 || wakes(ev, fd, rc) ||
-		     !fr_call_is_plain(w, t)))
-		return record(w, ev, fd, size, rc, via);
+	if (unlikely(fr_level_now(FR_CLASS_IO) == FR_LEVEL_FULL || rc < 0 ||
+		     wakes(ev, (int)w->object, rc) || !fr_call_is_plain(w, t)))
+		return record(w, ev, size, rc);
 	now = fr_clock_tsc();
 	if (unlikely(!fr_call_was_plain(now, now - w->t0)))
-		return record(w, ev, fd, size, rc, via);
+		return record(w, ev, size, rc);
 	fr_guard(t);
 	fr_state_clear(t);
 	fr_leave(t);
 }
 
-FR_HOOK ssize_t pread(int fd, void *buf, size_t n, off_t at)
+/* What a call at a position says of its descriptor: see fr_file_watched_at(). */
+static FR_ALWAYS_INLINE ssize_t record_at(const struct fr_wait *w, enum fr_event ev, size_t size,
+					  ssize_t rc)
 {
-	return FR_FILE_CALL_AT(IO_READ, fd, n, pread, FR_REAL(pread)(fd, buf, n, at));
-}
-
-FR_HOOK ssize_t pread64(int fd, void *buf, size_t n, off64_t at)
-{
-	return FR_FILE_CALL_AT(IO_READ, fd, n, pread64, FR_REAL(pread64)(fd, buf, n, at));
-}
-
-FR_HOOK ssize_t __pread_chk(int fd, void *buf, size_t n, off_t at, size_t buflen)
-{
-	return FR_FILE_CALL_AT(IO_READ, fd, n, __pread_chk,
-			       FR_REAL(__pread_chk)(fd, buf, n, at, buflen));
-}
-
-FR_HOOK ssize_t __pread64_chk(int fd, void *buf, size_t n, off64_t at, size_t buflen)
-{
-	return FR_FILE_CALL_AT(IO_READ, fd, n, __pread64_chk,
-			       FR_REAL(__pread64_chk)(fd, buf, n, at, buflen));
-}
-
-FR_HOOK ssize_t pwrite(int fd, const void *buf, size_t n, off_t at)
-{
-	return FR_FILE_CALL_AT(IO_WRITE, fd, n, pwrite, FR_REAL(pwrite)(fd, buf, n, at));
-}
-
-FR_HOOK ssize_t pwrite64(int fd, const void *buf, size_t n, off64_t at)
-{
-	return FR_FILE_CALL_AT(IO_WRITE, fd, n, pwrite64, FR_REAL(pwrite64)(fd, buf, n, at));
-}
-
-FR_HOOK ssize_t __pread64(int fd, void *buf, size_t n, off64_t at)
-{
-	return FR_FILE_CALL_AT(IO_READ, fd, n, __pread64, FR_REAL_OLD(pread64)(fd, buf, n, at));
-}
-
-FR_HOOK ssize_t __pwrite64(int fd, const void *buf, size_t n, off64_t at)
-{
-	return FR_FILE_CALL_AT(IO_WRITE, fd, n, __pwrite64, FR_REAL_OLD(pwrite64)(fd, buf, n, at));
-}
-
-/* Recorded as the read and write of 8 bytes that they are inside libc. */
-FR_HOOK int eventfd_read(int fd, eventfd_t *value)
-{
-	return FR_FILE_CALL(IO_READ, fd, 8, eventfd_read,
-			    FR_REAL(eventfd_read)(fd, value) == 0 ? 8 : -1) == 8
-		       ? 0
-		       : -1;
-}
-
-FR_HOOK int eventfd_write(int fd, eventfd_t value)
-{
-	return FR_FILE_CALL(IO_WRITE, fd, 8, eventfd_write,
-			    FR_REAL(eventfd_write)(fd, value) == 0 ? 8 : -1) == 8
-		       ? 0
-		       : -1;
+	if (rc >= 0)
+		fr_fd_has_positions((int)w->object);
+	fr_file_record(w, ev, size, rc);
+	return rc;
 }
 
 size_t fr_file_vector_size(const struct iovec *iov, size_t n)
@@ -146,154 +81,184 @@ size_t fr_file_vector_size(const struct iovec *iov, size_t n)
 	return size;
 }
 
+/* The kernel refuses some vectors of the host's without reading them, and then so must we. */
+static ssize_t record_vector_at(const struct fr_wait *w, enum fr_event ev, const struct iovec *iov,
+				int n, ssize_t rc)
+{
+	return record_at(w, ev, rc < 0 || n < 0 ? 0 : fr_file_vector_size(iov, (size_t)n), rc);
+}
+
+FR_HOOK ssize_t pread(int fd, void *buf, size_t n, off_t at)
+{
+	struct fr_wait w;
+	ssize_t rc;
+
+	if (!fr_file_watched_at(fd))
+		return FR_REAL(pread)(fd, buf, n, at);
+	fr_wait_begin_fd(&w, FR_SITE(), FR_HOOK_pread, fd);
+	FR_RETRY(&w, rc, FR_REAL(pread)(fd, buf, n, at));
+	return record_at(&w, FR_EV_IO_READ, n, rc);
+}
+
+FR_HOOK ssize_t pread64(int fd, void *buf, size_t n, off64_t at)
+{
+	struct fr_wait w;
+	ssize_t rc;
+
+	if (!fr_file_watched_at(fd))
+		return FR_REAL(pread64)(fd, buf, n, at);
+	fr_wait_begin_fd(&w, FR_SITE(), FR_HOOK_pread64, fd);
+	FR_RETRY(&w, rc, FR_REAL(pread64)(fd, buf, n, at));
+	return record_at(&w, FR_EV_IO_READ, n, rc);
+}
+
+FR_HOOK ssize_t __pread_chk(int fd, void *buf, size_t n, off_t at, size_t buflen)
+{
+	struct fr_wait w;
+	ssize_t rc;
+
+	if (!fr_file_watched_at(fd))
+		return FR_REAL(__pread_chk)(fd, buf, n, at, buflen);
+	fr_wait_begin_fd(&w, FR_SITE(), FR_HOOK___pread_chk, fd);
+	FR_RETRY(&w, rc, FR_REAL(__pread_chk)(fd, buf, n, at, buflen));
+	return record_at(&w, FR_EV_IO_READ, n, rc);
+}
+
+FR_HOOK ssize_t __pread64_chk(int fd, void *buf, size_t n, off64_t at, size_t buflen)
+{
+	struct fr_wait w;
+	ssize_t rc;
+
+	if (!fr_file_watched_at(fd))
+		return FR_REAL(__pread64_chk)(fd, buf, n, at, buflen);
+	fr_wait_begin_fd(&w, FR_SITE(), FR_HOOK___pread64_chk, fd);
+	FR_RETRY(&w, rc, FR_REAL(__pread64_chk)(fd, buf, n, at, buflen));
+	return record_at(&w, FR_EV_IO_READ, n, rc);
+}
+
+FR_HOOK ssize_t pwrite(int fd, const void *buf, size_t n, off_t at)
+{
+	struct fr_wait w;
+	ssize_t rc;
+
+	if (!fr_file_watched_at(fd))
+		return FR_REAL(pwrite)(fd, buf, n, at);
+	fr_wait_begin_fd(&w, FR_SITE(), FR_HOOK_pwrite, fd);
+	FR_RETRY(&w, rc, FR_REAL(pwrite)(fd, buf, n, at));
+	return record_at(&w, FR_EV_IO_WRITE, n, rc);
+}
+
+FR_HOOK ssize_t pwrite64(int fd, const void *buf, size_t n, off64_t at)
+{
+	struct fr_wait w;
+	ssize_t rc;
+
+	if (!fr_file_watched_at(fd))
+		return FR_REAL(pwrite64)(fd, buf, n, at);
+	fr_wait_begin_fd(&w, FR_SITE(), FR_HOOK_pwrite64, fd);
+	FR_RETRY(&w, rc, FR_REAL(pwrite64)(fd, buf, n, at));
+	return record_at(&w, FR_EV_IO_WRITE, n, rc);
+}
+
+FR_HOOK ssize_t __pread64(int fd, void *buf, size_t n, off64_t at)
+{
+	struct fr_wait w;
+	ssize_t rc;
+
+	if (!fr_file_watched_at(fd))
+		return FR_REAL_OLD(pread64)(fd, buf, n, at);
+	fr_wait_begin_fd(&w, FR_SITE(), FR_HOOK___pread64, fd);
+	FR_RETRY(&w, rc, FR_REAL_OLD(pread64)(fd, buf, n, at));
+	return record_at(&w, FR_EV_IO_READ, n, rc);
+}
+
+FR_HOOK ssize_t __pwrite64(int fd, const void *buf, size_t n, off64_t at)
+{
+	struct fr_wait w;
+	ssize_t rc;
+
+	if (!fr_file_watched_at(fd))
+		return FR_REAL_OLD(pwrite64)(fd, buf, n, at);
+	fr_wait_begin_fd(&w, FR_SITE(), FR_HOOK___pwrite64, fd);
+	FR_RETRY(&w, rc, FR_REAL_OLD(pwrite64)(fd, buf, n, at));
+	return record_at(&w, FR_EV_IO_WRITE, n, rc);
+}
+
 FR_HOOK ssize_t preadv(int fd, const struct iovec *iov, int n, off_t at)
 {
-	return FR_FILE_VECTOR_AT(IO_READ, fd, iov, n, preadv, FR_REAL(preadv)(fd, iov, n, at));
+	struct fr_wait w;
+	ssize_t rc;
+
+	if (!fr_file_watched_at(fd))
+		return FR_REAL(preadv)(fd, iov, n, at);
+	fr_wait_begin_fd(&w, FR_SITE(), FR_HOOK_preadv, fd);
+	FR_RETRY(&w, rc, FR_REAL(preadv)(fd, iov, n, at));
+	return record_vector_at(&w, FR_EV_IO_READ, iov, n, rc);
 }
 
 FR_HOOK ssize_t preadv64(int fd, const struct iovec *iov, int n, off64_t at)
 {
-	return FR_FILE_VECTOR_AT(IO_READ, fd, iov, n, preadv64, FR_REAL(preadv64)(fd, iov, n, at));
+	struct fr_wait w;
+	ssize_t rc;
+
+	if (!fr_file_watched_at(fd))
+		return FR_REAL(preadv64)(fd, iov, n, at);
+	fr_wait_begin_fd(&w, FR_SITE(), FR_HOOK_preadv64, fd);
+	FR_RETRY(&w, rc, FR_REAL(preadv64)(fd, iov, n, at));
+	return record_vector_at(&w, FR_EV_IO_READ, iov, n, rc);
 }
 
 FR_HOOK ssize_t pwritev(int fd, const struct iovec *iov, int n, off_t at)
 {
-	return FR_FILE_VECTOR_AT(IO_WRITE, fd, iov, n, pwritev, FR_REAL(pwritev)(fd, iov, n, at));
+	struct fr_wait w;
+	ssize_t rc;
+
+	if (!fr_file_watched_at(fd))
+		return FR_REAL(pwritev)(fd, iov, n, at);
+	fr_wait_begin_fd(&w, FR_SITE(), FR_HOOK_pwritev, fd);
+	FR_RETRY(&w, rc, FR_REAL(pwritev)(fd, iov, n, at));
+	return record_vector_at(&w, FR_EV_IO_WRITE, iov, n, rc);
 }
 
 FR_HOOK ssize_t pwritev64(int fd, const struct iovec *iov, int n, off64_t at)
 {
-	return FR_FILE_VECTOR_AT(IO_WRITE, fd, iov, n, pwritev64,
-				 FR_REAL(pwritev64)(fd, iov, n, at));
+	struct fr_wait w;
+	ssize_t rc;
+
+	if (!fr_file_watched_at(fd))
+		return FR_REAL(pwritev64)(fd, iov, n, at);
+	fr_wait_begin_fd(&w, FR_SITE(), FR_HOOK_pwritev64, fd);
+	FR_RETRY(&w, rc, FR_REAL(pwritev64)(fd, iov, n, at));
+	return record_vector_at(&w, FR_EV_IO_WRITE, iov, n, rc);
 }
 
-/* ---- to the disk ----------------------------------------------------------------------------- */
-
-static int record_sync(const struct fr_wait *w, int fd, uint64_t size, int rc, enum fr_hook via)
+/* Recorded as the read or write of 8 bytes that they are inside libc. RC: 0 or -1. */
+static int record_value(const struct fr_wait *w, enum fr_event ev, int rc)
 {
-	uint64_t err = fr_err_of(rc);
-	uint64_t now, dur;
-	struct fr_thread *t = fr_call_end(w, &now, &dur);
-
-	if (!t)
-		return rc;
-	if (wanted(dur, err != 0))
-		fr_put_cold(t, FR_EV_IO_SYNC, fr_wait_tier(dur, err != 0), now, w->stack,
-			    FR_ARGS(IO_SYNC, .fd = fd, .dur = dur, .size = size, .err = err,
-				    .via = via));
-	fr_leave(t);
+	fr_file_record(w, ev, 8, rc == 0 ? 8 : -1);
 	return rc;
 }
 
-#define SYNC(fd, size, fn, call)                                                                   \
-	({                                                                                         \
-		struct fr_wait w_;                                                                 \
-		int rc_;                                                                           \
-                                                                                                   \
-		if (!is_recorded()) {                                                              \
-			rc_ = call;                                                                \
-		} else {                                                                           \
-			fr_wait_begin(&w_, FR_SITE(), FR_HOOK_##fn, (uint64_t)fd, 0, 0);           \
-			do {                                                                       \
-				rc_ = call;                                                        \
-			} while (rc_ < 0 && fr_wait_our_eintr(&w_));                               \
-			record_sync(&w_, fd, size, rc_, FR_HOOK_##fn);                             \
-		}                                                                                  \
-		rc_;                                                                               \
-	})
-
-FR_HOOK int fsync(int fd)
+FR_HOOK int eventfd_read(int fd, eventfd_t *value)
 {
-	return SYNC(fd, 0, fsync, FR_REAL(fsync)(fd));
+	struct fr_wait w;
+	int rc;
+
+	if (!fr_file_watched(fd))
+		return FR_REAL(eventfd_read)(fd, value);
+	fr_wait_begin_fd(&w, FR_SITE(), FR_HOOK_eventfd_read, fd);
+	FR_RETRY(&w, rc, FR_REAL(eventfd_read)(fd, value));
+	return record_value(&w, FR_EV_IO_READ, rc);
 }
 
-FR_HOOK int fdatasync(int fd)
+FR_HOOK int eventfd_write(int fd, eventfd_t value)
 {
-	return SYNC(fd, 0, fdatasync, FR_REAL(fdatasync)(fd));
-}
+	struct fr_wait w;
+	int rc;
 
-FR_HOOK int sync_file_range(int fd, off64_t from, off64_t n, unsigned int flags)
-{
-	return SYNC(fd, (uint64_t)n, sync_file_range, FR_REAL(sync_file_range)(fd, from, n, flags));
-}
-
-FR_HOOK int msync(void *p, size_t n, int flags)
-{
-	return SYNC(-1, n, msync, FR_REAL(msync)(p, n, flags));
-}
-
-FR_HOOK int ftruncate(int fd, off_t size)
-{
-	return SYNC(fd, (uint64_t)size, ftruncate, FR_REAL(ftruncate)(fd, size));
-}
-
-FR_HOOK int ftruncate64(int fd, off64_t size)
-{
-	return SYNC(fd, (uint64_t)size, ftruncate64, FR_REAL(ftruncate64)(fd, size));
-}
-
-/* ---- names ----------------------------------------------------------------------------------- */
-
-static void record_path(const struct fr_wait *w, const char *path, int rc, enum fr_hook via)
-{
-	uint64_t err = fr_err_of(rc);
-	bool failed = err && err != ENOENT; /* that is an answer: see hooks_fd.c */
-	uint64_t now, dur;
-	struct fr_thread *t = fr_call_end(w, &now, &dur);
-	struct fr_blob name;
-
-	if (!t)
-		return;
-	if (wanted(dur, err != 0)) {
-		name = rc == 0 ? fr_host_text_read(path) : fr_host_text(path);
-		fr_put_cold(t, FR_EV_IO_PATH, fr_wait_tier(dur, failed), now, w->stack,
-			    FR_ARGS(IO_PATH, .path = &name, .dur = dur, .err = err, .via = via));
-	}
-	fr_leave(t);
-}
-
-#define PATH(path, fn, call)                                                                       \
-	({                                                                                         \
-		struct fr_wait w_;                                                                 \
-		int rc_;                                                                           \
-                                                                                                   \
-		if (!is_recorded()) {                                                              \
-			rc_ = call;                                                                \
-		} else {                                                                           \
-			fr_wait_begin(&w_, FR_SITE(), FR_HOOK_##fn, 0, 0, 0);                      \
-			rc_ = call;                                                                \
-			record_path(&w_, path, rc_, FR_HOOK_##fn);                                 \
-		}                                                                                  \
-		rc_;                                                                               \
-	})
-
-FR_HOOK int rename(const char *from, const char *to)
-{
-	return PATH(to, rename, FR_REAL(rename)(from, to));
-}
-
-FR_HOOK int renameat(int from_dir, const char *from, int to_dir, const char *to)
-{
-	return PATH(to, renameat, FR_REAL(renameat)(from_dir, from, to_dir, to));
-}
-
-/* Younger than the others: a libc before 2.28 has none. */
-FR_HOOK int renameat2(int from_dir, const char *from, int to_dir, const char *to,
-		      unsigned int flags)
-{
-	if (!FR_REAL(renameat2)) {
-		errno = ENOSYS;
-		return -1;
-	}
-	return PATH(to, renameat2, fr_real.renameat2(from_dir, from, to_dir, to, flags));
-}
-
-FR_HOOK int unlink(const char *path)
-{
-	return PATH(path, unlink, FR_REAL(unlink)(path));
-}
-
-FR_HOOK int unlinkat(int dir, const char *path, int flags)
-{
-	return PATH(path, unlinkat, FR_REAL(unlinkat)(dir, path, flags));
+	if (!fr_file_watched(fd))
+		return FR_REAL(eventfd_write)(fd, value);
+	fr_wait_begin_fd(&w, FR_SITE(), FR_HOOK_eventfd_write, fd);
+	FR_RETRY(&w, rc, FR_REAL(eventfd_write)(fd, value));
+	return record_value(&w, FR_EV_IO_WRITE, rc);
 }

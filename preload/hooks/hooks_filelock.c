@@ -45,7 +45,7 @@ static void record(const struct fr_wait *w, enum mode mode, int rc)
 		now = w->t0;
 		dur = 0;
 	}
-	if (slow || err || FR_LEVEL(FR_CLASS_LOCK) == FR_LEVEL_FULL)
+	if (slow || err || fr_level_now(FR_CLASS_LOCK) == FR_LEVEL_FULL)
 		fr_put_cold(t, FR_EV_FILE_LOCK, fr_wait_tier(dur, err != 0), now, w->stack,
 			    FR_ARGS(FILE_LOCK, .fd = w->object, .dur = dur, .mode = mode,
 				    .err = err, .via = w->call));

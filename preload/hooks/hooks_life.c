@@ -21,15 +21,17 @@ static bool wanted(int err)
 	return level == FR_LEVEL_FULL || (level == FR_LEVEL_SLOW && err);
 }
 
+static struct fr_thread *enter(int err)
+{
+	return wanted(err) ? fr_enter() : NULL;
+}
+
 /* VALUE: kind of a mutex, first value of a semaphore, threads of a barrier; none of a failure. */
 static void record_init(const volatile void *lock, uint64_t value, int err, enum fr_hook via,
 			struct fr_site s)
 {
-	struct fr_thread *t;
+	struct fr_thread *t = enter(err);
 
-	if (!wanted(err))
-		return;
-	t = fr_enter();
 	if (!t)
 		return;
 	fr_put_cold(t, FR_EV_LOCK_INIT, FR_TIER_DENSE, fr_clock_ticks(), fr_stack_get(t, s),
@@ -138,11 +140,8 @@ static uint64_t stamp(void)
 static void record_destroy(const volatile void *lock, uint64_t before, int err, enum fr_hook via,
 			   struct fr_site s)
 {
-	struct fr_thread *t;
+	struct fr_thread *t = enter(err);
 
-	if (!wanted(err))
-		return;
-	t = fr_enter();
 	if (!t)
 		return;
 	fr_put_cold(t, FR_EV_LOCK_DESTROY, FR_TIER_DENSE, before ? before : fr_clock_ticks(),
@@ -165,7 +164,7 @@ static void record_slow_destroy(const void *lock, const struct fr_wait *w, int e
 
 	if (!t)
 		return;
-	if (FR_LEVEL(FR_CLASS_LOCK) == FR_LEVEL_FULL || err || dur >= fr_slow_ticks)
+	if (fr_level_now(FR_CLASS_LOCK) == FR_LEVEL_FULL || err || dur >= fr_slow_ticks)
 		fr_put_cold(t, FR_EV_LOCK_DESTROY, fr_wait_tier(dur, err != 0), now, w->stack,
 			    FR_ARGS(LOCK_DESTROY, .lock = (uint64_t)lock, .dur = dur, .err = err,
 				    .via = via));

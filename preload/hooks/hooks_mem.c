@@ -138,7 +138,7 @@ static FR_ALWAYS_INLINE bool sample_is_due(void *p, size_t n)
 /* After every successful or failed allocation of N bytes. Failed ones do not count. */
 static FR_ALWAYS_INLINE void after_alloc(struct fr_site s, void *p, size_t n, enum fr_hook via)
 {
-	enum fr_level level = FR_LEVEL(FR_CLASS_MEM);
+	enum fr_level level = fr_level_now(FR_CLASS_MEM);
 
 	if (likely(level == FR_LEVEL_SAMPLED)) {
 		if (likely(!sample_is_due(p, n)))
@@ -196,7 +196,7 @@ static FR_COLD uint64_t record_free_sample(struct fr_site s, void *p, enum fr_ho
 /* Before every free of a block. */
 static FR_ALWAYS_INLINE uint64_t before_free(struct fr_site s, void *p, enum fr_hook via)
 {
-	enum fr_level level = FR_LEVEL(FR_CLASS_MEM);
+	enum fr_level level = fr_level_now(FR_CLASS_MEM);
 
 	if (likely(level == FR_LEVEL_SAMPLED)) {
 		fr_self->rec->frees++;
@@ -213,7 +213,7 @@ static FR_COLD void lives_on(struct fr_site s, void *p, uint64_t weight, enum fr
 {
 	struct fr_thread *t;
 
-	if (FR_LEVEL(FR_CLASS_MEM) <= FR_LEVEL_OFF)
+	if (fr_level_now(FR_CLASS_MEM) <= FR_LEVEL_OFF)
 		return;
 	fr_self->rec->frees--;
 	if (!weight)
@@ -252,9 +252,9 @@ static __attribute__((noinline)) void *other_malloc(size_t n, uintptr_t pc, uint
 	if (unlikely(!fr_real.malloc) && !resolved())
 		return pool_alloc(n);
 	p = fr_real.malloc(n);
-	if (likely(FR_LEVEL(FR_CLASS_MEM) == FR_LEVEL_FULL))
+	if (likely(fr_level_now(FR_CLASS_MEM) == FR_LEVEL_FULL))
 		record_alloc_full(s, p, n, FR_HOOK_malloc);
-	else if (FR_LEVEL(FR_CLASS_MEM) != FR_LEVEL_OFF)
+	else if (fr_level_now(FR_CLASS_MEM) != FR_LEVEL_OFF)
 		alloc_other(s, p, n, FR_HOOK_malloc);
 	return p;
 }
@@ -271,7 +271,7 @@ FR_HOOK void *malloc(size_t n)
 	struct fr_site s;
 	void *p;
 
-	if (unlikely(FR_LEVEL(FR_CLASS_MEM) != FR_LEVEL_SAMPLED)) {
+	if (unlikely(fr_level_now(FR_CLASS_MEM) != FR_LEVEL_SAMPLED)) {
 		s = FR_SITE();
 		return other_malloc(n, s.pc, s.sp, s.fp);
 	}
@@ -290,7 +290,7 @@ static __attribute__((noinline)) void other_free(void *p, uintptr_t pc, uintptr_
 
 	if (unlikely(in_pool(p)))
 		return;
-	if (likely(p && FR_LEVEL(FR_CLASS_MEM) == FR_LEVEL_FULL))
+	if (likely(p && fr_level_now(FR_CLASS_MEM) == FR_LEVEL_FULL))
 		record_free_full(s, p, FR_HOOK_free);
 	else if (p)
 		before_free(s, p, FR_HOOK_free);
@@ -302,7 +302,7 @@ FR_HOOK void free(void *p)
 {
 	struct fr_site s;
 
-	if (unlikely(!p || in_pool(p) || FR_LEVEL(FR_CLASS_MEM) != FR_LEVEL_SAMPLED ||
+	if (unlikely(!p || in_pool(p) || fr_level_now(FR_CLASS_MEM) != FR_LEVEL_SAMPLED ||
 		     fr_sample_maybe(p))) {
 		s = FR_SITE();
 		return other_free(p, s.pc, s.sp, s.fp);
@@ -346,7 +346,7 @@ static FR_ALWAYS_INLINE void *do_realloc(void *old, size_t n, struct fr_site s, 
 	}
 	if (unlikely(!p && old && n))
 		lives_on(s, old, weight, via);
-	if (FR_LEVEL(FR_CLASS_MEM) == FR_LEVEL_FULL)
+	if (fr_level_now(FR_CLASS_MEM) == FR_LEVEL_FULL)
 		record_realloc(s, old, p, n, via);
 	else
 		after_alloc(s, p, n, via);

@@ -168,7 +168,7 @@ static FR_COLD int lock_taken(pthread_mutex_t *m, const struct how *h, struct fr
 
 	if (again) {
 		rc = real_lock(m, h);
-		if (FR_LEVEL(FR_CLASS_LOCK) == FR_LEVEL_FULL)
+		if (fr_level_now(FR_CLASS_LOCK) == FR_LEVEL_FULL)
 			record_free_lock(m, h, s, rc);
 		else if (got(rc))
 			fr_held_push(fr_self, (uint64_t)m, FR_HELD_MUTEX, 0, 0);
@@ -217,7 +217,7 @@ static __attribute__((noinline)) int lock_full(pthread_mutex_t *m, uintptr_t pc,
 	uint64_t now;
 	int rc;
 
-	if (unlikely(FR_LEVEL(FR_CLASS_LOCK) != FR_LEVEL_FULL || !seems_free(m)))
+	if (unlikely(fr_level_now(FR_CLASS_LOCK) != FR_LEVEL_FULL || !looks_free(m)))
 		return lock_other(m, &h, s);
 	/* before the lock: walking a new stack takes microseconds in which nobody else shall wait
 	 */
@@ -256,7 +256,7 @@ static FR_COLD int lock_odd(pthread_mutex_t *m, enum fr_hook via, struct fr_site
 
 FR_HOOK int pthread_mutex_lock(pthread_mutex_t *m)
 {
-	enum fr_level level = FR_LEVEL(FR_CLASS_LOCK);
+	enum fr_level level = fr_level_now(FR_CLASS_LOCK);
 	struct fr_site s;
 	int rc;
 
@@ -280,7 +280,7 @@ FR_HOOK int pthread_mutex_trylock(pthread_mutex_t *m)
 	static const struct how h = {.via = FR_HOOK_pthread_mutex_trylock};
 	int rc;
 
-	if (unlikely(FR_LEVEL(FR_CLASS_LOCK) != FR_LEVEL_SLOW || !seems_free(m)))
+	if (unlikely(fr_level_now(FR_CLASS_LOCK) != FR_LEVEL_SLOW || !looks_free(m)))
 		return lock_other(m, &h, FR_SITE());
 	rc = fr_real.pthread_mutex_trylock(m);
 	if (unlikely(rc != 0))
@@ -315,7 +315,7 @@ static FR_COLD void record_waited_unlock(pthread_mutex_t *m, uint64_t via, struc
 	struct fr_thread *t;
 	uint64_t now, since;
 
-	if (!waited && FR_LEVEL(FR_CLASS_LOCK) != FR_LEVEL_FULL)
+	if (!waited && fr_level_now(FR_CLASS_LOCK) != FR_LEVEL_FULL)
 		return;
 	t = fr_enter();
 	if (!t)
@@ -362,7 +362,7 @@ static __attribute__((noinline)) int unlock_full(pthread_mutex_t *m, uintptr_t p
 	struct fr_site s = {pc, sp, fp};
 	struct fr_thread *t = fr_self;
 
-	if (unlikely(FR_LEVEL(FR_CLASS_LOCK) != FR_LEVEL_FULL || t->busy ||
+	if (unlikely(fr_level_now(FR_CLASS_LOCK) != FR_LEVEL_FULL || t->busy ||
 		     fr_trigger_hold != UINT64_MAX || (unsigned int)m->__data.__lock > 1))
 		return unlock_other(m, pc, sp, fp);
 	fr_guard(t);
@@ -379,7 +379,7 @@ FR_HOOK int pthread_mutex_unlock(pthread_mutex_t *m)
 	struct fr_thread *t = fr_self;
 	struct fr_site s;
 
-	if (likely(FR_LEVEL(FR_CLASS_LOCK) == FR_LEVEL_SLOW &&
+	if (likely(fr_level_now(FR_CLASS_LOCK) == FR_LEVEL_SLOW &&
 		   (unsigned int)m->__data.__lock <= 1 && fr_held_is_last(t, (uint64_t)m))) {
 		t->rec->n_held--;
 		return fr_real.pthread_mutex_unlock(m);
@@ -397,7 +397,7 @@ static uint64_t before_unlock(pthread_mutex_t *m, enum fr_hook via, struct fr_si
 		return 0;
 	if (fr_trigger_hold != UINT64_MAX)
 		since = fr_held_since(fr_self, (uint64_t)m);
-	if ((unsigned int)m->__data.__lock > 1 || FR_LEVEL(FR_CLASS_LOCK) == FR_LEVEL_FULL)
+	if ((unsigned int)m->__data.__lock > 1 || fr_level_now(FR_CLASS_LOCK) == FR_LEVEL_FULL)
 		record_waited_unlock(m, via, s);
 	fr_held_pop(fr_self, (uint64_t)m);
 	return since;
@@ -437,7 +437,7 @@ FR_HOOK int mtx_lock(mtx_t *mtx)
 	pthread_mutex_t *m = (pthread_mutex_t *)mtx;
 	int rc;
 
-	if (likely(FR_LEVEL(FR_CLASS_LOCK) == FR_LEVEL_SLOW && seems_free(m))) {
+	if (likely(fr_level_now(FR_CLASS_LOCK) == FR_LEVEL_SLOW && looks_free(m))) {
 		rc = fr_real.mtx_lock(mtx);
 		if (unlikely(rc != thrd_success))
 			return fr_c11_result(

@@ -34,7 +34,7 @@ static FR_COLD void record_poll(const struct fr_wait *w, const struct call *c, i
 	if (!t)
 		return;
 	fr_ready_list(&ready, &c->asked, waited(dur) ? rc : 0);
-	if (FR_LEVEL(FR_CLASS_NET) == FR_LEVEL_FULL || dur >= fr_slow_ticks || err)
+	if (fr_level_now(FR_CLASS_NET) == FR_LEVEL_FULL || dur >= fr_slow_ticks || err)
 		fr_put_cold(t, FR_EV_NET_POLL, FR_TIER_DENSE, now, w->stack,
 			    FR_ARGS(NET_POLL, .fd = c->fd, .nfds = c->n,
 				    .timeout_ms = c->timeout_ms, .result = rc, .dur = dur,
@@ -56,7 +56,7 @@ static __attribute__((noinline)) void polled(const struct fr_wait *w, const stru
 		     !fr_guard_room(t, FR_TIER_DENSE)))
 		return record_poll(w, c, rc);
 	fr_state_clear(t);
-	if (likely(FR_LEVEL(FR_CLASS_NET) == FR_LEVEL_FULL))
+	if (likely(fr_level_now(FR_CLASS_NET) == FR_LEVEL_FULL))
 		fr_put_whole(t, FR_EV_NET_POLL, FR_EV_NET_POLL, FR_TIER_DENSE, now, w->stack,
 			     FR_ARGS(NET_POLL, .fd = c->fd, .nfds = c->n,
 				     .timeout_ms = c->timeout_ms, .result = rc, .dur = dur,

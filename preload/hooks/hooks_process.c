@@ -29,7 +29,7 @@ static pid_t forking(pid_t (*real)(void), enum fr_hook via, struct fr_site s)
 	pid_t pid;
 
 	/* a child that only forks again is not worth a region: no birth here */
-	if (FR_LEVEL(FR_CLASS_THREAD) <= FR_LEVEL_OFF)
+	if (fr_level_now(FR_CLASS_THREAD) <= FR_LEVEL_OFF)
 		return real();
 	fr_wait_begin(&w, s, via, 0, 0, 0);
 	pid = real();
@@ -69,16 +69,16 @@ static void *sharing(void *real, enum fr_hook via, struct fr_site s)
 {
 	struct fr_thread *t;
 
-	if (FR_LEVEL(FR_CLASS_RECORDER) == FR_LEVEL_UNBORN && !fr_gate.lender)
+	if (fr_level_now(FR_CLASS_RECORDER) == FR_LEVEL_UNBORN && !fr_gate.lender)
 		fr_gate.lender = fr_sys_getpid();
-	if (FR_LEVEL(FR_CLASS_RECORDER) <= FR_LEVEL_OFF)
+	if (fr_level_now(FR_CLASS_RECORDER) <= FR_LEVEL_OFF)
 		return real;
 	t = fr_enter();
 	if (!t) {
 		fr_thread_none.lent = fr_self == &fr_thread_none || fr_thread_none.lent;
 		return real;
 	}
-	if (FR_LEVEL(FR_CLASS_THREAD) > FR_LEVEL_OFF)
+	if (fr_level_now(FR_CLASS_THREAD) > FR_LEVEL_OFF)
 		fr_put_cold(t, FR_EV_PROCESS_FORK, FR_TIER_RARE, fr_clock_ticks(),
 			    fr_stack_get(t, s), FR_ARGS(PROCESS_FORK, .via = via));
 	fr_thread_lend(t);
@@ -229,7 +229,7 @@ struct waited {
 	const int *status;
 };
 
-static void record_wait(const struct fr_wait *w, const struct waited *c)
+static pid_t record_wait(const struct fr_wait *w, const struct waited *c)
 {
 	uint64_t err = c->pid < 0 ? (uint64_t)errno : 0;
 	uint64_t now, dur;
@@ -238,81 +238,93 @@ static void record_wait(const struct fr_wait *w, const struct waited *c)
 	int64_t status;
 
 	if (!t)
-		return;
+		return (pid_t)c->pid;
 	status = c->pid > 0 && c->status ? *c->status : 0;
 	tier = c->pid > 0 ? FR_TIER_RARE : fr_wait_tier(dur, false); /* ECHILD is an answer */
-	if (FR_LEVEL(FR_CLASS_THREAD) == FR_LEVEL_FULL || dur >= fr_slow_ticks || err || c->pid > 0)
+	if (fr_level_now(FR_CLASS_THREAD) == FR_LEVEL_FULL || dur >= fr_slow_ticks || err ||
+	    c->pid > 0)
 		fr_put_cold(t, FR_EV_PROCESS_WAIT, tier, now, w->stack,
 			    FR_ARGS(PROCESS_WAIT, .asked = c->asked, .pid = c->pid,
 				    .status = status, .dur = dur, .err = err, .via = c->via));
 	fr_leave(t);
+	return (pid_t)c->pid;
 }
 
-/* C: struct waited; CALL is the real call, which is made again when only our signal ended it. */
-#define WAIT(c, call)                                                                              \
-	({                                                                                         \
-		struct fr_wait w_;                                                                 \
-                                                                                                   \
-		fr_wait_begin(&w_, FR_SITE(), (c).via, (uint64_t)(c).asked, 0, 0);                 \
-		do {                                                                               \
-			(c).pid = call;                                                            \
-		} while ((c).pid < 0 && fr_wait_our_eintr(&w_));                                   \
-		record_wait(&w_, &(c));                                                            \
-		(pid_t)(c).pid;                                                                    \
-	})
+static void begin_wait(struct fr_wait *w, const struct waited *c, struct fr_site s)
+{
+	fr_wait_begin(w, s, c->via, (uint64_t)c->asked, 0, 0);
+}
 
 FR_HOOK pid_t wait(int *status)
 {
 	struct waited c = {FR_HOOK_wait, -1, 0, status};
+	struct fr_wait w;
 
 	if (!is_recorded())
 		return FR_REAL(wait)(status);
-	return WAIT(c, fr_real.wait(status));
+	begin_wait(&w, &c, FR_SITE());
+	FR_RETRY(&w, c.pid, fr_real.wait(status));
+	return record_wait(&w, &c);
 }
 
 FR_HOOK pid_t waitpid(pid_t pid, int *status, int options)
 {
 	struct waited c = {FR_HOOK_waitpid, pid, 0, status};
+	struct fr_wait w;
 
 	if (!is_recorded())
 		return FR_REAL(waitpid)(pid, status, options);
-	return WAIT(c, fr_real.waitpid(pid, status, options));
+	begin_wait(&w, &c, FR_SITE());
+	FR_RETRY(&w, c.pid, fr_real.waitpid(pid, status, options));
+	return record_wait(&w, &c);
 }
 
 FR_HOOK pid_t __wait(int *status)
 {
 	struct waited c = {FR_HOOK___wait, -1, 0, status};
+	struct fr_wait w;
 
 	if (!is_recorded())
 		return FR_REAL_OLD(wait)(status);
-	return WAIT(c, FR_REAL_OLD(wait)(status));
+	begin_wait(&w, &c, FR_SITE());
+	FR_RETRY(&w, c.pid, FR_REAL_OLD(wait)(status));
+	return record_wait(&w, &c);
 }
 
 FR_HOOK pid_t __waitpid(pid_t pid, int *status, int options)
 {
 	struct waited c = {FR_HOOK___waitpid, pid, 0, status};
+	struct fr_wait w;
 
 	if (!is_recorded())
 		return FR_REAL_OLD(waitpid)(pid, status, options);
-	return WAIT(c, FR_REAL_OLD(waitpid)(pid, status, options));
+	begin_wait(&w, &c, FR_SITE());
+	FR_RETRY(&w, c.pid, FR_REAL_OLD(waitpid)(pid, status, options));
+	return record_wait(&w, &c);
 }
 
 FR_HOOK pid_t wait3(int *status, int options, struct rusage *usage)
 {
 	struct waited c = {FR_HOOK_wait3, -1, 0, status};
+	struct fr_wait w;
 
 	if (!is_recorded())
 		return FR_REAL(wait3)(status, options, usage);
-	return WAIT(c, fr_real.wait3(status, options, usage));
+	begin_wait(&w, &c, FR_SITE());
+	FR_RETRY(&w, c.pid, fr_real.wait3(status, options, usage));
+	return record_wait(&w, &c);
 }
 
 FR_HOOK pid_t wait4(pid_t pid, int *status, int options, struct rusage *usage)
 {
 	struct waited c = {FR_HOOK_wait4, pid, 0, status};
+	struct fr_wait w;
 
 	if (!is_recorded())
 		return FR_REAL(wait4)(pid, status, options, usage);
-	return WAIT(c, fr_real.wait4(pid, status, options, usage));
+	begin_wait(&w, &c, FR_SITE());
+	FR_RETRY(&w, c.pid, fr_real.wait4(pid, status, options, usage));
+	return record_wait(&w, &c);
 }
 
 /* Its result is 0 or -1; the child stands in INFO, which is zero where nobody has ended. */
@@ -324,10 +336,8 @@ FR_HOOK int waitid(idtype_t type, id_t id, siginfo_t *info, int options)
 
 	if (!is_recorded())
 		return FR_REAL(waitid)(type, id, info, options);
-	fr_wait_begin(&w, FR_SITE(), c.via, (uint64_t)c.asked, 0, 0);
-	do {
-		rc = fr_real.waitid(type, id, info, options);
-	} while (rc < 0 && fr_wait_our_eintr(&w));
+	begin_wait(&w, &c, FR_SITE());
+	FR_RETRY(&w, rc, fr_real.waitid(type, id, info, options));
 	if (rc == 0 && info) {
 		c.pid = info->si_pid;
 		c.status = &info->si_status;
@@ -348,7 +358,7 @@ FR_HOOK int pclose(FILE *f)
 	if (!is_recorded())
 		return FR_REAL(pclose)(f);
 	fr_fd_end(fd, FR_HOOK_pclose, FR_SITE());
-	fr_wait_begin(&w, FR_SITE(), c.via, (uint64_t)-1, 0, 0);
+	begin_wait(&w, &c, FR_SITE());
 	rc = fr_real.pclose(f);
 	c.pid = rc < 0 ? -1 : 0;
 	record_wait(&w, &c);

@@ -98,16 +98,12 @@ FR_SAME_ARGS(RWLOCK_RDLOCK, RWLOCK_WRLOCK);
 static void record_at_once(pthread_rwlock_t *l, const struct how *h, struct fr_site s,
 			   uint32_t owner, int rc)
 {
-	struct fr_thread *t = fr_enter();
 	uint64_t now;
 	uint32_t stack;
+	struct fr_thread *t = fr_lock_at_once((uint64_t)l, held_of(h), s, rc, &now, &stack);
 
 	if (!t)
 		return;
-	now = fr_clock_ticks_after();
-	stack = fr_stack_get(t, s);
-	if (rc == 0)
-		fr_held_push(t, (uint64_t)l, held_of(h), now, stack);
 	fr_put_cold(t, event_of(h), FR_TIER_DENSE, now, stack,
 		    FR_ARGS(RWLOCK_RDLOCK, .lock = (uint64_t)l, .owner = owner, .err = rc,
 			    .via = via_of(h)));

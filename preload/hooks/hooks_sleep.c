@@ -34,7 +34,7 @@ static void record(const struct fr_wait *w, uint64_t asked_ns, uint64_t err, enu
 {
 	uint64_t now, dur;
 	struct fr_thread *t = fr_call_end(w, &now, &dur);
-	enum fr_level level = (enum fr_level)FR_LEVEL(FR_CLASS_IO);
+	enum fr_level level = (enum fr_level)fr_level_now(FR_CLASS_IO);
 
 	if (!t)
 		return;
@@ -45,24 +45,8 @@ static void record(const struct fr_wait *w, uint64_t asked_ns, uint64_t err, enu
 	fr_leave(t);
 }
 
-/*
- * For clock_nanosleep, which returns its error and leaves errno alone: the real call has returned
- * RC. True: it was our signal only.
- */
-static bool ours(struct fr_wait *w, int rc)
-{
-	int saved = errno;
-	bool mine;
-
-	if (rc != EINTR)
-		return false;
-	errno = EINTR;
-	mine = fr_wait_our_eintr(w);
-	errno = saved;
-	return mine;
-}
-
-/* ---- relative sleeps ------------------------------------------------------------------------- */
+/* ---- relative sleeps
+ * ----------------------------------------------------------------------------- */
 
 /* A sleep of the host's, and what it needs when our signal cuts it into pieces. */
 struct nap {
@@ -103,7 +87,7 @@ static int sleep_on(struct fr_wait *w, const struct nap *n)
 		rc = FR_REAL(clock_nanosleep)(n->clock, 0, &left, &after);
 		if (rc == EINTR && n->rem)
 			*n->rem = after;
-	} while (ours(w, rc));
+	} while (fr_wait_our_code(w, rc));
 	if (rc == 0 && n->keep_rem)
 		*n->rem = n->rem_before;
 	return rc;
@@ -228,8 +212,8 @@ FR_HOOK int clock_nanosleep(clockid_t clock, int flags, const struct timespec *r
 	fr_wait_begin(&w, FR_SITE(), FR_HOOK_clock_nanosleep, n.asked_ns, 0, 0);
 	do {
 		rc = FR_REAL(clock_nanosleep)(clock, flags, req, rem);
-	} while (absolute && ours(&w, rc));
-	if (!absolute && ours(&w, rc))
+	} while (absolute && fr_wait_our_code(&w, rc));
+	if (!absolute && fr_wait_our_code(&w, rc))
 		rc = sleep_on(&w, &n);
 	record(&w, n.asked_ns, (uint64_t)rc, FR_HOOK_clock_nanosleep);
 	return rc;
@@ -248,7 +232,7 @@ FR_HOOK int thrd_sleep(const struct timespec *req, struct timespec *rem)
 	fr_wait_begin(&w, FR_SITE(), FR_HOOK_thrd_sleep, n.asked_ns, 0, 0);
 	rc = FR_REAL(thrd_sleep)(req, rem);
 	err = rc == -1 ? EINTR : rc ? EINVAL : 0;
-	if (ours(&w, err)) {
+	if (fr_wait_our_code(&w, err)) {
 		err = sleep_on(&w, &n);
 		rc = !err ? 0 : err == EINTR ? -1 : -2;
 	}

@@ -58,16 +58,12 @@ static __attribute__((noinline)) void record_taken(pthread_spinlock_t *l, struct
 /* Every other call that did not wait. */
 static FR_COLD void record_try(pthread_spinlock_t *l, struct fr_site s, int rc)
 {
-	struct fr_thread *t = fr_enter();
 	uint64_t now;
 	uint32_t stack;
+	struct fr_thread *t = fr_lock_at_once((uint64_t)l, FR_HELD_SPIN, s, rc, &now, &stack);
 
 	if (!t)
 		return;
-	now = fr_clock_ticks_after();
-	stack = fr_stack_get(t, s);
-	if (rc == 0)
-		fr_held_push(t, (uint64_t)l, FR_HELD_SPIN, now, stack);
 	fr_put_cold(t, FR_EV_SPIN_LOCK, FR_TIER_DENSE, now, stack,
 		    FR_ARGS(SPIN_LOCK, .lock = (uint64_t)l, .err = rc,
 			    .via = FR_HOOK_pthread_spin_trylock));

@@ -75,7 +75,7 @@ static void once_ran(const void *once, struct fr_site s, uint64_t t0, uint64_t v
 	struct fr_thread *t;
 	uint32_t stack;
 
-	if (FR_LEVEL(FR_CLASS_LOCK) != FR_LEVEL_FULL && dur < fr_slow_ticks)
+	if (fr_level_now(FR_CLASS_LOCK) != FR_LEVEL_FULL && dur < fr_slow_ticks)
 		return;
 	t = fr_enter();
 	if (!t)
@@ -94,7 +94,7 @@ static void once_waited(const void *once, const struct fr_wait *w, uint64_t via)
 	if (!t)
 		return;
 	fr_leave(t);
-	if (FR_LEVEL(FR_CLASS_LOCK) == FR_LEVEL_FULL || dur >= fr_slow_ticks)
+	if (fr_level_now(FR_CLASS_LOCK) == FR_LEVEL_FULL || dur >= fr_slow_ticks)
 		record_once(once, now, dur, w->stack, true, via);
 }
 

@@ -44,7 +44,7 @@ static void free_start(struct start *s)
 /* Apart from thread_main, so that its frame holds nothing and can be left by a jump. */
 static __attribute__((noinline)) void begin(struct start *s)
 {
-	if (fr_self == &fr_thread_none && FR_LEVEL(FR_CLASS_THREAD) > FR_LEVEL_OFF)
+	if (fr_self == &fr_thread_none && fr_level_now(FR_CLASS_THREAD) > FR_LEVEL_OFF)
 		fr_thread_birth(&s->origin);
 	free_start(s);
 }
@@ -68,7 +68,7 @@ static int thrd_main(void *arg)
 	struct fr_thread_origin origin = s->origin;
 
 	free_start(s);
-	if (fr_self == &fr_thread_none && FR_LEVEL(FR_CLASS_THREAD) > FR_LEVEL_OFF)
+	if (fr_self == &fr_thread_none && fr_level_now(FR_CLASS_THREAD) > FR_LEVEL_OFF)
 		fr_thread_birth(&origin);
 	return routine(routine_arg);
 }

@@ -198,7 +198,7 @@ static void record_move(const struct tls_call *c, enum fr_event ev, size_t size,
 
 	if (!t)
 		return;
-	if (FR_LEVEL(FR_CLASS_NET) == FR_LEVEL_FULL || dur >= fr_slow_ticks || failed)
+	if (fr_level_now(FR_CLASS_NET) == FR_LEVEL_FULL || dur >= fr_slow_ticks || failed)
 		fr_put_cold(t, ev, fr_wait_tier(dur, failed), now, c->w.stack,
 			    FR_ARGS(TLS_READ, .fd = c->fd, .ssl = (uint64_t)c->ssl, .size = size,
 				    .result = done, .dur = dur, .ssl_error = error, .via = c->via));

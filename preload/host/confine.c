@@ -80,13 +80,13 @@ bool fr_confine_begin(bool strict)
 	int pid = fr_sys_getpid();
 	bool locked;
 
-	if (fr_sys_filter || FR_LEVEL(FR_CLASS_RECORDER) == FR_LEVEL_UNBORN ||
+	if (fr_sys_filter || fr_level_now(FR_CLASS_RECORDER) == FR_LEVEL_UNBORN ||
 	    fr_process.pid != (uint32_t)pid)
 		return false;
 	locked = fr_snapshot_lock(); /* a half-written snapshot could not be removed later */
 	if (strict)
 		fr_confine_withdraw();
-	else if (FR_LEVEL(FR_CLASS_RECORDER) > FR_LEVEL_OFF && fr_region.hdr)
+	else if (fr_level_now(FR_CLASS_RECORDER) > FR_LEVEL_OFF && fr_region.hdr)
 		prepare();
 	fr_sys_own_pid = pid;
 	fr_sys_filter = strict ? FR_SYS_STRICT : FR_SYS_FILTER;

@@ -34,13 +34,13 @@ static bool wanted(enum fr_fd_kind kind)
 		return false;
 	case FR_FD_SOCKET:
 	case FR_FD_LISTENER:
-		return FR_LEVEL(FR_CLASS_NET) > FR_LEVEL_OFF;
+		return fr_level_now(FR_CLASS_NET) > FR_LEVEL_OFF;
 	case FR_FD_PIPE:
 	case FR_FD_EVENTFD:
 	case FR_FD_EPOLL:
-		return FR_LEVEL(FR_CLASS_IO) > FR_LEVEL_OFF;
+		return fr_level_now(FR_CLASS_IO) > FR_LEVEL_OFF;
 	default:
-		return FR_LEVEL(FR_CLASS_IO) == FR_LEVEL_FULL;
+		return fr_level_now(FR_CLASS_IO) == FR_LEVEL_FULL;
 	}
 }
 

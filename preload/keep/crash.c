@@ -147,9 +147,10 @@ __attribute__((noinline)) static void dump(const siginfo_t *si, const ucontext_t
 /* Is this the region's process? Not so in a vfork child, which has its parent's memory. */
 static bool ours_to_tell(void)
 {
-	if (FR_LEVEL(FR_CLASS_RECORDER) == FR_LEVEL_UNBORN)
+	if (fr_level_now(FR_CLASS_RECORDER) == FR_LEVEL_UNBORN)
 		fr_birth(FR_CLASS_RECORDER);
-	return fr_region.hdr && FR_LEVEL(FR_CLASS_RECORDER) != FR_LEVEL_OFF && fr_process_is_this();
+	return fr_region.hdr && fr_level_now(FR_CLASS_RECORDER) != FR_LEVEL_OFF &&
+	       fr_process_is_this();
 }
 
 void fr_crash_handler(int sig, siginfo_t *si, void *ucv)

@@ -31,7 +31,7 @@
 static bool is_ours(void)
 {
 	return fr_region.hdr && fr_region.path[0] && !fr_config.keep &&
-	       FR_LEVEL(FR_CLASS_RECORDER) > FR_LEVEL_OFF && !fr_host_is_other_process();
+	       fr_level_now(FR_CLASS_RECORDER) > FR_LEVEL_OFF && !fr_host_is_other_process();
 }
 
 static bool unlink_it(void)

@@ -135,7 +135,7 @@ static void switch_off(void)
 {
 	static const char why[] = "the region's file was shortened, or its disk is full: ";
 
-	if (FR_LEVEL(FR_CLASS_RECORDER) == FR_LEVEL_UNBORN)
+	if (fr_level_now(FR_CLASS_RECORDER) == FR_LEVEL_UNBORN)
 		return;
 	for (int k = 0; k < FR_CLASS_RECORDER; k++)
 		__atomic_store_n(&fr_gate.level[k], FR_LEVEL_OFF, __ATOMIC_RELEASE);

@@ -442,7 +442,7 @@ void fr_snapshot_wait(void)
 /* A forked child that is not born yet may be born by a signal at any moment, and then be asked. */
 static bool may_write(void)
 {
-	switch (FR_LEVEL(FR_CLASS_RECORDER)) {
+	switch (fr_level_now(FR_CLASS_RECORDER)) {
 	case FR_LEVEL_OFF:
 		return false;
 	case FR_LEVEL_UNBORN:

@@ -78,7 +78,8 @@ static inline int fr_fd_class(int fd)
 /* Is the table kept? Tested before the rest by hooks that give no birth. */
 static inline bool fr_fd_kept(void)
 {
-	return FR_LEVEL(FR_CLASS_NET) > FR_LEVEL_OFF || FR_LEVEL(FR_CLASS_IO) > FR_LEVEL_OFF;
+	return fr_level_now(FR_CLASS_NET) > FR_LEVEL_OFF ||
+	       fr_level_now(FR_CLASS_IO) > FR_LEVEL_OFF;
 }
 
 /* FD was opened: a new generation without peer. */

@@ -263,7 +263,7 @@ static void say_all(struct fr_thread *t, uint64_t ticks, uint32_t stack, bool ag
 
 void fr_user_again(struct fr_thread *t, uint64_t ticks)
 {
-	if (!t->user.unsaid && FR_LEVEL(FR_CLASS_USER) > FR_LEVEL_OFF)
+	if (!t->user.unsaid && fr_level_now(FR_CLASS_USER) > FR_LEVEL_OFF)
 		say_all(t, ticks, 0, true);
 }
 

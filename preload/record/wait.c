@@ -99,7 +99,7 @@ static FR_ALWAYS_INLINE struct fr_thread *end(const struct fr_wait *w, bool in_k
 	struct fr_thread *t;
 
 	/* a child forked by a signal handler during the call: its region knows nothing of it */
-	if (!w->t0 || FR_LEVEL(FR_CLASS_RECORDER) == FR_LEVEL_UNBORN)
+	if (!w->t0 || fr_level_now(FR_CLASS_RECORDER) == FR_LEVEL_UNBORN)
 		return NULL;
 	*now = in_kernel ? fr_clock_ticks() : fr_clock_ticks_after();
 	t = fr_enter();
@@ -137,6 +137,15 @@ bool fr_wait_eintr_is_ours(struct fr_wait *w)
 	w->our_signals = t->our_signals;
 	errno = t->signal_errno;
 	return true;
+}
+
+bool fr_wait_our_code(struct fr_wait *w, int err)
+{
+	int saved = errno;
+	bool mine = err == EINTR && fr_wait_eintr_is_ours(w);
+
+	errno = saved;
+	return mine;
 }
 
 static bool page_readable(uintptr_t addr)

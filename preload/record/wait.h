@@ -51,6 +51,13 @@ static FR_ALWAYS_INLINE void fr_wait_begin(struct fr_wait *w, struct fr_site s, 
 	fr_wait_enter(w);
 }
 
+/* The same of a call on a descriptor and nothing else. */
+static FR_ALWAYS_INLINE void fr_wait_begin_fd(struct fr_wait *w, struct fr_site s, uint32_t call,
+					      int fd)
+{
+	fr_wait_begin(w, s, call, (uint64_t)(int64_t)fd, 0, 0);
+}
+
 /*
  * The call has returned. Clears the state; gives the thread under the guard with *DUR and *NOW in
  * ticks, or NULL. The caller records and leaves.
@@ -71,7 +78,7 @@ bool fr_wait_readable(const void *p, size_t size);
 static FR_ALWAYS_INLINE bool fr_call_is_plain(const struct fr_wait *w, const struct fr_thread *t)
 {
 	return w->t0 && !w->outer.call && !t->busy && fr_clock.kind == FR_CLOCK_TSC &&
-	       FR_LEVEL(FR_CLASS_RECORDER) != FR_LEVEL_UNBORN;
+	       fr_level_now(FR_CLASS_RECORDER) != FR_LEVEL_UNBORN;
 }
 
 static FR_ALWAYS_INLINE bool fr_call_was_plain(uint64_t now, uint64_t dur)
@@ -113,6 +120,9 @@ static FR_ALWAYS_INLINE bool fr_wait_our_eintr(struct fr_wait *w)
 	return unlikely(errno == EINTR) && fr_wait_eintr_is_ours(w);
 }
 
+/* The same of a call that returns its error, ERR, and leaves errno alone. */
+bool fr_wait_our_code(struct fr_wait *w, int err);
+
 /* Came our own signal since W's beginning, and no handler of the host's? */
 static FR_ALWAYS_INLINE bool fr_wait_met_ours_only(const struct fr_wait *w)
 {
@@ -144,6 +154,25 @@ int fr_wait_left_ms(const struct fr_wait *w, int timeout);
 
 /* What is left of TIMEOUT since the wait began: zero when it is over. */
 struct timespec fr_wait_left(const struct fr_wait *w, const struct timespec *timeout);
+
+/*
+ * A lock was asked for without a wait and gave RC: the thread under the guard, which holds LOCK now
+ * if RC is 0, with time and stack; or NULL. The caller records and leaves.
+ */
+static FR_ALWAYS_INLINE struct fr_thread *fr_lock_at_once(uint64_t lock, enum fr_held_kind kind,
+							  struct fr_site s, int rc, uint64_t *now,
+							  uint32_t *stack)
+{
+	struct fr_thread *t = fr_enter();
+
+	if (!t)
+		return NULL;
+	*now = fr_clock_ticks_after();
+	*stack = fr_stack_get(t, s);
+	if (rc == 0)
+		fr_held_push(t, lock, kind, *now, *stack);
+	return t;
+}
 
 static inline enum fr_tier fr_wait_tier(uint64_t dur, bool failed)
 {

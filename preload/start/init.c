@@ -198,7 +198,7 @@ static FR_COLD enum fr_level birth(enum fr_class klass)
 		return unborn == 2 ? fr_control_wake(klass) : FR_LEVEL_OFF;
 	if (off || !fr_region.hdr || !child_birth())
 		set_levels(false);
-	return (enum fr_level)FR_LEVEL(klass);
+	return (enum fr_level)fr_level_now(klass);
 }
 
 enum fr_level fr_birth(enum fr_class klass)
@@ -276,7 +276,7 @@ void fr_process_end(void)
 	 * have been cloned with thread storage of zeros (Chromium's sandbox): no errno before this
 	 * line.
 	 */
-	if (!h || FR_LEVEL(FR_CLASS_RECORDER) <= FR_LEVEL_OFF ||
+	if (!h || fr_level_now(FR_CLASS_RECORDER) <= FR_LEVEL_OFF ||
 	    h->pid != (uint32_t)fr_sys_getpid() || h->x_state != FR_STATE_ALIVE)
 		return;
 	saved = errno;

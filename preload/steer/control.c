@@ -91,7 +91,7 @@ enum fr_level fr_control_wake(enum fr_class klass)
 		if (t)
 			fr_leave(t);
 	}
-	return FR_LEVEL(klass) ? (enum fr_level)FR_LEVEL(klass) : FR_LEVEL_OFF;
+	return fr_level_now(klass) ? (enum fr_level)fr_level_now(klass) : FR_LEVEL_OFF;
 }
 
 /* No hook saw these locks given back. Their owners do not write the lists now: the level is off. */

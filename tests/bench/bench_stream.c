@@ -10,30 +10,11 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "read/events.h"
+#include "tests/bench/bench_kit.h"
 #include "tests/lib/synth.h"
-
-static uint64_t seed = 88172645463325252ull;
-
-static uint64_t next_random(void)
-{
-	seed ^= seed << 13;
-	seed ^= seed >> 7;
-	seed ^= seed << 17;
-	return seed;
-}
-
-/* CPU time, so that what else the machine does does not count. */
-static double now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
 
 /* What a busy server does: short bursts of locks and allocations, few stacks, few locks. */
 static void burst(struct synth *s, uint32_t serial, uint64_t *t, const uint32_t *stacks)

@@ -15,7 +15,7 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
-#include "truth.h"
+#include "interrupted.h"
 
 static int fds[2];
 static int ms;
@@ -76,12 +76,10 @@ static int do_send(void)
 	return with_timeout(SO_SNDTIMEO, 0);
 }
 
-static const struct {
-	const char *name;
-	int (*run)(void);
-} calls[] = {
+static const struct named_call calls[] = {
 	{"poll", do_poll}, {"ppoll", do_ppoll}, {"epoll_wait", do_epoll_wait},
 	{"recv", do_recv}, {"send", do_send},   {"epoll_pwait", do_epoll_pwait},
+	{NULL, NULL},
 };
 
 static void handled(int sig)
@@ -92,23 +90,15 @@ static void handled(int sig)
 int main(int argc, char **argv)
 {
 	struct sigaction own = {.sa_handler = handled};
+	long took;
+	int rc;
 
 	if (argc < 3 || socketpair(AF_UNIX, SOCK_STREAM, 0, fds) < 0)
 		broken("usage: eintr CALL TENTHS");
 	ms = atoi(argv[2]) * 100;
 	if (argc > 3)
 		sigaction(SIGUSR2, &own, NULL);
-	for (size_t i = 0; i < sizeof(calls) / sizeof(*calls); i++) {
-		long start;
-		int rc;
-
-		if (strcmp(argv[1], calls[i].name) != 0)
-			continue;
-		say("{\"tid\":%d}", tid());
-		start = now_ms();
-		errno = 0;
-		rc = calls[i].run();
-		say("{\"result\":%d,\"errno\":%d,\"took_ms\":%ld}", rc, errno, now_ms() - start);
-	}
+	rc = call_named(calls, argv[1], &took);
+	say("{\"result\":%d,\"errno\":%d,\"took_ms\":%ld}", rc, errno, took);
 	return 0;
 }

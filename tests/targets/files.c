@@ -97,6 +97,16 @@ NOINLINE static void syncs(int fd)
 	SYNCED("ftruncate", fd);
 	rc = CALL(ftruncate64(fd, 4096));
 	SYNCED("ftruncate64", fd);
+	rc = CALL(fallocate(fd, 0, 4096, 4096));
+	SYNCED("fallocate", fd);
+	rc = CALL(fallocate64(fd, ~0, 0, 4096));
+	must(rc == -1, "fallocate64 in an impossible mode");
+	SYNCED("fallocate64", fd);
+	rc = CALL(posix_fallocate(fd, 8192, 4096));
+	DID("io.sync", "posix_fallocate", "\"fd\":%d,\"size\":4096,\"err\":%d", fd, rc);
+	rc = CALL(posix_fallocate64(fd, 0, 0));
+	must(rc == EINVAL, "posix_fallocate64 of nothing");
+	DID("io.sync", "posix_fallocate64", "\"fd\":%d,\"size\":0,\"err\":%d", fd, rc);
 	p = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	must(p != MAP_FAILED, "mmap");
 	rc = CALL(msync(p, 4096, MS_SYNC));

@@ -11,7 +11,7 @@
 #include <signal.h>
 #include <sys/wait.h>
 
-#include "truth.h"
+#include "interrupted.h"
 
 static long ms;
 static struct timespec left = {77, 77};
@@ -96,10 +96,7 @@ static int do_read(void)
 	return read(p[0], &c, 1) == 1 ? 0 : -1;
 }
 
-static const struct {
-	const char *name;
-	int (*run)(void);
-} calls[] = {
+static const struct named_call calls[] = {
 	{"nanosleep", do_nanosleep},
 	{"nanosleep_rem", do_nanosleep_rem},
 	{"nanosleep_same", do_nanosleep_same},
@@ -109,6 +106,7 @@ static const struct {
 	{"sleep", do_sleep},
 	{"waitpid", do_waitpid},
 	{"read", do_read},
+	{NULL, NULL},
 };
 
 static void ignore(int sig)
@@ -119,23 +117,15 @@ static void ignore(int sig)
 int main(int argc, char **argv)
 {
 	struct sigaction act = {.sa_handler = ignore};
+	long took;
+	int rc;
 
 	if (argc < 3)
 		broken("usage: naps CALL TENTHS");
 	ms = atoi(argv[2]) * 100;
 	sigaction(SIGUSR2, &act, NULL);
-	for (size_t i = 0; i < sizeof(calls) / sizeof(*calls); i++) {
-		long start;
-		int rc;
-
-		if (strcmp(argv[1], calls[i].name) != 0)
-			continue;
-		say("{\"tid\":%d}", tid());
-		start = now_ms();
-		errno = 0;
-		rc = calls[i].run();
-		say("{\"result\":%d,\"errno\":%d,\"took_ms\":%ld,\"left_s\":%ld,\"left_ns\":%ld}",
-		    rc, errno, now_ms() - start, (long)left.tv_sec, left.tv_nsec);
-	}
+	rc = call_named(calls, argv[1], &took);
+	say("{\"result\":%d,\"errno\":%d,\"took_ms\":%ld,\"left_s\":%ld,\"left_ns\":%ld}", rc,
+	    errno, took, (long)left.tv_sec, left.tv_nsec);
 	return 0;
 }

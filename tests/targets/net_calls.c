@@ -15,22 +15,7 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
-#include "truth.h"
-
-static __thread int line;
-static __thread long rc;
-
-/* The call and its line number stand on one source line; the result is kept for DID. */
-#define CALL(x) (line = __LINE__, (x))
-#define DID(event, via, fmt, ...)                                                                  \
-	say("{\"event\":\"%s\",\"via\":\"%s\",\"tid\":%d,\"fn\":\"%s\",\"line\":%d," fmt "}",      \
-	    event, via, tid(), __func__, line, __VA_ARGS__)
-
-static void must(int ok, const char *what)
-{
-	if (!ok)
-		broken(what);
-}
+#include "did.h"
 
 static struct sockaddr_in loopback(int port)
 {

@@ -13,7 +13,7 @@
 #include <sys/select.h>
 #include <sys/socket.h>
 
-#include "truth.h"
+#include "interrupted.h"
 
 static int fds[2];
 static int ms;
@@ -105,32 +105,22 @@ static int do_recvmmsg(void)
 	return rc;
 }
 
-static const struct {
-	const char *name;
-	int (*run)(void);
-} calls[] = {
+static const struct named_call calls[] = {
 	{"select", do_select},     {"select_early", do_select_early},
 	{"pselect", do_pselect},   {"epoll_pwait2", do_epoll_pwait2},
-	{"recvmmsg", do_recvmmsg},
+	{"recvmmsg", do_recvmmsg}, {NULL, NULL},
 };
 
 int main(int argc, char **argv)
 {
+	long took;
+	int rc;
+
 	if (argc < 3 || socketpair(AF_UNIX, SOCK_STREAM, 0, fds) < 0)
 		broken("usage: net_eintr CALL TENTHS");
 	ms = atoi(argv[2]) * 100;
-	for (size_t i = 0; i < sizeof(calls) / sizeof(*calls); i++) {
-		long start;
-		int rc;
-
-		if (strcmp(argv[1], calls[i].name) != 0)
-			continue;
-		say("{\"tid\":%d}", tid());
-		start = now_ms();
-		errno = 0;
-		rc = calls[i].run();
-		say("{\"result\":%d,\"errno\":%d,\"took_ms\":%ld,\"left_ms\":%ld}", rc, errno,
-		    now_ms() - start, (long)(tv.tv_sec * 1000 + tv.tv_usec / 1000));
-	}
+	rc = call_named(calls, argv[1], &took);
+	say("{\"result\":%d,\"errno\":%d,\"took_ms\":%ld,\"left_ms\":%ld}", rc, errno, took,
+	    (long)(tv.tv_sec * 1000 + tv.tv_usec / 1000));
 	return 0;
 }

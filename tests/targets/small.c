@@ -12,11 +12,9 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 
-#include "truth.h"
+#include "smallstack.h"
 
 #define N_THREADS 40
-#define SPARE 6000 /* what is left of the 16 KiB for a call and the hook in front of it */
-
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_rwlock_t rwlock = PTHREAD_RWLOCK_INITIALIZER;
 static pthread_cond_t cond = PTHREAD_COND_INITIALIZER;
@@ -45,25 +43,6 @@ NOINLINE static void calls(void)
 	close(ep);
 	close(s[0]);
 	close(s[1]);
-}
-
-/* Uses stack until SPARE bytes are left above LOW. */
-NOINLINE static void descend(char *low)
-{
-	volatile char frame[256];
-
-	frame[0] = 1;
-	if ((char *)frame - low > SPARE)
-		descend(low);
-	else
-		calls();
-	frame[1] = 2;
-}
-
-static void *run(void *low)
-{
-	descend(low);
-	return NULL;
 }
 
 int main(void)

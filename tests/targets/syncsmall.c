@@ -10,9 +10,7 @@
 #include <sys/prctl.h>
 #include <threads.h>
 
-#include "truth.h"
-
-#define SPARE 6000
+#include "smallstack.h"
 
 static pthread_spinlock_t spin;
 static pthread_barrier_t barrier;
@@ -47,25 +45,6 @@ NOINLINE static void calls(void)
 	flock(file, LOCK_SH);
 	fcntl(file, F_SETLK, &l);
 	prctl(PR_SET_NAME, "small", 0, 0, 0);
-}
-
-/* Uses stack until SPARE bytes are left above LOW. */
-NOINLINE static void descend(char *low)
-{
-	volatile char frame[256];
-
-	frame[0] = 1;
-	if ((char *)frame - low > SPARE)
-		descend(low);
-	else
-		calls();
-	frame[1] = 2;
-}
-
-static void *run(void *low)
-{
-	descend(low);
-	return NULL;
 }
 
 int main(void)

@@ -15,39 +15,15 @@
 
 #include "exporters/exporters.h"
 #include "preload/wire/events.h"
+#include "tests/lib/command.h"
 #include "tests/lib/rich.h"
 
 static char dir[64];
 static char path[128];
 
-static void say(const char *fmt, ...)
-{
-}
-
 static int command(int (*run)(struct call *c), struct options opt, char **text, size_t *n)
 {
-	char *argv[] = {"fr", dir, NULL};
-	struct diag d = {0};
-	struct recording *rec = fr_recording_open(path, &d);
-	FILE *f = open_memstream(text, n);
-	struct call c = {.rec = rec,
-			 .spec = path,
-			 .opt = &opt,
-			 .out = f,
-			 .diag = &d,
-			 .argc = 2,
-			 .argv = argv,
-			 .say = say};
-	int rc;
-
-	assert_non_null(rec);
-	if (!opt.until_ns)
-		opt.until_ns = UINT64_MAX;
-	rc = run(&c);
-	fclose(f);
-	fr_recording_close(rec);
-	diag_free(&d);
-	return rc;
+	return command_run(run, path, dir, opt, text, n);
 }
 
 /* The line of the first event of that name. */

@@ -12,21 +12,12 @@
 
 #include <cmocka.h>
 
+#include "tests/lib/chance.h"
 #include "tests/lib/rich.h"
 #include "tests/lib/scene.h"
 
 #define ROUNDS 500 /* with FR_TEST_LONG; else a tenth */
 #define SECONDS 120
-
-static uint64_t seed = 88172645463325252ull;
-
-static uint64_t next_random(void)
-{
-	seed ^= seed << 13;
-	seed ^= seed >> 7;
-	seed ^= seed << 17;
-	return seed;
-}
 
 static void store(const char *path, const uint8_t *bytes, size_t n)
 {

@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "read/events.h"
+#include "tests/lib/command.h"
 #include "tests/lib/synth.h"
 
 #define T0 SYNTH_START_NS
@@ -20,12 +21,8 @@ static char path[64];
 
 static struct recording *reopen(struct synth *s, struct diag *d)
 {
-	struct recording *rec;
+	struct recording *rec = command_reopen(s, path, d);
 
-	synth_write(s, path);
-	synth_free(s);
-	*d = (struct diag){0};
-	rec = fr_recording_open(path, d);
 	if (!rec)
 		fail_msg("not opened: %s", d->n ? d->entries[0].text : "without a reason");
 	return rec;

@@ -15,6 +15,7 @@
 
 #include <cmocka.h>
 
+#include "tests/lib/chance.h"
 #include "tests/lib/rich.h"
 #include "tests/lib/walk.h"
 
@@ -22,15 +23,6 @@ static char path[64];
 static FILE *file;
 static uint8_t *good;
 static size_t good_size;
-static uint64_t seed = 88172645463325252ull;
-
-static uint64_t next_random(void)
-{
-	seed ^= seed << 13;
-	seed ^= seed >> 7;
-	seed ^= seed << 17;
-	return seed;
-}
 
 /* Every STEP-th place is tried. */
 static size_t step_of(size_t step)

@@ -15,6 +15,7 @@
 #include "exporters/exporters.h"
 #include "model/model.h"
 #include "read/events.h"
+#include "tests/lib/command.h"
 #include "tests/lib/rich.h"
 
 #define T0 SYNTH_START_NS
@@ -22,18 +23,10 @@
 
 static char path[64];
 
-static void say(const char *fmt, ...)
-{
-}
-
 static struct recording *reopen(struct synth *s, struct diag *d)
 {
-	struct recording *rec;
+	struct recording *rec = command_reopen(s, path, d);
 
-	synth_write(s, path);
-	synth_free(s);
-	*d = (struct diag){0};
-	rec = fr_recording_open(path, d);
 	assert_non_null(rec);
 	assert_int_equal(d->n, 0);
 	return rec;
@@ -48,25 +41,10 @@ static void done(struct recording *rec, struct diag *d)
 /* What RUN prints of the recording at `path`. */
 static char *printed(int (*run)(struct call *c), struct options opt)
 {
-	char *argv[] = {"fr", path, NULL}, *text;
-	struct diag d = {0};
-	struct recording *rec = fr_recording_open(path, &d);
+	char *text;
 	size_t n;
-	FILE *f = open_memstream(&text, &n);
-	struct call c = {.rec = rec,
-			 .spec = path,
-			 .opt = &opt,
-			 .out = f,
-			 .diag = &d,
-			 .argc = 2,
-			 .argv = argv,
-			 .say = say};
 
-	assert_non_null(rec);
-	opt.until_ns = UINT64_MAX;
-	run(&c);
-	fclose(f);
-	done(rec, &d);
+	command_run(run, path, path, opt, &text, &n);
 	return text;
 }
 
