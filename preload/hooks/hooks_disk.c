@@ -9,13 +9,12 @@
 #include "host/fileio.h"
 #include "record/host.h"
 
-static bool watched(void)
+static bool is_recorded(void)
 {
 	return fr_level(FR_CLASS_IO) != FR_LEVEL_OFF;
 }
 
-/* ---- to the disk
- * --------------------------------------------------------------------------------- */
+/* ---- to the disk ----------------------------------------------------------------------------- */
 
 static void record_sync_err(const struct fr_wait *w, uint64_t size, uint64_t err)
 {
@@ -42,7 +41,7 @@ FR_HOOK int fsync(int fd)
 	struct fr_wait w;
 	int rc;
 
-	if (!watched())
+	if (!is_recorded())
 		return FR_REAL(fsync)(fd);
 	fr_wait_begin_fd(&w, FR_SITE(), FR_HOOK_fsync, fd);
 	FR_RETRY(&w, rc, FR_REAL(fsync)(fd));
@@ -54,7 +53,7 @@ FR_HOOK int fdatasync(int fd)
 	struct fr_wait w;
 	int rc;
 
-	if (!watched())
+	if (!is_recorded())
 		return FR_REAL(fdatasync)(fd);
 	fr_wait_begin_fd(&w, FR_SITE(), FR_HOOK_fdatasync, fd);
 	FR_RETRY(&w, rc, FR_REAL(fdatasync)(fd));
@@ -66,7 +65,7 @@ FR_HOOK int sync_file_range(int fd, off64_t from, off64_t n, unsigned int flags)
 	struct fr_wait w;
 	int rc;
 
-	if (!watched())
+	if (!is_recorded())
 		return FR_REAL(sync_file_range)(fd, from, n, flags);
 	fr_wait_begin_fd(&w, FR_SITE(), FR_HOOK_sync_file_range, fd);
 	FR_RETRY(&w, rc, FR_REAL(sync_file_range)(fd, from, n, flags));
@@ -78,7 +77,7 @@ FR_HOOK int msync(void *p, size_t n, int flags)
 	struct fr_wait w;
 	int rc;
 
-	if (!watched())
+	if (!is_recorded())
 		return FR_REAL(msync)(p, n, flags);
 	fr_wait_begin_fd(&w, FR_SITE(), FR_HOOK_msync, -1);
 	FR_RETRY(&w, rc, FR_REAL(msync)(p, n, flags));
@@ -90,7 +89,7 @@ FR_HOOK int ftruncate(int fd, off_t size)
 	struct fr_wait w;
 	int rc;
 
-	if (!watched())
+	if (!is_recorded())
 		return FR_REAL(ftruncate)(fd, size);
 	fr_wait_begin_fd(&w, FR_SITE(), FR_HOOK_ftruncate, fd);
 	FR_RETRY(&w, rc, FR_REAL(ftruncate)(fd, size));
@@ -102,7 +101,7 @@ FR_HOOK int ftruncate64(int fd, off64_t size)
 	struct fr_wait w;
 	int rc;
 
-	if (!watched())
+	if (!is_recorded())
 		return FR_REAL(ftruncate64)(fd, size);
 	fr_wait_begin_fd(&w, FR_SITE(), FR_HOOK_ftruncate64, fd);
 	FR_RETRY(&w, rc, FR_REAL(ftruncate64)(fd, size));
@@ -114,7 +113,7 @@ FR_HOOK int fallocate(int fd, int mode, off_t from, off_t n)
 	struct fr_wait w;
 	int rc;
 
-	if (!watched())
+	if (!is_recorded())
 		return FR_REAL(fallocate)(fd, mode, from, n);
 	fr_wait_begin_fd(&w, FR_SITE(), FR_HOOK_fallocate, fd);
 	FR_RETRY(&w, rc, FR_REAL(fallocate)(fd, mode, from, n));
@@ -126,7 +125,7 @@ FR_HOOK int fallocate64(int fd, int mode, off64_t from, off64_t n)
 	struct fr_wait w;
 	int rc;
 
-	if (!watched())
+	if (!is_recorded())
 		return FR_REAL(fallocate64)(fd, mode, from, n);
 	fr_wait_begin_fd(&w, FR_SITE(), FR_HOOK_fallocate64, fd);
 	FR_RETRY(&w, rc, FR_REAL(fallocate64)(fd, mode, from, n));
@@ -140,7 +139,7 @@ static int allocate(__typeof__(fr_real.posix_fallocate) real, enum fr_hook via, 
 	struct fr_wait w;
 	int err;
 
-	if (!watched())
+	if (!is_recorded())
 		return real(fd, from, n);
 	fr_wait_begin_fd(&w, s, via, fd);
 	do {
@@ -161,8 +160,7 @@ FR_HOOK int posix_fallocate64(int fd, off64_t from, off64_t n)
 			FR_SITE());
 }
 
-/* ---- names
- * --------------------------------------------------------------------------------------- */
+/* ---- names ----------------------------------------------------------------------------------- */
 
 static int record_path(const struct fr_wait *w, const char *path, int rc)
 {
@@ -189,7 +187,7 @@ FR_HOOK int rename(const char *from, const char *to)
 	struct fr_wait w;
 	int rc;
 
-	if (!watched())
+	if (!is_recorded())
 		return FR_REAL(rename)(from, to);
 	fr_wait_begin(&w, FR_SITE(), FR_HOOK_rename, 0, 0, 0);
 	rc = FR_REAL(rename)(from, to);
@@ -201,7 +199,7 @@ FR_HOOK int renameat(int from_dir, const char *from, int to_dir, const char *to)
 	struct fr_wait w;
 	int rc;
 
-	if (!watched())
+	if (!is_recorded())
 		return FR_REAL(renameat)(from_dir, from, to_dir, to);
 	fr_wait_begin(&w, FR_SITE(), FR_HOOK_renameat, 0, 0, 0);
 	rc = FR_REAL(renameat)(from_dir, from, to_dir, to);
@@ -219,7 +217,7 @@ FR_HOOK int renameat2(int from_dir, const char *from, int to_dir, const char *to
 		errno = ENOSYS;
 		return -1;
 	}
-	if (!watched())
+	if (!is_recorded())
 		return fr_real.renameat2(from_dir, from, to_dir, to, flags);
 	fr_wait_begin(&w, FR_SITE(), FR_HOOK_renameat2, 0, 0, 0);
 	rc = fr_real.renameat2(from_dir, from, to_dir, to, flags);
@@ -231,7 +229,7 @@ FR_HOOK int unlink(const char *path)
 	struct fr_wait w;
 	int rc;
 
-	if (!watched())
+	if (!is_recorded())
 		return FR_REAL(unlink)(path);
 	fr_wait_begin(&w, FR_SITE(), FR_HOOK_unlink, 0, 0, 0);
 	rc = FR_REAL(unlink)(path);
@@ -243,7 +241,7 @@ FR_HOOK int unlinkat(int dir, const char *path, int flags)
 	struct fr_wait w;
 	int rc;
 
-	if (!watched())
+	if (!is_recorded())
 		return FR_REAL(unlinkat)(dir, path, flags);
 	fr_wait_begin(&w, FR_SITE(), FR_HOOK_unlinkat, 0, 0, 0);
 	rc = FR_REAL(unlinkat)(dir, path, flags);

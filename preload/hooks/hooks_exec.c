@@ -73,7 +73,7 @@ static struct undo begin(const struct call *c, struct fr_site s)
 
 	if (fr_level_now(FR_CLASS_THREAD) > FR_LEVEL_OFF)
 		record(FR_EV_PROCESS_EXEC, c, 0, s);
-	u.held = fr_snapshot_hold(); /* exec would end its writer half way, and leave the file */
+	u.locked = fr_snapshot_lock(); /* exec would end its writer half way, and leave the file */
 	u.unnamed = remove_name(c);
 	return u;
 }
@@ -82,7 +82,7 @@ static int failed(const struct call *c, struct undo u, int rc, struct fr_site s)
 {
 	if (u.unnamed)
 		fr_region_name_restore();
-	fr_snapshot_release(u.held);
+	fr_snapshot_unlock(u.locked);
 	if (fr_level_now(FR_CLASS_THREAD) > FR_LEVEL_OFF)
 		record(FR_EV_PROCESS_EXEC_FAILED, c, (uint64_t)errno, s);
 	return rc;
@@ -116,7 +116,7 @@ static int call_real(const struct call *c, char *const *env)
 
 static int run(const struct call *c, struct fr_site s)
 {
-	struct fr_env e = fr_env_look(&c->program, c->envp);
+	struct fr_env e = fr_env_prepare(&c->program, c->envp);
 	char room[e.on_stack + FR_ENV_ALIGN];
 	char *const *env = fr_env_for(&e, room);
 	struct undo u = begin(c, s);

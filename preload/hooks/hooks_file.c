@@ -62,7 +62,7 @@ void fr_file_record(const struct fr_wait *w, enum fr_event ev, size_t size, ssiz
 	fr_leave(t);
 }
 
-/* What a call at a position says of its descriptor: see fr_file_watched_at(). */
+/* What a call at a position says of its descriptor: see fr_file_is_recorded_at(). */
 static FR_ALWAYS_INLINE ssize_t record_at(const struct fr_wait *w, enum fr_event ev, size_t size,
 					  ssize_t rc)
 {
@@ -93,7 +93,7 @@ FR_HOOK ssize_t pread(int fd, void *buf, size_t n, off_t at)
 	struct fr_wait w;
 	ssize_t rc;
 
-	if (!fr_file_watched_at(fd))
+	if (!fr_file_is_recorded_at(fd))
 		return FR_REAL(pread)(fd, buf, n, at);
 	fr_wait_begin_fd(&w, FR_SITE(), FR_HOOK_pread, fd);
 	FR_RETRY(&w, rc, FR_REAL(pread)(fd, buf, n, at));
@@ -105,7 +105,7 @@ FR_HOOK ssize_t pread64(int fd, void *buf, size_t n, off64_t at)
 	struct fr_wait w;
 	ssize_t rc;
 
-	if (!fr_file_watched_at(fd))
+	if (!fr_file_is_recorded_at(fd))
 		return FR_REAL(pread64)(fd, buf, n, at);
 	fr_wait_begin_fd(&w, FR_SITE(), FR_HOOK_pread64, fd);
 	FR_RETRY(&w, rc, FR_REAL(pread64)(fd, buf, n, at));
@@ -117,7 +117,7 @@ FR_HOOK ssize_t __pread_chk(int fd, void *buf, size_t n, off_t at, size_t buflen
 	struct fr_wait w;
 	ssize_t rc;
 
-	if (!fr_file_watched_at(fd))
+	if (!fr_file_is_recorded_at(fd))
 		return FR_REAL(__pread_chk)(fd, buf, n, at, buflen);
 	fr_wait_begin_fd(&w, FR_SITE(), FR_HOOK___pread_chk, fd);
 	FR_RETRY(&w, rc, FR_REAL(__pread_chk)(fd, buf, n, at, buflen));
@@ -129,7 +129,7 @@ FR_HOOK ssize_t __pread64_chk(int fd, void *buf, size_t n, off64_t at, size_t bu
 	struct fr_wait w;
 	ssize_t rc;
 
-	if (!fr_file_watched_at(fd))
+	if (!fr_file_is_recorded_at(fd))
 		return FR_REAL(__pread64_chk)(fd, buf, n, at, buflen);
 	fr_wait_begin_fd(&w, FR_SITE(), FR_HOOK___pread64_chk, fd);
 	FR_RETRY(&w, rc, FR_REAL(__pread64_chk)(fd, buf, n, at, buflen));
@@ -141,7 +141,7 @@ FR_HOOK ssize_t pwrite(int fd, const void *buf, size_t n, off_t at)
 	struct fr_wait w;
 	ssize_t rc;
 
-	if (!fr_file_watched_at(fd))
+	if (!fr_file_is_recorded_at(fd))
 		return FR_REAL(pwrite)(fd, buf, n, at);
 	fr_wait_begin_fd(&w, FR_SITE(), FR_HOOK_pwrite, fd);
 	FR_RETRY(&w, rc, FR_REAL(pwrite)(fd, buf, n, at));
@@ -153,7 +153,7 @@ FR_HOOK ssize_t pwrite64(int fd, const void *buf, size_t n, off64_t at)
 	struct fr_wait w;
 	ssize_t rc;
 
-	if (!fr_file_watched_at(fd))
+	if (!fr_file_is_recorded_at(fd))
 		return FR_REAL(pwrite64)(fd, buf, n, at);
 	fr_wait_begin_fd(&w, FR_SITE(), FR_HOOK_pwrite64, fd);
 	FR_RETRY(&w, rc, FR_REAL(pwrite64)(fd, buf, n, at));
@@ -165,7 +165,7 @@ FR_HOOK ssize_t __pread64(int fd, void *buf, size_t n, off64_t at)
 	struct fr_wait w;
 	ssize_t rc;
 
-	if (!fr_file_watched_at(fd))
+	if (!fr_file_is_recorded_at(fd))
 		return FR_REAL_OLD(pread64)(fd, buf, n, at);
 	fr_wait_begin_fd(&w, FR_SITE(), FR_HOOK___pread64, fd);
 	FR_RETRY(&w, rc, FR_REAL_OLD(pread64)(fd, buf, n, at));
@@ -177,7 +177,7 @@ FR_HOOK ssize_t __pwrite64(int fd, const void *buf, size_t n, off64_t at)
 	struct fr_wait w;
 	ssize_t rc;
 
-	if (!fr_file_watched_at(fd))
+	if (!fr_file_is_recorded_at(fd))
 		return FR_REAL_OLD(pwrite64)(fd, buf, n, at);
 	fr_wait_begin_fd(&w, FR_SITE(), FR_HOOK___pwrite64, fd);
 	FR_RETRY(&w, rc, FR_REAL_OLD(pwrite64)(fd, buf, n, at));
@@ -189,7 +189,7 @@ FR_HOOK ssize_t preadv(int fd, const struct iovec *iov, int n, off_t at)
 	struct fr_wait w;
 	ssize_t rc;
 
-	if (!fr_file_watched_at(fd))
+	if (!fr_file_is_recorded_at(fd))
 		return FR_REAL(preadv)(fd, iov, n, at);
 	fr_wait_begin_fd(&w, FR_SITE(), FR_HOOK_preadv, fd);
 	FR_RETRY(&w, rc, FR_REAL(preadv)(fd, iov, n, at));
@@ -201,7 +201,7 @@ FR_HOOK ssize_t preadv64(int fd, const struct iovec *iov, int n, off64_t at)
 	struct fr_wait w;
 	ssize_t rc;
 
-	if (!fr_file_watched_at(fd))
+	if (!fr_file_is_recorded_at(fd))
 		return FR_REAL(preadv64)(fd, iov, n, at);
 	fr_wait_begin_fd(&w, FR_SITE(), FR_HOOK_preadv64, fd);
 	FR_RETRY(&w, rc, FR_REAL(preadv64)(fd, iov, n, at));
@@ -213,7 +213,7 @@ FR_HOOK ssize_t pwritev(int fd, const struct iovec *iov, int n, off_t at)
 	struct fr_wait w;
 	ssize_t rc;
 
-	if (!fr_file_watched_at(fd))
+	if (!fr_file_is_recorded_at(fd))
 		return FR_REAL(pwritev)(fd, iov, n, at);
 	fr_wait_begin_fd(&w, FR_SITE(), FR_HOOK_pwritev, fd);
 	FR_RETRY(&w, rc, FR_REAL(pwritev)(fd, iov, n, at));
@@ -225,7 +225,7 @@ FR_HOOK ssize_t pwritev64(int fd, const struct iovec *iov, int n, off64_t at)
 	struct fr_wait w;
 	ssize_t rc;
 
-	if (!fr_file_watched_at(fd))
+	if (!fr_file_is_recorded_at(fd))
 		return FR_REAL(pwritev64)(fd, iov, n, at);
 	fr_wait_begin_fd(&w, FR_SITE(), FR_HOOK_pwritev64, fd);
 	FR_RETRY(&w, rc, FR_REAL(pwritev64)(fd, iov, n, at));
@@ -244,7 +244,7 @@ FR_HOOK int eventfd_read(int fd, eventfd_t *value)
 	struct fr_wait w;
 	int rc;
 
-	if (!fr_file_watched(fd))
+	if (!fr_file_is_recorded(fd))
 		return FR_REAL(eventfd_read)(fd, value);
 	fr_wait_begin_fd(&w, FR_SITE(), FR_HOOK_eventfd_read, fd);
 	FR_RETRY(&w, rc, FR_REAL(eventfd_read)(fd, value));
@@ -256,7 +256,7 @@ FR_HOOK int eventfd_write(int fd, eventfd_t value)
 	struct fr_wait w;
 	int rc;
 
-	if (!fr_file_watched(fd))
+	if (!fr_file_is_recorded(fd))
 		return FR_REAL(eventfd_write)(fd, value);
 	fr_wait_begin_fd(&w, FR_SITE(), FR_HOOK_eventfd_write, fd);
 	FR_RETRY(&w, rc, FR_REAL(eventfd_write)(fd, value));

@@ -217,7 +217,7 @@ static __attribute__((noinline)) int lock_full(pthread_mutex_t *m, uintptr_t pc,
 	uint64_t now;
 	int rc;
 
-	if (unlikely(fr_level_now(FR_CLASS_LOCK) != FR_LEVEL_FULL || !looks_free(m)))
+	if (unlikely(fr_level_now(FR_CLASS_LOCK) != FR_LEVEL_FULL || !seems_free(m)))
 		return lock_other(m, &h, s);
 	/* before the lock: walking a new stack takes microseconds in which nobody else shall wait
 	 */
@@ -280,7 +280,7 @@ FR_HOOK int pthread_mutex_trylock(pthread_mutex_t *m)
 	static const struct how h = {.via = FR_HOOK_pthread_mutex_trylock};
 	int rc;
 
-	if (unlikely(fr_level_now(FR_CLASS_LOCK) != FR_LEVEL_SLOW || !looks_free(m)))
+	if (unlikely(fr_level_now(FR_CLASS_LOCK) != FR_LEVEL_SLOW || !seems_free(m)))
 		return lock_other(m, &h, FR_SITE());
 	rc = fr_real.pthread_mutex_trylock(m);
 	if (unlikely(rc != 0))
@@ -437,7 +437,7 @@ FR_HOOK int mtx_lock(mtx_t *mtx)
 	pthread_mutex_t *m = (pthread_mutex_t *)mtx;
 	int rc;
 
-	if (likely(fr_level_now(FR_CLASS_LOCK) == FR_LEVEL_SLOW && looks_free(m))) {
+	if (likely(fr_level_now(FR_CLASS_LOCK) == FR_LEVEL_SLOW && seems_free(m))) {
 		rc = fr_real.mtx_lock(mtx);
 		if (unlikely(rc != thrd_success))
 			return fr_c11_result(

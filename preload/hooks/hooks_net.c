@@ -115,7 +115,7 @@ FR_HOOK ssize_t send(int fd, const void *buf, size_t n, int flags)
 	struct fr_wait w;
 	ssize_t rc;
 
-	if (!fr_net_watched(fd))
+	if (!fr_net_is_recorded(fd))
 		return FR_REAL(send)(fd, buf, n, flags);
 	fr_wait_begin_fd(&w, FR_SITE(), FR_HOOK_send, fd);
 	FR_RETRY(&w, rc, fr_real.send(fd, buf, n, flags));
@@ -129,7 +129,7 @@ FR_HOOK ssize_t sendto(int fd, const void *buf, size_t n, int flags, const struc
 	struct fr_wait w;
 	ssize_t rc;
 
-	if (!fr_net_watched(fd))
+	if (!fr_net_is_recorded(fd))
 		return FR_REAL(sendto)(fd, buf, n, flags, addr, len);
 	fr_wait_begin_fd(&w, FR_SITE(), FR_HOOK_sendto, fd);
 	FR_RETRY(&w, rc, fr_real.sendto(fd, buf, n, flags, addr, len));
@@ -142,7 +142,7 @@ FR_HOOK ssize_t sendmsg(int fd, const struct msghdr *msg, int flags)
 	struct fr_wait w;
 	ssize_t rc;
 
-	if (!fr_net_watched(fd))
+	if (!fr_net_is_recorded(fd))
 		return FR_REAL(sendmsg)(fd, msg, flags);
 	fr_wait_begin_fd(&w, FR_SITE(), FR_HOOK_sendmsg, fd);
 	FR_RETRY(&w, rc, fr_real.sendmsg(fd, msg, flags));
@@ -157,7 +157,7 @@ FR_HOOK ssize_t write(int fd, const void *buf, size_t n)
 	struct fr_wait w;
 	ssize_t rc;
 
-	if (klass == FR_FD_UNWATCHED)
+	if (klass == FR_FD_UNRECORDED)
 		return FR_REAL(write)(fd, buf, n);
 	fr_wait_begin_fd(&w, FR_SITE(), FR_HOOK_write, fd);
 	FR_RETRY(&w, rc, FR_REAL(write)(fd, buf, n));
@@ -171,7 +171,7 @@ FR_HOOK ssize_t writev(int fd, const struct iovec *iov, int n)
 	struct fr_wait w;
 	ssize_t rc;
 
-	if (klass == FR_FD_UNWATCHED)
+	if (klass == FR_FD_UNRECORDED)
 		return FR_REAL(writev)(fd, iov, n);
 	fr_wait_begin_fd(&w, FR_SITE(), FR_HOOK_writev, fd);
 	FR_RETRY(&w, rc, FR_REAL(writev)(fd, iov, n));
@@ -185,7 +185,7 @@ FR_HOOK ssize_t recv(int fd, void *buf, size_t n, int flags)
 	struct fr_wait w;
 	ssize_t rc;
 
-	if (!fr_net_watched(fd))
+	if (!fr_net_is_recorded(fd))
 		return FR_REAL(recv)(fd, buf, n, flags);
 	fr_wait_begin_fd(&w, FR_SITE(), FR_HOOK_recv, fd);
 	FR_RETRY(&w, rc, fr_real.recv(fd, buf, n, flags));
@@ -199,7 +199,7 @@ FR_HOOK ssize_t recvfrom(int fd, void *buf, size_t n, int flags, struct sockaddr
 	struct fr_wait w;
 	ssize_t rc;
 
-	if (!fr_net_watched(fd))
+	if (!fr_net_is_recorded(fd))
 		return FR_REAL(recvfrom)(fd, buf, n, flags, addr, len);
 	fr_wait_begin_fd(&w, FR_SITE(), FR_HOOK_recvfrom, fd);
 	FR_RETRY(&w, rc, fr_real.recvfrom(fd, buf, n, flags, addr, len));
@@ -222,8 +222,8 @@ static FR_ALWAYS_INLINE ssize_t receive_message(int fd, struct msghdr *msg, int 
 
 FR_HOOK ssize_t recvmsg(int fd, struct msghdr *msg, int flags)
 {
-	ssize_t rc = fr_net_watched(fd) ? receive_message(fd, msg, flags, FR_SITE())
-					: FR_REAL(recvmsg)(fd, msg, flags);
+	ssize_t rc = fr_net_is_recorded(fd) ? receive_message(fd, msg, flags, FR_SITE())
+					    : FR_REAL(recvmsg)(fd, msg, flags);
 
 	if (rc >= 0 && fr_fd_kept())
 		fr_fd_received(msg, FR_SITE());
@@ -236,7 +236,7 @@ FR_HOOK ssize_t read(int fd, void *buf, size_t n)
 	struct fr_wait w;
 	ssize_t rc;
 
-	if (klass == FR_FD_UNWATCHED)
+	if (klass == FR_FD_UNRECORDED)
 		return FR_REAL(read)(fd, buf, n);
 	fr_wait_begin_fd(&w, FR_SITE(), FR_HOOK_read, fd);
 	FR_RETRY(&w, rc, FR_REAL(read)(fd, buf, n));
@@ -249,7 +249,7 @@ FR_HOOK ssize_t readv(int fd, const struct iovec *iov, int n)
 	struct fr_wait w;
 	ssize_t rc;
 
-	if (klass == FR_FD_UNWATCHED)
+	if (klass == FR_FD_UNRECORDED)
 		return FR_REAL(readv)(fd, iov, n);
 	fr_wait_begin_fd(&w, FR_SITE(), FR_HOOK_readv, fd);
 	FR_RETRY(&w, rc, FR_REAL(readv)(fd, iov, n));
@@ -263,7 +263,7 @@ FR_HOOK ssize_t __send(int fd, const void *buf, size_t n, int flags)
 	struct fr_wait w;
 	ssize_t rc;
 
-	if (!fr_net_watched(fd))
+	if (!fr_net_is_recorded(fd))
 		return FR_REAL_OLD(send)(fd, buf, n, flags);
 	fr_wait_begin_fd(&w, FR_SITE(), FR_HOOK___send, fd);
 	FR_RETRY(&w, rc, FR_REAL_OLD(send)(fd, buf, n, flags));
@@ -277,7 +277,7 @@ FR_HOOK ssize_t __write(int fd, const void *buf, size_t n)
 	struct fr_wait w;
 	ssize_t rc;
 
-	if (klass == FR_FD_UNWATCHED)
+	if (klass == FR_FD_UNRECORDED)
 		return FR_REAL_OLD(write)(fd, buf, n);
 	fr_wait_begin_fd(&w, FR_SITE(), FR_HOOK___write, fd);
 	FR_RETRY(&w, rc, FR_REAL_OLD(write)(fd, buf, n));
@@ -291,7 +291,7 @@ FR_HOOK ssize_t __read(int fd, void *buf, size_t n)
 	struct fr_wait w;
 	ssize_t rc;
 
-	if (klass == FR_FD_UNWATCHED)
+	if (klass == FR_FD_UNRECORDED)
 		return FR_REAL_OLD(read)(fd, buf, n);
 	fr_wait_begin_fd(&w, FR_SITE(), FR_HOOK___read, fd);
 	FR_RETRY(&w, rc, FR_REAL_OLD(read)(fd, buf, n));
@@ -305,7 +305,7 @@ FR_HOOK ssize_t preadv2(int fd, const struct iovec *iov, int n, off_t at, int fl
 	struct fr_wait w;
 	ssize_t rc;
 
-	if (klass == FR_FD_UNWATCHED)
+	if (klass == FR_FD_UNRECORDED)
 		return FR_REAL(preadv2)(fd, iov, n, at, flags);
 	fr_wait_begin_fd(&w, FR_SITE(), FR_HOOK_preadv2, fd);
 	FR_RETRY(&w, rc, FR_REAL(preadv2)(fd, iov, n, at, flags));
@@ -318,7 +318,7 @@ FR_HOOK ssize_t preadv64v2(int fd, const struct iovec *iov, int n, off64_t at, i
 	struct fr_wait w;
 	ssize_t rc;
 
-	if (klass == FR_FD_UNWATCHED)
+	if (klass == FR_FD_UNRECORDED)
 		return FR_REAL(preadv64v2)(fd, iov, n, at, flags);
 	fr_wait_begin_fd(&w, FR_SITE(), FR_HOOK_preadv64v2, fd);
 	FR_RETRY(&w, rc, FR_REAL(preadv64v2)(fd, iov, n, at, flags));
@@ -331,7 +331,7 @@ FR_HOOK ssize_t pwritev2(int fd, const struct iovec *iov, int n, off_t at, int f
 	struct fr_wait w;
 	ssize_t rc;
 
-	if (klass == FR_FD_UNWATCHED)
+	if (klass == FR_FD_UNRECORDED)
 		return FR_REAL(pwritev2)(fd, iov, n, at, flags);
 	fr_wait_begin_fd(&w, FR_SITE(), FR_HOOK_pwritev2, fd);
 	FR_RETRY(&w, rc, FR_REAL(pwritev2)(fd, iov, n, at, flags));
@@ -344,7 +344,7 @@ FR_HOOK ssize_t pwritev64v2(int fd, const struct iovec *iov, int n, off64_t at, 
 	struct fr_wait w;
 	ssize_t rc;
 
-	if (klass == FR_FD_UNWATCHED)
+	if (klass == FR_FD_UNRECORDED)
 		return FR_REAL(pwritev64v2)(fd, iov, n, at, flags);
 	fr_wait_begin_fd(&w, FR_SITE(), FR_HOOK_pwritev64v2, fd);
 	FR_RETRY(&w, rc, FR_REAL(pwritev64v2)(fd, iov, n, at, flags));
@@ -357,7 +357,7 @@ FR_HOOK ssize_t __recv_chk(int fd, void *buf, size_t n, size_t buflen, int flags
 	struct fr_wait w;
 	ssize_t rc;
 
-	if (!fr_net_watched(fd))
+	if (!fr_net_is_recorded(fd))
 		return FR_REAL(__recv_chk)(fd, buf, n, buflen, flags);
 	fr_wait_begin_fd(&w, FR_SITE(), FR_HOOK___recv_chk, fd);
 	FR_RETRY(&w, rc, fr_real.__recv_chk(fd, buf, n, buflen, flags));
@@ -371,7 +371,7 @@ FR_HOOK ssize_t __recvfrom_chk(int fd, void *buf, size_t n, size_t buflen, int f
 	struct fr_wait w;
 	ssize_t rc;
 
-	if (!fr_net_watched(fd))
+	if (!fr_net_is_recorded(fd))
 		return FR_REAL(__recvfrom_chk)(fd, buf, n, buflen, flags, addr, len);
 	fr_wait_begin_fd(&w, FR_SITE(), FR_HOOK___recvfrom_chk, fd);
 	FR_RETRY(&w, rc, fr_real.__recvfrom_chk(fd, buf, n, buflen, flags, addr, len));
@@ -385,7 +385,7 @@ FR_HOOK ssize_t __read_chk(int fd, void *buf, size_t n, size_t buflen)
 	struct fr_wait w;
 	ssize_t rc;
 
-	if (klass == FR_FD_UNWATCHED)
+	if (klass == FR_FD_UNRECORDED)
 		return FR_REAL(__read_chk)(fd, buf, n, buflen);
 	fr_wait_begin_fd(&w, FR_SITE(), FR_HOOK___read_chk, fd);
 	FR_RETRY(&w, rc, FR_REAL(__read_chk)(fd, buf, n, buflen));

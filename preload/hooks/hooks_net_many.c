@@ -7,8 +7,7 @@
 
 #include "hooks/transfer.h"
 
-/* ---- several messages at once -------------------------------------------------------------------
- */
+/* ---- several messages at once ---------------------------------------------------------------- */
 
 /* RC messages went: result is their bytes. The kernel has read and written these entries. */
 static void record_messages(const struct fr_wait *w, enum fr_event ev, const struct mmsghdr *v,
@@ -29,7 +28,7 @@ FR_HOOK int sendmmsg(int fd, struct mmsghdr *v, unsigned int n, int flags)
 	struct fr_wait w;
 	int rc;
 
-	if (!fr_net_watched(fd))
+	if (!fr_net_is_recorded(fd))
 		return FR_REAL(sendmmsg)(fd, v, n, flags);
 	fr_wait_begin_fd(&w, FR_SITE(), FR_HOOK_sendmmsg, fd);
 	FR_RETRY(&w, rc, fr_real.sendmmsg(fd, v, n, flags));
@@ -48,7 +47,7 @@ FR_HOOK int recvmmsg(int fd, struct mmsghdr *v, unsigned int n, int flags, struc
 	struct fr_wait w;
 	int rc;
 
-	if (!fr_net_watched(fd))
+	if (!fr_net_is_recorded(fd))
 		return FR_REAL(recvmmsg)(fd, v, n, flags, timeout);
 	fr_wait_begin_fd(&w, FR_SITE(), FR_HOOK_recvmmsg, fd);
 	while ((rc = fr_real.recvmmsg(fd, v, n, flags, until)) < 0 && fr_wait_our_eintr(&w)) {
@@ -65,8 +64,7 @@ FR_HOOK int recvmmsg(int fd, struct mmsghdr *v, unsigned int n, int flags, struc
 	return rc;
 }
 
-/* ---- from descriptor to descriptor --------------------------------------------------------------
- */
+/* ---- from descriptor to descriptor ----------------------------------------------------------- */
 
 /* The offset has moved with what was sent. */
 static FR_COLD ssize_t sendfile_rest(struct fr_wait *w, __typeof__(fr_real.sendfile) real, int in,
@@ -89,7 +87,7 @@ FR_HOOK ssize_t sendfile(int out, int in, off_t *offset, size_t n)
 	struct fr_wait w;
 	ssize_t rc;
 
-	if (!fr_net_watched(out))
+	if (!fr_net_is_recorded(out))
 		return FR_REAL(sendfile)(out, in, offset, n);
 	fr_wait_begin_fd(&w, FR_SITE(), FR_HOOK_sendfile, out);
 	FR_RETRY(&w, rc, fr_real.sendfile(out, in, offset, n));
@@ -103,7 +101,7 @@ FR_HOOK ssize_t sendfile64(int out, int in, off64_t *offset, size_t n)
 	struct fr_wait w;
 	ssize_t rc;
 
-	if (!fr_net_watched(out))
+	if (!fr_net_is_recorded(out))
 		return FR_REAL(sendfile64)(out, in, offset, n);
 	fr_wait_begin_fd(&w, FR_SITE(), FR_HOOK_sendfile64, out);
 	FR_RETRY(&w, rc, fr_real.sendfile64(out, in, offset, n));
@@ -116,11 +114,11 @@ FR_HOOK ssize_t sendfile64(int out, int in, off64_t *offset, size_t n)
 FR_HOOK ssize_t splice(int in, off64_t *in_offset, int out, off64_t *out_offset, size_t n,
 		       unsigned int flags)
 {
-	bool sends = fr_net_watched(out);
+	bool sends = fr_net_is_recorded(out);
 	struct fr_wait w;
 	ssize_t rc;
 
-	if (!sends && !fr_net_watched(in))
+	if (!sends && !fr_net_is_recorded(in))
 		return FR_REAL(splice)(in, in_offset, out, out_offset, n, flags);
 	fr_wait_begin_fd(&w, FR_SITE(), FR_HOOK_splice, sends ? out : in);
 	FR_RETRY(&w, rc, fr_real.splice(in, in_offset, out, out_offset, n, flags));

@@ -45,8 +45,7 @@ static void record(const struct fr_wait *w, uint64_t asked_ns, uint64_t err, enu
 	fr_leave(t);
 }
 
-/* ---- relative sleeps
- * ----------------------------------------------------------------------------- */
+/* ---- relative sleeps ------------------------------------------------------------------------- */
 
 /* A sleep of the host's, and what it needs when our signal cuts it into pieces. */
 struct nap {

@@ -16,7 +16,7 @@
 #include "record/wait.h"
 
 /* Is a transfer on FD to be recorded? Asks the level first: that is the cheap test. */
-static inline bool fr_net_watched(int fd)
+static inline bool fr_net_is_recorded(int fd)
 {
 	return fr_level(FR_CLASS_NET) != FR_LEVEL_OFF && fr_fd_is_socket(fd);
 }
