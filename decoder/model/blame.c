@@ -5,22 +5,24 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "base/search.h"
 #include "model/model.h"
 
-uint32_t fr_lock_wait_after(const struct model *m, uint32_t lock, uint64_t ns)
+struct moment {
+	const struct model *m;
+	uint64_t ns;
+};
+
+static bool is_over(const void *span, const void *moment)
 {
-	const struct lock *l = &m->locks[lock];
-	uint32_t lo = 0, hi = l->waits;
+	const struct moment *at = moment;
 
-	while (lo < hi) {
-		uint32_t mid = lo + (hi - lo) / 2;
+	return at->m->spans[*(const uint32_t *)span].end_ns <= at->ns;
+}
 
-		if (m->spans[m->lock_waits[l->first_wait + mid]].end_ns <= ns)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo;
+uint32_t fr_spans_over(const struct model *m, const uint32_t *spans, uint32_t n, uint64_t ns)
+{
+	return (uint32_t)fr_search(spans, n, sizeof(*spans), is_over, &(struct moment){m, ns});
 }
 
 static int by_key(const void *a, const void *b)

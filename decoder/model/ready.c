@@ -7,6 +7,7 @@
  */
 #include <string.h>
 
+#include "base/search.h"
 #include "model/flow.h"
 
 #define EPOLL_DEL 2
@@ -152,18 +153,15 @@ void fr_ready_polled(struct build *b, const struct span *s, const struct event *
 		b->m->socks[b->ready[first]].polled = (uint32_t)(s - b->m->spans) + 1;
 }
 
+static bool is_before(const void *polled, const void *span)
+{
+	return ((const struct polled *)polled)->span < *(const uint32_t *)span;
+}
+
 const struct polled *fr_ready_of(const struct build *b, const struct span *s)
 {
 	uint32_t span = (uint32_t)(s - b->m->spans);
-	size_t lo = 0, hi = b->n_polled;
+	size_t i = fr_search(b->polled, b->n_polled, sizeof(*b->polled), is_before, &span);
 
-	while (lo < hi) {
-		size_t mid = lo + (hi - lo) / 2;
-
-		if (b->polled[mid].span < span)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo < b->n_polled && b->polled[lo].span == span ? &b->polled[lo] : NULL;
+	return i < b->n_polled && b->polled[i].span == span ? &b->polled[i] : NULL;
 }
