@@ -66,8 +66,6 @@ struct dwarf_file {
 	size_t n_ranges, cap_ranges;
 	struct abbrev_table **tables; /* by abbrev offset, sorted */
 	size_t n_tables, cap_tables;
-	struct name_entry *names; /* cache of dwarf_name.c */
-	struct name_entry *newest_name;
 	struct variable *vars; /* by address; made at first use */
 	size_t n_vars, cap_vars;
 	bool vars_made;
@@ -205,7 +203,6 @@ struct die_name {
 };
 /* Name of the function at a DIE (abstract origins followed), and where it was inlined. */
 void fr_name_of(struct unit *u, uint64_t off, struct image_builder *b, struct die_name *out);
-void fr_name_cache_free(struct dwarf_file *d);
 /* A string attribute of a unit's own DIE; NULL = none. In the file's memory. */
 const char *fr_name_unit_string(struct unit *u, uint16_t at);
 /* The linkage name, else the name, of the variable at OFF; not demangled; NULL = none. */
