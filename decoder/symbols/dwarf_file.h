@@ -2,8 +2,8 @@
 /*
  * dwarf_file.h - what the dwarf_*.c files share. Private to them.
  *
- * Who reads what. libdwarf reads unit headers, names, origins, types: whatever needs meaning. It
- * takes 250 ns for a DIE and 120 ns for a row of a line table, so the two things that must look at
+ * Who reads what. libdwarf reads headers and own DIEs of units, names, origins, types: whatever
+ * needs meaning. It takes 250 ns for a DIE and 120 ns for a row of a line table, so the two things that must look at
  * everything are done on the bytes themselves: finding the DIEs that are worth a look
  * (dwarf_skim.c, some 10 ns each) and running the line programs (dwarf_lines.c).
  */
@@ -154,8 +154,6 @@ enum skim_what {
 
 /* Calls FN for the DIEs of one kind in the order of the file. False = damaged somewhere. */
 bool fr_skim(const struct unit *u, enum skim_what what, skim_fn fn, void *arg);
-/* Reads the unit's own DIE and completes U from it. */
-bool fr_skim_unit(struct unit *u, struct skim_die *die);
 
 /* ---- dwarf_ranges.c ------------------------------------------------------------------------- */
 typedef void (*range_fn)(void *arg, uint64_t lo, uint64_t hi);
@@ -212,7 +210,8 @@ const char *fr_name_raw(struct dwarf_file *d, uint64_t off);
 /* NULL = no such DIE. */
 Dwarf_Die fr_die_at(struct dwarf_file *d, uint64_t off);
 void fr_die_done(Dwarf_Die die);
-bool fr_die_uint(struct dwarf_file *d, Dwarf_Die die, uint16_t at, uint64_t *v);
+/* A number, offset or address as written, an index stays one; returns its form, 0 = none. */
+uint16_t fr_die_raw(struct dwarf_file *d, Dwarf_Die die, uint16_t at, uint64_t *v);
 const char *fr_die_string(struct dwarf_file *d, Dwarf_Die die, uint16_t at);
 /* Follows a reference; *HOME is the file that the result belongs to (D or its alt file). */
 Dwarf_Die fr_die_ref(struct dwarf_file *d, Dwarf_Die die, uint16_t at, struct dwarf_file **home);

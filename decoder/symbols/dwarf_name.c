@@ -62,8 +62,8 @@ void fr_name_of(struct unit *u, uint64_t off, struct image_builder *b, struct di
 	*out = (struct die_name){.call_file = UINT64_MAX};
 	if (!die)
 		return;
-	fr_die_uint(home, die, DW_AT_call_file, &out->call_file);
-	fr_die_uint(home, die, DW_AT_call_line, &out->call_line);
+	fr_die_raw(home, die, DW_AT_call_file, &out->call_file);
+	fr_die_raw(home, die, DW_AT_call_line, &out->call_line);
 	origin = fr_die_ref(u->home, die, DW_AT_abstract_origin, &home);
 	/* A concrete function may have a linkage name of its own (a constructor's C1 or C2). */
 	if (origin && !fr_die_string(u->home, die, DW_AT_linkage_name)) {
