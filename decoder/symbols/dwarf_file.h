@@ -3,9 +3,9 @@
  * dwarf_file.h - what the dwarf_*.c files share. Private to them.
  *
  * Who reads what. libdwarf reads headers and own DIEs of units, names, origins, types: whatever
- * needs meaning. It takes 250 ns for a DIE and 120 ns for a row of a line table, so the two things that must look at
- * everything are done on the bytes themselves: finding the DIEs that are worth a look
- * (dwarf_skim.c, some 10 ns each) and running the line programs (dwarf_lines.c).
+ * needs meaning. It takes 250 ns for a DIE and 120 ns for a row of a line table, so the two things
+ * that must look at everything are done on the bytes themselves: finding the DIEs that are worth a
+ * look (dwarf_skim.c, some 10 ns each) and running the line programs (dwarf_lines.c).
  */
 #ifndef FR_SYMBOLS_DWARF_FILE_H
 #define FR_SYMBOLS_DWARF_FILE_H

@@ -17,6 +17,7 @@
  */
 #include "store/leftover.h"
 
+#include <errno.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -27,8 +28,6 @@
 #include "core/sys.h"
 #include "core/text.h"
 
-#define ESRCH_ (-3)
-#define EAGAIN_ (-11)
 #define SECOND UINT64_C(1000000000)
 
 struct dirent64_head {
@@ -81,7 +80,7 @@ static bool started_later(long pid, const struct fr_header *h)
 /* A signal 0 that may not be sent is an answer, too. */
 static bool is_gone(long pid)
 {
-	return fr_sys2(SYS_kill, pid, 0) == ESRCH_;
+	return fr_sys2(SYS_kill, pid, 0) == -ESRCH;
 }
 
 /* ---- one file ------------------------------------------------------------------------------- */
@@ -117,7 +116,7 @@ static enum held held_by_somebody(int fd)
 	rc = fr_sys3(SYS_fcntl, fd, 1024 /* F_SETLEASE */, F_RDLCK);
 	if (rc == 0)
 		fr_sys3(SYS_fcntl, fd, 1024, F_UNLCK);
-	return rc == 0 ? HELD_NO : rc == EAGAIN_ ? HELD_YES : HELD_UNKNOWN;
+	return rc == 0 ? HELD_NO : rc == -EAGAIN ? HELD_YES : HELD_UNKNOWN;
 }
 
 static bool is_dead(const struct fr_header *h, struct machine m, enum held held)
