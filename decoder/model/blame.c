@@ -1,12 +1,32 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * blame.c - who made whom wait for one lock, by thread and stack.
+ * blame.c - questions that are asked of a model: who made whom wait for one lock, by thread and
+ * stack, and what that needs.
  */
 #include <stdlib.h>
 
 #include "base/mem.h"
 #include "base/search.h"
 #include "model/model.h"
+
+const struct held *fr_model_held(const struct model *m, uint32_t thread, uint32_t lock)
+{
+	const struct thread *t = &m->threads[thread];
+	uint32_t i;
+
+	for (i = 0; i < t->n_held; i++) {
+		if (t->held[i].lock == lock)
+			return &t->held[i];
+	}
+	return NULL;
+}
+
+uint64_t fr_model_common(const struct model *m, uint64_t start_ns, uint64_t end_ns)
+{
+	if (start_ns < m->common_ns)
+		start_ns = m->common_ns;
+	return end_ns > start_ns ? end_ns - start_ns : 0;
+}
 
 struct moment {
 	const struct model *m;

@@ -7,7 +7,6 @@
  */
 #include <string.h>
 
-#include "base/search.h"
 #include "model/flow.h"
 
 #define EPOLL_DEL 2
@@ -151,17 +150,4 @@ void fr_ready_polled(struct build *b, const struct span *s, const struct event *
 	b->polled[b->n_polled++] = (struct polled){(uint32_t)(s - b->m->spans), first, n};
 	if (n == 1 && b->m->socks[b->ready[first]].role == SOCK_LISTENER)
 		b->m->socks[b->ready[first]].polled = (uint32_t)(s - b->m->spans) + 1;
-}
-
-static bool is_before(const void *polled, const void *span)
-{
-	return ((const struct polled *)polled)->span < *(const uint32_t *)span;
-}
-
-const struct polled *fr_ready_of(const struct build *b, const struct span *s)
-{
-	uint32_t span = (uint32_t)(s - b->m->spans);
-	size_t i = fr_search(b->polled, b->n_polled, sizeof(*b->polled), is_before, &span);
-
-	return i < b->n_polled && b->polled[i].span == span ? &b->polled[i] : NULL;
 }
