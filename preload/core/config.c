@@ -317,5 +317,4 @@ void fr_config_read(char *const *envp)
 		fr_note(v, " is not understood; using ", s->dflt[0] ? s->dflt : "the default");
 	}
 	reconcile();
-	fr_say_init();
 }
