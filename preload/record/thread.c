@@ -25,11 +25,6 @@
 #include "record/sample.h"
 #include "record/wait.h"
 
-static struct fr_thread_rec none_rec = {.n_held = FR_HELD_MAX};
-struct fr_thread fr_thread_none = {.busy = FR_BUSY_FOR_EVER, .rec = &none_rec};
-struct fr_thread fr_thread_gone = {.busy = FR_BUSY_FOR_EVER, .rec = &none_rec};
-__thread struct fr_thread *fr_self __attribute__((tls_model("initial-exec"))) = &fr_thread_none;
-
 bool fr_thread_wants_altstack;
 static _Atomic uint32_t serials;
 static _Atomic uint32_t n_slots;
@@ -167,6 +162,32 @@ static void empty_block(struct fr_thread *t)
 		memset(t, 0, sizeof(*t));
 }
 
+/*
+ * A forked child goes on with the labels of the thread that forked: kept when that thread's block
+ * is given up, taken by the first thread that is born then. Tasks and regions stay the parent's.
+ */
+static struct {
+	uint32_t n, bytes;
+	char label[FR_USER_LABEL_BYTES];
+} kept; /* one thread only: a forked child at its birth */
+
+static void keep_labels(const struct fr_user *u)
+{
+	kept.n = u->n_labels;
+	kept.bytes = u->label_bytes;
+	memcpy(kept.label, u->label, u->label_bytes);
+}
+
+static void take_labels(struct fr_user *u)
+{
+	if (!kept.n)
+		return;
+	u->n_labels = kept.n;
+	u->label_bytes = kept.bytes;
+	memcpy(u->label, kept.label, kept.bytes);
+	kept.n = 0;
+}
+
 void fr_thread_forget(void)
 {
 	struct fr_thread *t = fr_self;
@@ -177,7 +198,7 @@ void fr_thread_forget(void)
 		if (spare)
 			unmap_block(spare); /* its memo knows the parent's stacks */
 	}
-	fr_user_keep(&t->user);
+	keep_labels(&t->user);
 	fr_self = &fr_thread_none;
 	/* busy: a signal handler forked in the middle of our code, which will go on with T */
 	if (!fr_thread_is_known(t) || (t->busy && t->busy != FR_BUSY_FOR_EVER))
@@ -312,19 +333,6 @@ static void fill_record(struct fr_thread *t, const struct fr_thread_origin *o)
 	fr_sys2(SYS_prctl, PR_GET_NAME, r->name);
 }
 
-uint32_t fr_thread_tid(void)
-{
-	pthread_mutex_t m = PTHREAD_ERRORCHECK_MUTEX_INITIALIZER_NP;
-	int tid = fr_sys_gettid();
-
-	if (tid >= 0)
-		return (uint32_t)tid;
-	fr_real.pthread_mutex_lock(&m);
-	tid = m.__data.__owner;
-	fr_real.pthread_mutex_unlock(&m);
-	return (uint32_t)tid;
-}
-
 struct fr_thread *fr_thread_birth(const struct fr_thread_origin *o)
 {
 	struct fr_thread *t;
@@ -346,7 +354,7 @@ struct fr_thread *fr_thread_birth(const struct fr_thread_origin *o)
 	t->errno_at = &errno;
 	t->random = fr_clock_ticks() * 0x9E3779B97F4A7C15ull | 1;
 	t->sample_left = fr_sample_gap(t);
-	fr_user_take(&t->user);
+	take_labels(&t->user);
 	stack_bounds(t, o);
 	fill_record(t, o);
 	if (fr_thread_wants_altstack)
@@ -412,59 +420,7 @@ struct fr_thread *fr_enter_slow(uintptr_t frame)
 	return t;
 }
 
-/* ---- held locks, state, names -----------------------------------------------------------------
- */
-
-FR_COLD void fr_held_overflow(struct fr_thread *t, uint64_t lock, enum fr_held_kind kind,
-			      uint64_t since, uint32_t stack)
-{
-	if (t->lent && fr_thread_take_back(t) && t->rec->n_held < FR_HELD_MAX)
-		fr_held_push(t, lock, kind, since, stack);
-	else
-		t->rec->held_more++;
-}
-
-void fr_held_remove(struct fr_thread *t, uint64_t lock)
-{
-	struct fr_thread_rec *rec;
-	uint32_t n;
-
-	if (fr_thread_is_foreign())
-		return;
-	rec = t->rec;
-	n = rec->n_held;
-	for (uint32_t i = n; i-- > 0;) {
-		if (rec->held[i].addr != lock)
-			continue;
-		memmove(&rec->held[i], &rec->held[i + 1], (n - 1 - i) * sizeof(rec->held[0]));
-		rec->n_held = (uint16_t)(n - 1);
-		return;
-	}
-	if (!fr_wait_retook(t, lock) && rec->held_more)
-		rec->held_more--;
-}
-
-uint64_t fr_held_since(const struct fr_thread *t, uint64_t lock)
-{
-	const struct fr_thread_rec *rec;
-
-	if (fr_thread_is_foreign())
-		return 0;
-	rec = t->rec;
-	for (uint32_t i = rec->n_held; i-- > 0;) {
-		if (rec->held[i].addr == lock)
-			return rec->held[i].since;
-	}
-	return 0;
-}
-
-FR_COLD void fr_held_stamp(struct fr_thread_rec *rec, uint64_t since)
-{
-	for (uint32_t i = rec->n_held; i-- > 0 && !rec->held[i].since;) {
-		rec->held[i].since = since;
-		rec->held[i].flags |= FR_HELD_SINCE_SEEN;
-	}
-}
+/* ---- records ------------------------------------------------------------------------------- */
 
 struct fr_thread_rec *fr_thread_by_handle(uint64_t handle)
 {

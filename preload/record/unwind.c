@@ -25,7 +25,6 @@
 #include "record/unwind_calls.h"
 #include "record/unwind_guard.h"
 #include "record/unwind_lib.h"
-#include "record/unwind_trial.h"
 #include "store/describe.h"
 #include "store/region.h"
 
@@ -180,7 +179,7 @@ static struct fr_unwind_rule rule_from(const struct fr_frame *f, const struct st
 #define SANDBOX_SIZE (SANDBOX_LOW + (17u << 20))
 static uint8_t *sandbox;
 
-static bool make_sandbox(void)
+bool fr_unwind_sandbox_make(void)
 {
 	sandbox = fr_sys_mmap(SANDBOX_SIZE, PROT_READ | PROT_WRITE,
 			      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1);
@@ -250,7 +249,7 @@ const char *fr_unwind_broken(void)
 }
 
 /* Under the lock. Rules that it has given stay: they were true. */
-static void give_up(const char *why)
+void fr_unwind_give_up(const char *why)
 {
 	broken = why;
 	if (fr_region.hdr->unwind_kind != FR_UNWIND_LIBUNWIND)
@@ -290,7 +289,7 @@ static bool ask(void (*fn)(void *), struct asked *a)
 
 	errno = saved;
 	if (why && !broken)
-		give_up(why);
+		fr_unwind_give_up(why);
 	return !why;
 }
 
@@ -325,21 +324,6 @@ bool fr_unwind_step(struct fr_frame *f, struct fr_readable ok)
 	*f = (struct fr_frame){s->pc, s->cfa, s->fp_at ? *(const uintptr_t *)s->fp_at : f->fp,
 			       false};
 	return true;
-}
-
-enum fr_unwind_kind fr_unwind_load(void)
-{
-	const char *why;
-
-	FR_RUNS(FR_WHERE_ANY_THREAD);
-	if (!fr_unwind_lib_open() || !make_sandbox())
-		return FR_UNWIND_FP;
-	why = fr_unwind_trial();
-	if (!why)
-		return FR_UNWIND_LIBUNWIND;
-	broken = why;
-	fr_unwind_lib_note("failed on trial, by ", why);
-	return FR_UNWIND_FP;
 }
 
 bool fr_unwind_signal(struct fr_frame *f, struct fr_readable ok)
