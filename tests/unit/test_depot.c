@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * test_depot.c - which stacks are one (preload/record/depot.c), and which of them a replay may take
+ * for another. The kernel and the rest of the recorder are stand-ins.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "preload/core/sys.h"
+#include "preload/record/depot.h"
+
+enum fr_sys_filter fr_sys_filter;
+struct fr_region fr_region;
+static uint64_t drops[FR_DROP_MAX];
+
+bool fr_sys_let_through(long nr)
+{
+	(void)nr;
+	return true;
+}
+
+bool fr_span_grow(struct fr_span *s, size_t end)
+{
+	if (end > s->size)
+		return false;
+	atomic_store(&s->ready, end);
+	return true;
+}
+
+void fr_span_raise(struct fr_span *s, size_t end)
+{
+	atomic_store(&s->used, end);
+}
+
+#ifdef FR_DEBUG
+void fr_where_check(unsigned int allowed, uintptr_t frame, const char *function)
+{
+	(void)allowed;
+	(void)frame;
+	(void)function;
+}
+#endif
+
+static int begin(void **state)
+{
+	struct fr_span *s = &fr_region.depot;
+
+	(void)state;
+	free(s->base);
+	*s = (struct fr_span){.base = calloc(1, 1 << 16), .size = 1 << 16};
+	memset(drops, 0, sizeof(drops));
+	fr_region.drops = drops;
+	assert_true(fr_depot_init());
+	return 0;
+}
+
+/* Six frames, so that the PCs that a replay compares have a rest; two saved frame pointers. */
+static struct fr_walk walk(void)
+{
+	struct fr_walk w = {.n = 6, .n_fp = 2, .replayable = true};
+
+	for (unsigned int i = 0; i < 6; i++) {
+		w.pc[i] = 0x1000 * (i + 1);
+		w.ra[i] = (uint16_t)(10 * i);
+	}
+	for (uint16_t i = 0; i < 2; i++) {
+		w.fp[i].at = (uint16_t)(20 + i);
+		w.fp[i].value = (uint16_t)(30 + i);
+	}
+	return w;
+}
+
+static bool same(const struct fr_walk *w, uint32_t id)
+{
+	bool same_slots;
+
+	assert_int_equal(fr_depot_put(w, &same_slots), id);
+	return same_slots;
+}
+
+static void equal_stacks_are_stored_once(void **state)
+{
+	struct fr_walk w = walk();
+	bool slots;
+	uint32_t id = fr_depot_put(&w, &slots);
+	size_t used = atomic_load(&fr_region.depot.used);
+
+	assert_true(id && slots);
+	assert_true(same(&w, id));
+	assert_int_equal(atomic_load(&fr_region.depot.used), used);
+	assert_int_equal(fr_depot_get(id)->n_frames, 6);
+	assert_memory_equal(fr_depot_get(id)->pc, w.pc, 6 * 8);
+	(void)state;
+}
+
+static void other_stacks_have_other_numbers(void **state)
+{
+	struct fr_walk w = walk();
+	bool slots;
+	uint32_t id = fr_depot_put(&w, &slots);
+
+	w.pc[5]++;
+	assert_int_not_equal(fr_depot_put(&w, &slots), id);
+	w = walk();
+	w.n = 5;
+	assert_int_not_equal(fr_depot_put(&w, &slots), id);
+	w = walk();
+	w.flags = FR_STACK_CUT;
+	assert_int_not_equal(fr_depot_put(&w, &slots), id);
+	(void)state;
+}
+
+/* A replay looks where the stored stack had its words: it may only be tried if W has them there. */
+static void other_places_are_not_replayed(void **state)
+{
+	struct fr_walk w = walk();
+	bool slots;
+	uint32_t id = fr_depot_put(&w, &slots);
+
+	w.ra[4]++;
+	assert_false(same(&w, id));
+	w = walk();
+	w.fp[1].at++;
+	assert_false(same(&w, id));
+	w = walk();
+	w.fp[1].value++;
+	assert_false(same(&w, id));
+	w = walk();
+	w.n_fp = 1;
+	assert_false(same(&w, id));
+	w = walk();
+	w.replayable = false;
+	assert_false(same(&w, id));
+	w = walk();
+	assert_true(same(&w, id));
+	(void)state;
+}
+
+static void what_cannot_be_replayed_never_is(void **state)
+{
+	struct fr_walk w = walk();
+	bool slots;
+	uint32_t id;
+
+	w.replayable = false;
+	id = fr_depot_put(&w, &slots);
+	assert_false(slots);
+	assert_false(same(&w, id));
+	w.replayable = true;
+	assert_false(same(&w, id));
+	(void)state;
+}
+
+/* The loop over the PCs takes four at a time: the rest is the last one again. */
+static void the_rest_is_filled(void **state)
+{
+	struct fr_walk w = walk();
+	bool slots;
+	uint32_t id = fr_depot_put(&w, &slots), n = fr_depot_replayed(w.n);
+	const struct fr_stack_rec *r = fr_depot_get(id);
+	const struct fr_slots *s = fr_depot_slots(r, n);
+
+	assert_int_equal(n, 8);
+	for (uint32_t i = 6; i <= n; i++) {
+		assert_int_equal(r->pc[i], w.pc[5]);
+		assert_int_equal(s->at[i - 1], w.ra[4]);
+	}
+	(void)state;
+}
+
+static void a_full_depot_is_counted(void **state)
+{
+	struct fr_walk w = walk();
+	bool slots;
+	uint32_t first = fr_depot_put(&w, &slots), n = 0;
+
+	for (; fr_depot_put(&w, &slots); n++)
+		w.pc[0]++;
+	assert_in_range(n, 200, 65536 / 8);
+	assert_int_equal(drops[FR_DROP_STACK_FULL], 1);
+	w = walk();
+	assert_int_equal(fr_depot_put(&w, &slots), first);
+	(void)state;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(equal_stacks_are_stored_once, begin),
+		cmocka_unit_test_setup(other_stacks_have_other_numbers, begin),
+		cmocka_unit_test_setup(other_places_are_not_replayed, begin),
+		cmocka_unit_test_setup(what_cannot_be_replayed_never_is, begin),
+		cmocka_unit_test_setup(the_rest_is_filled, begin),
+		cmocka_unit_test_setup(a_full_depot_is_counted, begin),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
