@@ -78,9 +78,21 @@ static void set_context(const struct fr_frame *f)
 #endif
 }
 
+/* It keeps what it has found by address, and does not see that another object lies there now. */
+static void forget_the_unloaded(void)
+{
+	static uint32_t known;
+	uint32_t now = fr_modules_generation;
+
+	if (known && known != now)
+		fr_unwind_lib.unw_flush_cache_p(*fr_unwind_lib.space, 0, 0);
+	known = now;
+}
+
 static bool start(const struct fr_frame *f, struct fr_readable ok)
 {
 	fr_unwind_calls_begin(ok, f->exact ? f->pc : f->pc - 1);
+	forget_the_unloaded();
 	set_context(f);
 	return fr_unwind_lib.unw_init_local2_p(&cursor, &context, UNW_INIT_SIGNAL_FRAME) == 0;
 }

@@ -6,6 +6,7 @@
  *   dl origin   plugins that are found only through $ORIGIN in a RUNPATH
  *   dl deep     a plugin under RTLD_DEEPBIND, to and fro
  *   dl past deep|plain PATH ...   says which of these call another malloc than we do; a child, too
+ *   dl instead  one plugin after the other at the same place, with another frame
  *   dl storm    threads load and unload objects while others call through them
  */
 #include <dlfcn.h>
@@ -113,6 +114,22 @@ static void deep(void)
 	}
 }
 
+static void instead(void)
+{
+	static const char *const names[] = {"frame_small.so", "frame_big.so"};
+	int (*frame_send)(int);
+
+	for (int i = 0; i < 4; i++) {
+		void *h = load(names[i % 2], RTLD_NOW);
+
+		*(void **)&frame_send = sym(h, "frame_send");
+		if (frame_send(fds[0]) != 0)
+			broken("frame_send");
+		say("{\"at\":\"%p\"}", *(void **)&frame_send);
+		dlclose(h);
+	}
+}
+
 static void *own_malloc(void)
 {
 	return malloc;
@@ -204,6 +221,8 @@ int main(int argc, char **argv)
 		origin();
 	else if (strcmp(kind, "deep") == 0)
 		deep();
+	else if (strcmp(kind, "instead") == 0)
+		instead();
 	else if (strcmp(kind, "past") == 0)
 		past(argc, argv);
 	else
