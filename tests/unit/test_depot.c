@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "preload/core/check.h"
 #include "preload/core/sys.h"
 #include "preload/record/depot.h"
 
