@@ -59,6 +59,6 @@ void fr_options_help(const struct command *cmd, FILE *out);
 void fr_options_manual(const struct command *cmd, FILE *out);
 
 /* The manual page fr(1), in man(7). */
-void fr_manual(FILE *out);
+void fr_manual(const struct command *commands, FILE *out);
 
 #endif

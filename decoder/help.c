@@ -111,7 +111,7 @@ int fr_cmd_help(struct call *c)
 	const char *similar;
 
 	if (c->argc == 2 && !strcmp(c->argv[1], "--man")) {
-		fr_manual(c->out);
+		fr_manual(fr_commands, c->out);
 		return FR_EXIT_OK;
 	}
 	if (c->argc < 2) {

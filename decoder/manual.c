@@ -79,7 +79,7 @@ static void command(const struct command *c, FILE *out)
 		fr_options_manual(c, out);
 }
 
-void fr_manual(FILE *out)
+void fr_manual(const struct command *commands, FILE *out)
 {
 	fputs(".TH FR 1\n.SH NAME\nfr \\- flight recorder for native programs\n"
 	      ".SH SYNOPSIS\n\\fBfr run\\fR [\\fIoptions\\fR] \\-\\- \\fIPROGRAM\\fR "
@@ -92,7 +92,7 @@ void fr_manual(FILE *out)
 	      "\\fBfr\\fR \\fIRECORDING\\fR is \\fBfr report\\fR \\fIRECORDING\\fR.\n"
 	      ".SH COMMANDS\n",
 	      out);
-	for (const struct command *c = fr_commands; c->name; c++)
+	for (const struct command *c = commands; c->name; c++)
 		command(c, out);
 	fputs(".SH SETTINGS\nEnvironment variables, read once when the program starts. A value "
 	      "that "

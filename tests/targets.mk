@@ -11,7 +11,7 @@ EXAMPLES := $(patsubst tests/examples/%.c,$(TESTS)/examples/%,$(wildcard tests/e
 PLAIN := $(patsubst tests/targets/%.c,$(TESTS)/targets/%,$(wildcard tests/targets/*.c))
 # inner.so lies in sub/ only, where outer.so's RUNPATH leads.
 PLUGINS := $(addprefix $(TESTS)/targets/plugins/,cxx.so outer.so deep.so ctor.so ctor_blocks.so \
-	unwinder.so sub/inner.so)
+	unwinder.so frame_small.so frame_big.so sub/inner.so)
 # Libraries in libunwind's place, each in a directory of its own: found by LD_LIBRARY_PATH.
 STANDINS := $(patsubst %,$(TESTS)/targets/plugins/%/libunwind.so.8,standin lacks stranger)
 STANDIN_FLAGS_lacks := -DLACKS
@@ -93,6 +93,13 @@ $(TESTS)/targets/standin_loader: LDFLAGS += -static -nostdlib -fno-stack-protect
 $(addprefix $(TESTS)/targets/,dl args crashes throws): LDFLAGS += '-Wl,-rpath,$$ORIGIN/plugins'
 $(addprefix $(TESTS)/targets/,dl args crashes throws): LDFLAGS += -Wl,--enable-new-dtags
 $(TESTS)/targets/plugins/outer.so: LDFLAGS += '-Wl,-rpath,$$ORIGIN/sub' -Wl,--enable-new-dtags
+$(TESTS)/targets/plugins/frame_small.so: PLUGIN_FLAGS := -DROOM=512
+$(TESTS)/targets/plugins/frame_big.so: PLUGIN_FLAGS := -DROOM=3000
+$(TESTS)/targets/plugins/frame_%.so: tests/targets/plugins/frame.c
+	$(call say,PLUGIN,$@)
+	$Q mkdir -p $(@D)
+	$Q$(CC) $(TARGET_FLAGS) -O1 -fomit-frame-pointer $(PLUGIN_FLAGS) -fPIC -shared -o $@ $<
+
 $(TESTS)/targets/plugins/%.so: tests/targets/plugins/%.c
 	$(call say,PLUGIN,$@)
 	$Q mkdir -p $(@D)

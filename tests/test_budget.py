@@ -128,10 +128,11 @@ def test_stays_as_it_is(host, kind, settings):
 def pause(p, kind, until=None):
     """A pause in the recorder's own memory: (end, length), 0 if there is none. Sets its end."""
     names = subprocess.run(["nm", "-S", fr.LIB], capture_output=True, text=True, check=True).stdout
-    at, size = (int(v, 16) for v in re.search(r"^(\w+) (\w+) b budget$", names, re.M).groups())
+    state = re.search(r"^(\w+) (\w+) [bB] fr_budget_state$", names, re.M)
+    at, size = (int(v, 16) for v in state.groups())
     maps = open(f"/proc/{p.pid}/maps", encoding="utf-8").read()
     base = min(int(line.split("-")[0], 16) for line in maps.splitlines() if "libfr.so" in line)
-    pauses, one = 7, 24     # struct fr_budget ends with them
+    pauses, one = 7, 24     # struct fr_budget_state ends with them
     with open(f"/proc/{p.pid}/mem", "r+b", buffering=0) as memory:
         memory.seek(base + at + size - pauses * one + CLASSES.index(kind) * one)
         found = struct.unpack("<QQ", memory.read(16))

@@ -177,6 +177,18 @@ def test_snapshot_storm(host, long):
     assert len(host.snapshots(p.pid)) + merged >= 2
 
 
+def test_each_request_is_a_snapshot_or_counted_in_one(host):
+    """What falls into a snapshot that is being written is told by that one, or by the next."""
+    p = host.target("asks")
+    p.line("ready")
+    merged = lambda: fr.read("info", p.pid)["header"]["triggers_merged"]
+    fr.wait_for(lambda: len(host.snapshots(p.pid)) + merged() == 200, "all that were asked for")
+    host.ask(p)
+    told = [fr.read("info", f)["trigger"]["merged"] for f in host.snapshots(p.pid)]
+    assert sum(told) + len(told) == 201, told
+    assert sum(told) == merged() > 0
+
+
 def test_recorder_needs_libc_only():
     out = subprocess.run(["readelf", "-dW", fr.LIB], capture_output=True, text=True, check=True)
     lines_needed = [line for line in out.stdout.splitlines() if "NEEDED" in line]

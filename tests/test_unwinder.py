@@ -140,3 +140,12 @@ def test_host_that_unwinds_itself(full, program, caller):
     assert len(sockets) == 6
     for e in sockets:
         assert fr.names(e["stack"])[:2] == ["calls", caller]
+
+
+def test_rules_go_with_their_module(full):
+    """A plugin stands where another stood: the frame that the first had there is not believed."""
+    p = full.run(fr.TARGETS / "dl", "instead")
+    if len(set(p.lines)) != 1:
+        pytest.skip(f"they stood at different places: {p.lines}")
+    sent = [e for e in fr.read("events", full.snapshot(p)) if e["event"] == "net.send"]
+    assert [fr.names(e["stack"])[:3] for e in sent] == 4 * [["frame_send", "instead", "main"]]

@@ -13,7 +13,6 @@
 
 #include "analyses/analysis.h"
 #include "base/mem.h"
-#include "base/search.h"
 
 #define MIN_BLOCKED_NS 1000000ull /* the call itself */
 #define MIN_INFLICTED_NS 5000000ull /* what all occurrences of a finding cost together */
@@ -54,35 +53,16 @@ static uint64_t overlap(const struct hold *h, const struct span *s)
 	return to > from ? to - from : 0;
 }
 
-struct moment {
-	const struct model *m;
-	uint64_t ns;
-};
-
-static bool is_over(const void *span, const void *moment)
-{
-	const struct moment *at = moment;
-
-	return at->m->spans[*(const uint32_t *)span].end_ns <= at->ns;
-}
-
-static uint32_t first_call(const struct model *m, const struct thread *t, uint64_t ns)
-{
-	const uint32_t *spans = m->thread_spans + t->first_span;
-
-	return (uint32_t)fr_search(spans, t->n_spans, sizeof(*spans), is_over,
-				   &(struct moment){m, ns});
-}
-
 /* Fills O with the kind of call that H's thread spent most of the hold in. */
 static bool find_call(const struct model *m, const struct hold *h, struct occurrence *o)
 {
 	const struct thread *t = &m->threads[h->thread];
-	uint32_t i, at = first_call(m, t, h->start_ns);
+	const uint32_t *spans = m->thread_spans + t->first_span;
+	uint32_t i, at = fr_spans_over(m, spans, t->n_spans, h->start_ns);
 
 	*o = (struct occurrence){.hold = h};
 	for (i = at; i < t->n_spans; i++) {
-		const struct span *s = &m->spans[m->thread_spans[t->first_span + i]];
+		const struct span *s = &m->spans[spans[i]];
 
 		if (s->start_ns >= h->end_ns)
 			break;
@@ -92,7 +72,7 @@ static bool find_call(const struct model *m, const struct hold *h, struct occurr
 		}
 	}
 	for (i = at; o->call && i < t->n_spans; i++) {
-		const struct span *s = &m->spans[m->thread_spans[t->first_span + i]];
+		const struct span *s = &m->spans[spans[i]];
 
 		if (s->start_ns >= h->end_ns)
 			break;
@@ -175,10 +155,11 @@ static const struct span *waiters(struct analysis *a, const struct hold *h, stru
 {
 	const struct model *m = a->m;
 	const struct lock *l = &m->locks[h->lock];
+	const uint32_t *waits = m->lock_waits + l->first_wait;
 	uint32_t i;
 
-	for (i = fr_lock_wait_after(m, h->lock, h->start_ns); i < l->waits && *left; i++) {
-		const struct span *s = &m->spans[m->lock_waits[l->first_wait + i]];
+	for (i = fr_spans_over(m, waits, l->waits, h->start_ns); i < l->waits && *left; i++) {
+		const struct span *s = &m->spans[waits[i]];
 
 		--*left;
 		if (s->end_ns > h->end_ns + l->max_wait_ns)

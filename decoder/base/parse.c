@@ -77,6 +77,19 @@ bool fr_parse_number(const char *text, uint64_t *v)
 	return parse(text, plain, v);
 }
 
+bool fr_parse_address(const char *text, uint64_t *v)
+{
+	uint64_t whole;
+	char *end;
+
+	errno = 0;
+	whole = strtoull(text, &end, 0);
+	if (!isdigit((unsigned char)text[0]) || *end || errno)
+		return false;
+	*v = whole;
+	return true;
+}
+
 bool fr_parse_duration(const char *text, uint64_t *ns)
 {
 	uint64_t v;

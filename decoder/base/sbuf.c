@@ -4,7 +4,6 @@
  */
 #include "base/sbuf.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,21 +23,28 @@ void fr_sbuf_pad(struct sbuf *b, char c, size_t n)
 	b->s[b->n] = 0;
 }
 
-void fr_sbuf_fmt(struct sbuf *b, const char *fmt, ...)
+void fr_sbuf_vfmt(struct sbuf *b, const char *fmt, va_list ap)
 {
-	va_list ap;
+	va_list again;
 	int len;
 
-	va_start(ap, fmt);
-	len = vsnprintf(NULL, 0, fmt, ap);
-	va_end(ap);
+	va_copy(again, ap);
+	len = vsnprintf(NULL, 0, fmt, again);
+	va_end(again);
 	if (len < 0)
 		return;
 	fr_sbuf_room(b, (size_t)len);
-	va_start(ap, fmt);
 	vsnprintf(b->s + b->n, (size_t)len + 1, fmt, ap);
-	va_end(ap);
 	b->n += (size_t)len;
+}
+
+void fr_sbuf_fmt(struct sbuf *b, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	fr_sbuf_vfmt(b, fmt, ap);
+	va_end(ap);
 }
 
 void fr_sbuf_u64(struct sbuf *b, uint64_t v)

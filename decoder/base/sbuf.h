@@ -9,6 +9,7 @@
 #ifndef FR_BASE_SBUF_H
 #define FR_BASE_SBUF_H
 
+#include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -56,6 +57,7 @@ static inline void fr_sbuf_char(struct sbuf *b, char c)
 void fr_sbuf_pad(struct sbuf *b, char c, size_t n);
 void fr_sbuf_fmt(struct sbuf *b, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3), nonnull(2)));
+void fr_sbuf_vfmt(struct sbuf *b, const char *fmt, va_list ap);
 void fr_sbuf_u64(struct sbuf *b, uint64_t v);
 void fr_sbuf_i64(struct sbuf *b, int64_t v);
 void fr_sbuf_hex(struct sbuf *b, uint64_t v); /* 0x1f */

@@ -86,16 +86,14 @@ void fr_table_cell(struct table *t, const char *text)
 
 void fr_table_cell_fmt(struct table *t, const char *fmt, ...)
 {
-	char *text = NULL;
+	struct sbuf b = {0};
 	va_list ap;
-	int len;
 
 	va_start(ap, fmt);
-	len = vasprintf(&text, fmt, ap);
+	fr_sbuf_vfmt(&b, fmt, ap);
 	va_end(ap);
-	fr_table_cell(t, len < 0 ? "" : text);
-	if (len >= 0)
-		free(text);
+	fr_table_cell(t, fr_sbuf_cstr(&b));
+	fr_sbuf_free(&b);
 }
 
 void fr_table_cell_u64(struct table *t, uint64_t v)

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/arguments.h"
+#include "base/path.h"
 #include "capture/program.h"
 #include "exporters/exporters.h"
 #include "preload/wire/wire_settings.h"
@@ -74,15 +75,11 @@ void fr_run_help(FILE *out)
 static bool own_dir(char *dir, size_t size)
 {
 	ssize_t n = readlink("/proc/self/exe", dir, size - 1);
-	char *slash;
 
 	if (n <= 0)
 		return false;
 	dir[n] = 0;
-	slash = strrchr(dir, '/');
-	if (slash)
-		*slash = 0;
-	return slash != NULL;
+	return fr_path_up(dir);
 }
 
 static bool find_library(char path[PATH_MAX], struct diag *d)

@@ -35,7 +35,10 @@ struct image {
 
 /* ---- time ------------------------------------------------------------------------------------ */
 
-/* The last tick that is not after NS: fr_recording_ns() rises. */
+/*
+ * The last tick that is not after NS: fr_recording_ns() rises. Ticks are numbers and no array, so
+ * this halving is not fr_search().
+ */
 static uint64_t ticks_at(const struct recording *rec, uint64_t ns)
 {
 	uint64_t lo = 0, hi = UINT64_MAX >> 8;

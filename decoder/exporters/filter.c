@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/parse.h"
 #include "model/model.h"
 
 struct filter {
@@ -24,17 +25,14 @@ struct filter {
 	uint64_t lock;
 };
 
-static bool all_digits(const char *s)
-{
-	return *s && strspn(s, "0123456789") == strlen(s);
-}
-
 static bool thread_matches(const struct rec_thread *t, const char *pattern)
 {
-	if (toupper((unsigned char)pattern[0]) == 'T' && all_digits(pattern + 1))
-		return t->r.serial == strtoul(pattern + 1, NULL, 10);
-	if (all_digits(pattern))
-		return t->r.tid == strtoul(pattern, NULL, 10);
+	uint64_t n;
+
+	if (toupper((unsigned char)pattern[0]) == 'T' && fr_parse_number(pattern + 1, &n))
+		return t->r.serial == n;
+	if (fr_parse_number(pattern, &n))
+		return t->r.tid == n;
 	return !fnmatch(pattern, t->name, 0);
 }
 
@@ -93,20 +91,17 @@ static bool resolve_lock(struct filter *f, const struct recording *rec, const ch
 			 struct diag *d)
 {
 	struct model *m;
-	char *end;
-	unsigned long n;
+	uint64_t n;
 
 	if (toupper((unsigned char)text[0]) != 'L') {
-		f->lock = strtoull(text, &end, 0);
-		if (!*end && f->lock)
+		if (fr_parse_address(text, &f->lock) && f->lock)
 			return true;
 		diag_add(d, DIAG_ERROR,
 			 "--lock: '%s' is neither a handle such as L2 nor an address", text);
 		return false;
 	}
 	m = fr_model_build(rec, d);
-	n = strtoul(text + 1, &end, 10);
-	if (!*end && n && n <= m->n_locks)
+	if (fr_parse_number(text + 1, &n) && n && n <= m->n_locks)
 		f->lock = m->locks[n - 1].addr;
 	else
 		diag_add(d, DIAG_ERROR, "--lock: there is no lock %s; fr locks lists them", text);

@@ -24,12 +24,10 @@ static bool named(const struct view *v, uint32_t lock, const char *pattern)
 	const struct lock *l = &v->m->locks[lock];
 	const char *symbol;
 	uint64_t n;
-	char *end;
 
 	if (toupper((unsigned char)pattern[0]) == 'L' && fr_parse_number(pattern + 1, &n))
 		return l->handle == n;
-	n = strtoull(pattern, &end, 0);
-	if (*pattern && !*end)
+	if (fr_parse_address(pattern, &n))
 		return l->addr == n;
 	symbol = fr_name_lock_symbol(v->names, lock);
 	return symbol && (!strcmp(pattern, symbol) || !fnmatch(pattern, symbol, 0));

@@ -23,20 +23,16 @@ static void line(struct call *c, const char *name, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 static void line(struct call *c, const char *name, const char *fmt, ...)
 {
-	struct sbuf safe = {0};
-	char *text = NULL;
+	struct sbuf text = {0}, safe = {0};
 	va_list ap;
-	int len;
 
 	va_start(ap, fmt);
-	len = vasprintf(&text, fmt, ap);
+	fr_sbuf_vfmt(&text, fmt, ap);
 	va_end(ap);
-	if (len >= 0)
-		fr_sbuf_text(&safe, text, (size_t)len);
+	fr_sbuf_text(&safe, fr_sbuf_cstr(&text), text.n);
 	fprintf(c->out, "%-11s %s\n", name, fr_sbuf_cstr(&safe));
+	fr_sbuf_free(&text);
 	fr_sbuf_free(&safe);
-	if (len >= 0)
-		free(text);
 }
 
 /* The arguments, blanks between them: they are separated by NUL in the header. */

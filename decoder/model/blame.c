@@ -1,26 +1,48 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * blame.c - who made whom wait for one lock, by thread and stack.
+ * blame.c - questions that are asked of a model: who made whom wait for one lock, by thread and
+ * stack, and what that needs.
  */
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "base/search.h"
 #include "model/model.h"
 
-uint32_t fr_lock_wait_after(const struct model *m, uint32_t lock, uint64_t ns)
+const struct held *fr_model_held(const struct model *m, uint32_t thread, uint32_t lock)
 {
-	const struct lock *l = &m->locks[lock];
-	uint32_t lo = 0, hi = l->waits;
+	const struct thread *t = &m->threads[thread];
+	uint32_t i;
 
-	while (lo < hi) {
-		uint32_t mid = lo + (hi - lo) / 2;
-
-		if (m->spans[m->lock_waits[l->first_wait + mid]].end_ns <= ns)
-			lo = mid + 1;
-		else
-			hi = mid;
+	for (i = 0; i < t->n_held; i++) {
+		if (t->held[i].lock == lock)
+			return &t->held[i];
 	}
-	return lo;
+	return NULL;
+}
+
+uint64_t fr_model_common(const struct model *m, uint64_t start_ns, uint64_t end_ns)
+{
+	if (start_ns < m->common_ns)
+		start_ns = m->common_ns;
+	return end_ns > start_ns ? end_ns - start_ns : 0;
+}
+
+struct moment {
+	const struct model *m;
+	uint64_t ns;
+};
+
+static bool is_over(const void *span, const void *moment)
+{
+	const struct moment *at = moment;
+
+	return at->m->spans[*(const uint32_t *)span].end_ns <= at->ns;
+}
+
+uint32_t fr_spans_over(const struct model *m, const uint32_t *spans, uint32_t n, uint64_t ns)
+{
+	return (uint32_t)fr_search(spans, n, sizeof(*spans), is_over, &(struct moment){m, ns});
 }
 
 static int by_key(const void *a, const void *b)

@@ -2,12 +2,14 @@
 /*
  * build.h - what the stages of making a model share. Private to decoder/model.
  *
+ *   objects.c  spans, holds, locks and threads as the stages below find them
  *   pass.c     the one pass: spans, raw holds, sockets, last events
  *   wakers.c   who ended a wait
  *   flow.c     the same for data: what was written where somebody reads
  *   ready.c    waits for several descriptors
  *   connections.c  both ends of a connection in this process
- *   sockets.c  lives of descriptors
+ *   lives.c    lives of descriptors
+ *   sockets.c, descriptors.c  what events say of them
  *   states.c   tables of the recording: states and held locks at the end, lifetime totals
  *   witness.c  holds that only a waiter saw
  *   holds.c    totals of waits; from raw holds to holds with a start, a quality and what they
@@ -110,15 +112,34 @@ struct build {
 	uint32_t lock_before; /* level of locks before the first change; 0 = none was seen */
 };
 
-/* pass.c */
-void fr_build_pass(struct build *b);
+/* objects.c */
 struct span *fr_build_span(struct build *b); /* a new one, all indices MODEL_NONE */
 struct hold *fr_build_hold(struct build *b);
-uint32_t fr_build_lock(struct build *b, uint64_t addr); /* MODEL_NONE: too many, or address 0 */
+uint32_t fr_build_lock_add(struct build *b, uint64_t addr); /* one that has not been met before */
+void fr_build_sync(struct build *b, uint32_t lock, enum span_kind kind); /* it is no lock */
 uint32_t fr_build_tid(struct build *b, uint32_t tid, uint64_t ns);
 /* By pthread_t, which is used again: the thread that has it at this point of the stream. */
 uint32_t fr_build_handle(const struct build *b, uint64_t handle);
 void fr_build_handle_set(struct build *b, uint64_t handle, uint32_t thread);
+enum span_kind fr_build_call_kind(const struct build *b, uint64_t call); /* of a hook id */
+
+/* MODEL_NONE: too many, or address 0. Inline: every lock event asks. */
+static inline uint32_t fr_build_lock(struct build *b, uint64_t addr)
+{
+	const struct map_slot *s;
+
+	if (!addr)
+		return MODEL_NONE;
+	if (b->lock_by_addr.slots) {
+		s = fr_map_find(&b->lock_by_addr, addr);
+		if (s->key)
+			return s->value;
+	}
+	return fr_build_lock_add(b, addr);
+}
+
+/* pass.c */
+void fr_build_pass(struct build *b);
 
 /* wakers.c */
 void fr_build_woken(struct build *b, struct span *s); /* S has just been made */
@@ -135,24 +156,27 @@ void fr_build_started(struct build *b, const struct event *e);
 void fr_build_woke_earlier(struct build *b, unsigned int kinds, uint32_t object, uint64_t from_ns,
 			   const struct wake *by);
 
-/* sockets.c */
+/* lives.c */
 uint32_t fr_build_sock(struct build *b, int64_t fd); /* the present life of FD */
-void fr_build_net(struct build *b, const struct event *e);
-void fr_build_wrote(struct build *b, const struct event *e, uint32_t sock);
-void fr_build_fd(struct build *b, const struct event *e); /* fd.* and io.*: see descriptors.c */
 uint32_t fr_build_sock_new(struct build *b, int64_t fd, uint64_t ns); /* ends the life before */
 void fr_build_sock_over(struct build *b, int64_t fd, uint64_t ns);
+void fr_build_sock_all_over(struct build *b, uint64_t ns); /* those that are there now */
 void fr_build_sock_peer(struct build *b, struct sock *s, const uint8_t *bytes, uint64_t n);
 bool fr_build_fd_is_socket(const struct build *b, uint64_t fd); /* by the table, at the end */
 void fr_build_sock_end(struct build *b);
+
+/* descriptors.c: fd.* and io.* */
+void fr_build_fd(struct build *b, const struct event *e);
+void fr_build_wrote(struct build *b, const struct event *e, uint32_t sock);
+
+/* sockets.c: net.* */
+void fr_build_net(struct build *b, const struct event *e);
 
 void fr_connections_free(struct build *b); /* connections.c */
 
 /* states.c */
 void fr_build_threads(struct build *b); /* before the pass */
 void fr_build_states(struct build *b); /* after it */
-enum span_kind fr_build_call_kind(const struct build *b, uint64_t call); /* of a hook id */
-void fr_build_sync(struct build *b, uint32_t lock, enum span_kind kind); /* it is no lock */
 
 /* totals.c */
 void fr_build_index(struct build *b); /* sorts holds; lock_waits, thread_spans */

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/search.h"
 #include "model/flow.h"
 
 #define QUEUED 32u
@@ -76,19 +77,18 @@ static struct half half_of(const struct event *e, uint32_t sock, uint64_t dur)
 
 /* ---- joining --------------------------------------------------------------------------------- */
 
+static bool is_earlier(const void *span, const void *event)
+{
+	return ((const struct span *)span)->event < *(const uint64_t *)event;
+}
+
 static struct span *span_of_event(struct build *b, uint64_t event)
 {
-	size_t lo = 0, hi = b->m->n_spans;
+	struct span *spans = b->m->spans;
+	size_t n = b->m->n_spans;
+	size_t i = fr_search(spans, n, sizeof(*spans), is_earlier, &event);
 
-	while (lo < hi) {
-		size_t mid = lo + (hi - lo) / 2;
-
-		if (b->m->spans[mid].event < event)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo < b->m->n_spans && b->m->spans[lo].event == event ? &b->m->spans[lo] : NULL;
+	return i < n && spans[i].event == event ? &spans[i] : NULL;
 }
 
 static void wake(struct span *s, const struct half *c)

@@ -11,6 +11,8 @@
 
 #include <stdlib.h>
 
+#include "base/search.h"
+
 /* What may have ended a wait at one descriptor. */
 struct found {
 	struct write *first;
@@ -95,6 +97,20 @@ static struct found find_first_write(struct build *b, const struct polled *p, co
 	return out;
 }
 
+static bool is_before(const void *polled, const void *span)
+{
+	return ((const struct polled *)polled)->span < *(const uint32_t *)span;
+}
+
+/* S as a wait for several descriptors; NULL = it was none. */
+static const struct polled *polled_by(const struct build *b, const struct span *s)
+{
+	uint32_t span = (uint32_t)(s - b->m->spans);
+	size_t i = fr_search(b->polled, b->n_polled, sizeof(*b->polled), is_before, &span);
+
+	return i < b->n_polled && b->polled[i].span == span ? &b->polled[i] : NULL;
+}
+
 static void resolve(struct build *b, struct span *s)
 {
 	const struct polled *p;
@@ -104,7 +120,7 @@ static void resolve(struct build *b, struct span *s)
 	s->waker_event = 0;
 	if (s->flags & SPAN_FAILED || s->start_ns < b->m->sure_ns || s->asked > ASKED_MOST)
 		return;
-	p = s->kind == SPAN_POLL ? fr_ready_of(b, s) : NULL;
+	p = s->kind == SPAN_POLL ? polled_by(b, s) : NULL;
 	if (!p && !(s->flags & SPAN_DATA))
 		return;
 	f = p ? find_first_write(b, p, s) : find_write(b, s->object, s);
@@ -163,7 +179,7 @@ static void waits_here(struct build *b, uint32_t sock, const struct span *s)
 
 void fr_flow_woken(struct build *b, struct span *s)
 {
-	const struct polled *p = s->kind == SPAN_POLL ? fr_ready_of(b, s) : NULL;
+	const struct polled *p = s->kind == SPAN_POLL ? polled_by(b, s) : NULL;
 	uint32_t i;
 
 	if (s->flags & SPAN_DATA && s->object != MODEL_NONE)
@@ -255,27 +271,11 @@ static void nobody_yet(struct build *b)
 	}
 }
 
-/* What was opened and closed while nothing was recorded is not known: nor who has the numbers. */
-static void nobody_has(struct build *b, uint64_t ns)
-{
-	for (; b->n_left < b->m->n_socks; b->n_left++) {
-		int32_t fd = b->m->socks[b->n_left].fd;
-
-		if (b->fd_now[fd] == b->n_left)
-			fr_build_sock_over(b, fd, ns);
-	}
-}
-
 void fr_flow_level(struct build *b, const struct event *e)
 {
-	bool is_net = e->arg[FR_A_LEVEL_class] == FR_CLASS_NET;
-
-	if (!is_net && e->arg[FR_A_LEVEL_class] != FR_CLASS_IO)
+	if (e->arg[FR_A_LEVEL_class] != FR_CLASS_NET)
 		return;
-	if (is_net)
-		b->net_full = e->arg[FR_A_LEVEL_level] == FR_LEVEL_FULL;
-	if (is_net && e->arg[FR_A_LEVEL_before] != FR_LEVEL_FULL)
+	b->net_full = e->arg[FR_A_LEVEL_level] == FR_LEVEL_FULL;
+	if (e->arg[FR_A_LEVEL_before] != FR_LEVEL_FULL)
 		nobody_yet(b);
-	if (e->arg[FR_A_LEVEL_before] == FR_LEVEL_OFF)
-		nobody_has(b, e->t_ns);
 }

@@ -80,12 +80,11 @@ void fr_flow_end(struct build *b, uint32_t sock, uint64_t ns);
 void fr_flow_retire(struct build *b, uint32_t sock);
 void fr_flow_unwake(struct build *b, uint32_t sock, uint64_t from_ns); /* it was not so */
 
-/* Sockets or files were recorded otherwise before E. */
+/* Sockets were recorded otherwise before E. */
 void fr_flow_level(struct build *b, const struct event *e);
 
 /* ready.c: S, made from the net.poll E, waited for several descriptors. */
 void fr_ready_polled(struct build *b, const struct span *s, const struct event *e);
-const struct polled *fr_ready_of(const struct build *b, const struct span *s);
 void fr_ready_watch(struct build *b, const struct event *e);
 
 /* connections.c: both ends of a connection */

@@ -24,6 +24,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/search.h"
 #include "base/select.h"
 #include "model/build.h"
 
@@ -121,6 +122,11 @@ static void prepare(const struct lock *l, struct work *w)
 	}
 }
 
+static bool is_below(const void *v, const void *x)
+{
+	return *(const uint64_t *)v < *(const uint64_t *)x;
+}
+
 /*
  * How many of the N ascending values V are below X. Looks from HINT outwards: the questions come
  * nearly in order.
@@ -138,15 +144,7 @@ static uint32_t below(const uint64_t *v, uint32_t n, uint64_t x, uint32_t hint)
 		lo = hi + 1;
 		hi = n - hi > step ? hi + step : n;
 	}
-	while (lo < hi) {
-		uint32_t mid = lo + (hi - lo) / 2;
-
-		if (v[mid] < x)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo;
+	return lo + (uint32_t)fr_search(v + lo, hi - lo, sizeof(*v), is_below, &x);
 }
 
 /* How many waits for L were over before X. */

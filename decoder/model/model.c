@@ -51,25 +51,6 @@ uint32_t fr_model_lock_at(const struct model *m, uint64_t addr)
 	return MODEL_NONE;
 }
 
-const struct held *fr_model_held(const struct model *m, uint32_t thread, uint32_t lock)
-{
-	const struct thread *t = &m->threads[thread];
-	uint32_t i;
-
-	for (i = 0; i < t->n_held; i++) {
-		if (t->held[i].lock == lock)
-			return &t->held[i];
-	}
-	return NULL;
-}
-
-uint64_t fr_model_common(const struct model *m, uint64_t start_ns, uint64_t end_ns)
-{
-	if (start_ns < m->common_ns)
-		start_ns = m->common_ns;
-	return end_ns > start_ns ? end_ns - start_ns : 0;
-}
-
 static void free_build(struct build *b)
 {
 	fr_map_free(&b->lock_by_addr);

@@ -302,8 +302,8 @@ const struct held *fr_model_held(const struct model *m, uint32_t thread, uint32_
 /* Time inside the common window. */
 uint64_t fr_model_common(const struct model *m, uint64_t start_ns, uint64_t end_ns);
 
-/* The first wait for LOCK that ended after NS, as an offset to its first_wait. */
-uint32_t fr_lock_wait_after(const struct model *m, uint32_t lock, uint64_t ns);
+/* How many of the N SPANS, indices in the order of their ends, were over at NS. */
+uint32_t fr_spans_over(const struct model *m, const uint32_t *spans, uint32_t n, uint64_t ns);
 
 /* ---- blame: who made whom wait, by thread and stack, the worst first ------------------------- */
 

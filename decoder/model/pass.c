@@ -41,97 +41,6 @@ bool fr_model_has_waker(unsigned int kind)
 	return kind < 128 && (rows[kind].kind || kind == FR_EV_THREAD_START);
 }
 
-struct span *fr_build_span(struct build *b)
-{
-	struct model *m = b->m;
-	struct span *s;
-
-	if (m->n_spans == b->cap_spans)
-		m->spans = fr_mem_more(m->spans, &b->cap_spans, m->n_spans + 1, sizeof(*s));
-	s = &m->spans[m->n_spans++];
-	memset(s, 0, sizeof(*s));
-	s->thread = s->object = s->object2 = s->owner = s->waker = MODEL_NONE;
-	return s;
-}
-
-struct hold *fr_build_hold(struct build *b)
-{
-	struct model *m = b->m;
-	struct hold *h;
-
-	if (m->n_holds == b->cap_holds)
-		m->holds = fr_mem_more(m->holds, &b->cap_holds, m->n_holds + 1, sizeof(*h));
-	h = &m->holds[m->n_holds++];
-	memset(h, 0, sizeof(*h));
-	return h;
-}
-
-static uint32_t new_lock(struct build *b, uint64_t addr)
-{
-	struct model *m = b->m;
-	struct lock *l;
-
-	m->locks = fr_mem_grow(m->locks, &b->cap_locks, m->n_locks + 1, sizeof(*m->locks));
-	b->lp = fr_mem_grow(b->lp, &b->cap_lp, m->n_locks + 1, sizeof(*b->lp));
-	l = &m->locks[m->n_locks];
-	memset(l, 0, sizeof(*l));
-	l->addr = addr;
-	l->owner = MODEL_NONE;
-	b->lp[m->n_locks] =
-		(struct lock_pass){.by = {.thread = MODEL_NONE}, .last_taker = MODEL_NONE};
-	return (uint32_t)m->n_locks++;
-}
-
-/* A lock that the pass has not met before. */
-static __attribute__((noinline)) uint32_t add_lock(struct build *b, uint64_t addr)
-{
-	uint32_t *value;
-	bool is_new;
-
-	if (b->m->n_locks >= MODEL_LOCKS_MAX) {
-		b->m->locks_left_out++;
-		return MODEL_NONE;
-	}
-	value = fr_map_slot(&b->lock_by_addr, addr, &is_new);
-	*value = new_lock(b, addr);
-	return *value;
-}
-
-static inline uint32_t lock_at(struct build *b, uint64_t addr)
-{
-	const struct map_slot *s;
-
-	if (!addr)
-		return MODEL_NONE;
-	if (b->lock_by_addr.slots) {
-		s = fr_map_find(&b->lock_by_addr, addr);
-		if (s->key)
-			return s->value;
-	}
-	return add_lock(b, addr);
-}
-
-uint32_t fr_build_lock(struct build *b, uint64_t addr)
-{
-	return lock_at(b, addr);
-}
-
-uint32_t fr_build_tid(struct build *b, uint32_t tid, uint64_t ns)
-{
-	struct map_slot *s;
-	long i;
-
-	if (!tid || !b->thread_by_tid.slots)
-		return MODEL_NONE;
-	s = fr_map_find(&b->thread_by_tid, tid);
-	if (!s->key)
-		return MODEL_NONE;
-	if (s->value != MODEL_NONE)
-		return s->value;
-	i = fr_recording_thread_by_tid(b->rec, tid, ns);
-	return i < 0 ? MODEL_NONE : (uint32_t)i;
-}
-
 static struct holding *holding_find(struct thread_pass *tp, uint32_t lock)
 {
 	uint32_t i;
@@ -189,6 +98,9 @@ static void level_changed(struct build *b, const struct event *e)
 	lowered(b, e);
 	lock_level(b, e);
 	fr_flow_level(b, e);
+	if (e->arg[FR_A_LEVEL_before] == FR_LEVEL_OFF &&
+	    (e->arg[FR_A_LEVEL_class] == FR_CLASS_NET || e->arg[FR_A_LEVEL_class] == FR_CLASS_IO))
+		fr_build_sock_all_over(b, e->t_ns);
 }
 
 static void lock_taken(struct build *b, const struct event *e, uint32_t lock)
@@ -262,24 +174,6 @@ static void cond_retook(struct build *b, const struct event *e, struct span *s)
 		h->since_ns = e->t_ns;
 		h->stack = e->stack;
 	}
-}
-
-uint32_t fr_build_handle(const struct build *b, uint64_t handle)
-{
-	const struct map_slot *s;
-
-	if (!handle || !b->thread_by_handle.slots)
-		return MODEL_NONE;
-	s = fr_map_find(&b->thread_by_handle, handle);
-	return s->key ? s->value : MODEL_NONE;
-}
-
-void fr_build_handle_set(struct build *b, uint64_t handle, uint32_t thread)
-{
-	bool is_new;
-
-	if (handle)
-		*fr_map_slot(&b->thread_by_handle, handle, &is_new) = thread;
 }
 
 /* EOWNERDEAD gives the lock as well; EINPROGRESS is how a connect goes on. */
@@ -367,7 +261,7 @@ static inline bool is_heap(const struct event *e)
 
 static void lock_event(struct build *b, const struct event *e)
 {
-	uint32_t lock = lock_at(b, e->arg[FR_A_MUTEX_LOCK_lock]);
+	uint32_t lock = fr_build_lock(b, e->arg[FR_A_MUTEX_LOCK_lock]);
 
 	if (lock == MODEL_NONE)
 		return;

@@ -151,19 +151,3 @@ void fr_ready_polled(struct build *b, const struct span *s, const struct event *
 	if (n == 1 && b->m->socks[b->ready[first]].role == SOCK_LISTENER)
 		b->m->socks[b->ready[first]].polled = (uint32_t)(s - b->m->spans) + 1;
 }
-
-const struct polled *fr_ready_of(const struct build *b, const struct span *s)
-{
-	uint32_t span = (uint32_t)(s - b->m->spans);
-	size_t lo = 0, hi = b->n_polled;
-
-	while (lo < hi) {
-		size_t mid = lo + (hi - lo) / 2;
-
-		if (b->polled[mid].span < span)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo < b->n_polled && b->polled[lo].span == span ? &b->polled[lo] : NULL;
-}

@@ -1,80 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * sockets.c - the lives of descriptors: who was at the other end of fd 7 at that moment.
+ * sockets.c - what the events of sockets say of the lives of descriptors.
  *
  * A life begins with socket, accept or the first event seen on a number; connect and accept bring
- * the peer, close ends the life and brings the peer too. For what is open at the end the
- * recording's table of descriptors knows the peer.
+ * the peer, close ends the life and brings the peer too.
  */
-#include <string.h>
-
 #include "model/flow.h"
-
-/* A descriptor number beyond this is not believed: no kernel hands it out by default. */
-#define FD_MAX (1 << 20)
-#define PEER_MAX 128u
-
-static uint32_t new_sock(struct build *b, int64_t fd, uint64_t start_ns)
-{
-	struct model *m = b->m;
-	size_t i;
-
-	if (fd < 0 || fd > FD_MAX)
-		return MODEL_NONE;
-	if ((size_t)fd >= b->n_fds) {
-		b->fd_now = fr_mem_grow(b->fd_now, &b->cap_fds, (size_t)fd + 1, sizeof(*b->fd_now));
-		for (i = b->n_fds; i <= (size_t)fd; i++)
-			b->fd_now[i] = MODEL_NONE;
-		b->n_fds = (size_t)fd + 1;
-	}
-	m->socks = fr_mem_grow(m->socks, &b->cap_socks, m->n_socks + 1, sizeof(*m->socks));
-	m->socks[m->n_socks] = (struct sock){.start_ns = start_ns,
-					     .fd = (int32_t)fd,
-					     .listener = MODEL_NONE,
-					     .same = (uint32_t)m->n_socks,
-					     .other_end = MODEL_NONE,
-					     .copies = 1};
-	b->fd_now[fd] = (uint32_t)m->n_socks;
-	return (uint32_t)m->n_socks++;
-}
-
-uint32_t fr_build_sock(struct build *b, int64_t fd)
-{
-	if (fd >= 0 && (size_t)fd < b->n_fds && b->fd_now[fd] != MODEL_NONE)
-		return b->fd_now[fd];
-	return new_sock(b, fd, 0);
-}
-
-void fr_build_sock_peer(struct build *b, struct sock *s, const uint8_t *bytes, uint64_t n)
-{
-	if (s->peer || !bytes || n < 2)
-		return;
-	n = n < PEER_MAX ? n : PEER_MAX;
-	s->peer = memcpy(fr_arena_alloc(&b->m->arena, n), bytes, n);
-	s->peer_len = (uint32_t)n;
-}
-
-void fr_build_sock_over(struct build *b, int64_t fd, uint64_t ns)
-{
-	uint32_t i, first;
-
-	if (fd < 0 || (size_t)fd >= b->n_fds || b->fd_now[fd] == MODEL_NONE)
-		return;
-	i = b->fd_now[fd];
-	first = fr_sock_first(b, i);
-	b->fd_now[fd] = MODEL_NONE;
-	b->m->socks[i].end_ns = ns;
-	if (--b->m->socks[first].copies)
-		return;
-	fr_flow_end(b, first, ns);
-	fr_flow_retire(b, first);
-}
-
-uint32_t fr_build_sock_new(struct build *b, int64_t fd, uint64_t ns)
-{
-	fr_build_sock_over(b, fd, ns);
-	return new_sock(b, fd, ns);
-}
 
 static void accepted(struct build *b, const struct event *e)
 {
@@ -88,8 +19,7 @@ static void accepted(struct build *b, const struct event *e)
 			fr_connections_accept(b, e, fr_sock_first(b, listener), MODEL_NONE);
 		return;
 	}
-	fr_build_sock_over(b, (int64_t)e->arg[FR_A_NET_ACCEPT_fd], e->t_ns);
-	i = new_sock(b, (int64_t)e->arg[FR_A_NET_ACCEPT_fd], e->t_ns);
+	i = fr_build_sock_new(b, (int64_t)e->arg[FR_A_NET_ACCEPT_fd], e->t_ns);
 	if (i == MODEL_NONE)
 		return;
 	b->m->socks[i].role = SOCK_ACCEPTED;
@@ -138,8 +68,7 @@ void fr_build_net(struct build *b, const struct event *e)
 
 	switch (e->kind) {
 	case FR_EV_NET_SOCKET:
-		fr_build_sock_over(b, fd, e->t_ns);
-		new_sock(b, fd, e->t_ns);
+		fr_build_sock_new(b, fd, e->t_ns);
 		break;
 	case FR_EV_NET_ACCEPT:
 		accepted(b, e);
@@ -174,52 +103,5 @@ void fr_build_net(struct build *b, const struct event *e)
 		break;
 	default:
 		transferred(b, e);
-	}
-}
-
-/* Without a table nothing is known: then a receive is what its name says. */
-bool fr_build_fd_is_socket(const struct build *b, uint64_t fd)
-{
-	const struct section_view *v = &b->rec->sec[FR_SEC_FDS];
-	struct fr_fd_rec r;
-
-	if (!v->data || fd >= v->size / sizeof(r))
-		return true;
-	memcpy(&r, v->data + fd * sizeof(r), sizeof(r));
-	return r.x_kind <= FR_FD_LISTENER;
-}
-
-/* A file that was opened before the window, or whose opening was not worth an event. */
-static void path_of(struct sock *s, const struct fr_fd_rec *r, const uint8_t *bytes)
-{
-	if (s->path || !r->peer_len || r->peer_len > sizeof(r->peer))
-		return;
-	s->path = bytes;
-	s->path_len = r->peer_len;
-	s->path_cut = r->peer_len == sizeof(r->peer);
-}
-
-/* What is open at the end: peer and kind from the recording's table. */
-void fr_build_sock_end(struct build *b)
-{
-	const struct section_view *v = &b->rec->sec[FR_SEC_FDS];
-	struct fr_fd_rec r;
-	size_t fd;
-
-	for (fd = 0; v->data && fd < b->n_fds && (fd + 1) * sizeof(r) <= v->size; fd++) {
-		struct sock *s;
-
-		if (b->fd_now[fd] == MODEL_NONE)
-			continue;
-		s = &b->m->socks[b->fd_now[fd]];
-		memcpy(&r, v->data + fd * sizeof(r), sizeof(r));
-		if (r.x_kind == FR_FD_LISTENER && s->role == SOCK_UNKNOWN)
-			s->role = SOCK_LISTENER;
-		if (r.x_kind == FR_FD_SOCKET)
-			fr_build_sock_peer(b, s, r.peer,
-					   r.peer_len < sizeof(r.peer) ? r.peer_len
-								       : sizeof(r.peer));
-		if (r.x_kind == FR_FD_FILE || r.x_kind == FR_FD_UNKNOWN || r.x_kind == FR_FD_OTHER)
-			path_of(s, &r, v->data + fd * sizeof(r) + offsetof(struct fr_fd_rec, peer));
 	}
 }

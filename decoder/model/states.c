@@ -7,21 +7,6 @@
 
 #include "model/build.h"
 
-enum span_kind fr_build_call_kind(const struct build *b, uint64_t call)
-{
-	enum fr_wait_kind kind = fr_recording_call_wait(b->rec, (uint32_t)call);
-
-	return kind == FR_WAIT_NONE ? SPAN_OTHER : (enum span_kind)kind;
-}
-
-void fr_build_sync(struct build *b, uint32_t lock, enum span_kind kind)
-{
-	if (lock == MODEL_NONE)
-		return;
-	b->m->locks[lock].is_cond = true;
-	b->m->locks[lock].sync = (uint8_t)kind;
-}
-
 static void thread_init(struct build *b, size_t i)
 {
 	const struct rec_thread *r = &b->rec->threads[i];

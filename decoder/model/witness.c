@@ -8,6 +8,7 @@
  * A waiter saw the owner when its wait began, and the owner was blocked in a call then: it can
  * neither have taken nor given back the lock during that call.
  */
+#include "base/search.h"
 #include "model/build.h"
 
 #define SAME_CALL 8u /* how far back equal entries are looked for */
@@ -17,20 +18,13 @@ const struct span *fr_build_blocked(const struct model *m, uint32_t thread, uint
 				    uint64_t ns)
 {
 	const struct thread *t = &m->threads[thread];
+	const uint32_t *spans = m->thread_spans + t->first_span;
+	uint32_t i = fr_spans_over(m, spans, t->n_spans, ns);
 	const struct span *s;
-	uint32_t lo = 0, hi = t->n_spans;
 
-	while (lo < hi) {
-		uint32_t mid = lo + (hi - lo) / 2;
-
-		if (m->spans[m->thread_spans[t->first_span + mid]].end_ns <= ns)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	if (lo == t->n_spans)
+	if (i == t->n_spans)
 		return NULL;
-	s = &m->spans[m->thread_spans[t->first_span + lo]];
+	s = &m->spans[spans[i]];
 	if (s->kind == SPAN_TLS) /* runs the program's own callbacks: they may lock */
 		return NULL;
 	if (s->start_ns >= ns || s->object2 == lock || (fr_span_is_lock(s) && s->object == lock))
@@ -38,21 +32,18 @@ const struct span *fr_build_blocked(const struct model *m, uint32_t thread, uint
 	return s;
 }
 
+static bool ended_before(const void *hold, const void *ns)
+{
+	return ((const struct hold *)hold)->end_ns < *(const uint64_t *)ns;
+}
+
 /* The first hold of L that ended at NS or later; NULL = none. */
 static const struct hold *hold_after(const struct model *m, const struct lock *l, uint64_t ns)
 {
 	const struct hold *h = &m->holds[l->first_hold];
-	uint32_t lo = 0, hi = l->n_holds;
+	size_t i = fr_search(h, l->n_holds, sizeof(*h), ended_before, &ns);
 
-	while (lo < hi) {
-		uint32_t mid = lo + (hi - lo) / 2;
-
-		if (h[mid].end_ns < ns)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo < l->n_holds ? &h[lo] : NULL;
+	return i < l->n_holds ? &h[i] : NULL;
 }
 
 static bool already(const struct witnessed *seen, uint32_t lock, const struct span *call)

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/search.h"
 #include "read/impl.h"
 
 static int by_base(const void *a, const void *b)
@@ -79,6 +80,11 @@ static bool there(const struct rec_module *m, uint64_t ns)
 	return m->loaded_ns <= ns && (!m->unloaded_ns || ns < m->unloaded_ns);
 }
 
+static bool begins_by(const void *module, const void *pc)
+{
+	return ((const struct rec_module *)module)->r.base <= *(const uint64_t *)pc;
+}
+
 /*
  * The module that was there at NS; where the times do not settle it (the recorder sees a dlopen
  * some time after it happened) the one loaded last.
@@ -86,18 +92,10 @@ static bool there(const struct rec_module *m, uint64_t ns)
 const struct rec_module *fr_recording_module(const struct recording *rec, uint64_t pc, uint64_t ns)
 {
 	const struct rec_module *second = NULL;
-	size_t lo = 0, hi = rec->n_modules;
+	size_t i = fr_search(rec->modules, rec->n_modules, sizeof(*rec->modules), begins_by, &pc);
 
-	while (lo < hi) {
-		size_t mid = lo + (hi - lo) / 2;
-
-		if (rec->modules[mid].r.base <= pc)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	while (lo-- > 0 && rec->impl->module_reach[lo] > pc) {
-		const struct rec_module *m = &rec->modules[lo];
+	while (i-- > 0 && rec->impl->module_reach[i] > pc) {
+		const struct rec_module *m = &rec->modules[i];
 
 		if (pc >= m->r.end)
 			continue;

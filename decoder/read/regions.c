@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "base/parse.h"
 #include "base/regular.h"
 
 void fr_regions_dir(char *buf, size_t size)
@@ -270,10 +271,10 @@ size_t fr_regions_anonymous(struct region_info **out)
 
 	while (d && (entry = readdir(d)) != NULL) {
 		struct region_info info = {0};
-		char *rest;
-		unsigned long pid = strtoul(entry->d_name, &rest, 10);
+		uint64_t pid;
 
-		if (!pid || pid > INT32_MAX || *rest || !anonymous_open(&info, (uint32_t)pid))
+		if (!fr_parse_number(entry->d_name, &pid) || !pid || pid > INT32_MAX ||
+		    !anonymous_open(&info, (uint32_t)pid))
 			continue;
 		regions = fr_mem_grow(regions, &cap, n + 1, sizeof(*regions));
 		regions[n++] = info;

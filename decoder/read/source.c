@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "base/parse.h"
 #include "base/regular.h"
 #include "read/impl.h"
 #include "read/regions.h"
@@ -167,14 +168,12 @@ static char *open_pid(struct source *src, uint32_t pid, struct diag *d)
 
 static bool is_pid(const char *spec, uint32_t *pid)
 {
-	char *end;
-	unsigned long v;
+	uint64_t v;
 
-	if (*spec < '0' || *spec > '9' || access(spec, F_OK) == 0)
+	if (!fr_parse_number(spec, &v) || !v || v > INT_MAX || access(spec, F_OK) == 0)
 		return false;
-	v = strtoul(spec, &end, 10);
 	*pid = (uint32_t)v;
-	return !*end && v > 0 && v <= INT_MAX;
+	return true;
 }
 
 char *fr_source_open(struct source *src, const char *spec, struct diag *d)

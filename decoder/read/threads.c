@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/search.h"
 #include "read/impl.h"
 
 static void finish(struct rec_thread *th)
@@ -96,19 +97,17 @@ void fr_threads_adopt(struct recording *rec, struct chunk_ref *chunks, size_t n)
 	}
 }
 
+static bool is_older(const void *thread, const void *serial)
+{
+	return ((const struct rec_thread *)thread)->r.serial < *(const uint32_t *)serial;
+}
+
 long fr_recording_thread(const struct recording *rec, uint32_t serial)
 {
-	size_t lo = 0, hi = rec->n_threads;
+	const struct rec_thread *th = rec->threads;
+	size_t i = fr_search(th, rec->n_threads, sizeof(*th), is_older, &serial);
 
-	while (lo < hi) {
-		size_t mid = lo + (hi - lo) / 2;
-
-		if (rec->threads[mid].r.serial < serial)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo < rec->n_threads && rec->threads[lo].r.serial == serial ? (long)lo : -1;
+	return i < rec->n_threads && th[i].r.serial == serial ? (long)i : -1;
 }
 
 static uint64_t start_of(const struct recording *rec, const struct rec_thread *th)
@@ -139,24 +138,24 @@ void fr_threads_index(struct recording *rec)
 	rec->impl->tids = tids;
 }
 
+static bool had_started(const void *entry, const void *asked)
+{
+	const struct tid_entry *x = entry, *y = asked;
+
+	return x->tid < y->tid || (x->tid == y->tid && x->start_ns <= y->start_ns);
+}
+
 /* Kernel tids are reused: the last thread that had started by NS, else the first one of that tid.
  */
 long fr_recording_thread_by_tid(const struct recording *rec, uint32_t tid, uint64_t ns)
 {
 	const struct tid_entry *tids = rec->impl->tids;
-	size_t lo = 0, hi = rec->n_threads;
+	struct tid_entry asked = {.tid = tid, .start_ns = ns};
+	size_t i = fr_search(tids, rec->n_threads, sizeof(*tids), had_started, &asked);
 
-	while (lo < hi) {
-		size_t mid = lo + (hi - lo) / 2;
-
-		if (tids[mid].tid < tid || (tids[mid].tid == tid && tids[mid].start_ns <= ns))
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
 	if (!tid)
 		return -1;
-	if (lo && tids[lo - 1].tid == tid)
-		return (long)tids[lo - 1].thread;
-	return lo < rec->n_threads && tids[lo].tid == tid ? (long)tids[lo].thread : -1;
+	if (i && tids[i - 1].tid == tid)
+		return (long)tids[i - 1].thread;
+	return i < rec->n_threads && tids[i].tid == tid ? (long)tids[i].thread : -1;
 }

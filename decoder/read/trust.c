@@ -72,11 +72,8 @@ bool fr_regions_trust(const char *dir, enum diag_severity s, struct diag *d)
 
 bool fr_regions_trust_around(const char *path, enum diag_severity s, struct diag *d)
 {
-	const char *slash = strrchr(path, '/');
 	char dir[PATH_MAX];
 
-	if (!slash)
-		return fr_regions_trust(".", s, d);
-	snprintf(dir, sizeof(dir), "%.*s", slash == path ? 1 : (int)(slash - path), path);
-	return fr_regions_trust(dir, s, d);
+	snprintf(dir, sizeof(dir), "%s", path);
+	return fr_regions_trust(fr_path_up(dir) ? dir : ".", s, d);
 }

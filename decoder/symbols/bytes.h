@@ -77,38 +77,39 @@ static inline uint8_t bytes_u8(struct bytes *b)
 	return *b->p++;
 }
 
-static inline uint64_t bytes_uleb(struct bytes *b)
+/* *SHIFT = bits that were there, *LAST = the last byte. */
+static inline uint64_t bytes_leb(struct bytes *b, unsigned int *shift, uint8_t *last)
 {
 	uint64_t v = 0;
-	unsigned int shift = 0;
-	uint8_t c;
 
+	*shift = 0;
 	do {
+		*last = 0;
 		if (!bytes_need(b, 1))
 			return 0;
-		c = *b->p++;
-		if (shift < 64)
-			v |= (uint64_t)(c & 0x7f) << shift;
-		shift += 7;
-	} while (c & 0x80);
+		*last = *b->p++;
+		if (*shift < 64)
+			v |= (uint64_t)(*last & 0x7f) << *shift;
+		*shift += 7;
+	} while (*last & 0x80);
 	return v;
+}
+
+static inline uint64_t bytes_uleb(struct bytes *b)
+{
+	unsigned int shift;
+	uint8_t last;
+
+	return bytes_leb(b, &shift, &last);
 }
 
 static inline int64_t bytes_sleb(struct bytes *b)
 {
-	uint64_t v = 0;
-	unsigned int shift = 0;
-	uint8_t c;
+	unsigned int shift;
+	uint8_t last;
+	uint64_t v = bytes_leb(b, &shift, &last);
 
-	do {
-		if (!bytes_need(b, 1))
-			return 0;
-		c = *b->p++;
-		if (shift < 64)
-			v |= (uint64_t)(c & 0x7f) << shift;
-		shift += 7;
-	} while (c & 0x80);
-	if (shift < 64 && (c & 0x40))
+	if (shift < 64 && (last & 0x40))
 		v |= ~UINT64_C(0) << shift;
 	return (int64_t)v;
 }

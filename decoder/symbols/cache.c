@@ -17,6 +17,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/path.h"
 #include "base/regular.h"
 
 #define FILE_MAX_BYTES ((off_t)16 << 20)
@@ -77,7 +78,6 @@ static bool is_ours(const char *dir, char *why, size_t size)
 {
 	char at[PATH_MAX];
 	struct stat st;
-	char *slash;
 
 	snprintf(at, sizeof(at), "%s", dir);
 	if (!lstat(at, &st)) {
@@ -88,10 +88,9 @@ static bool is_ours(const char *dir, char *why, size_t size)
 		if (st.st_mode & (S_IWGRP | S_IWOTH))
 			return refuse(why, size, at, "may be written to by others");
 	}
-	do {
-		slash = strrchr(at, '/');
-		slash[slash == at] = 0;
-	} while (stat(at, &st) && slash != at);
+	do
+		fr_path_up(at);
+	while (stat(at, &st) && at[1]);
 	return st.st_uid == geteuid() || !st.st_uid ||
 	       refuse(why, size, at, "belongs to another user");
 }

@@ -45,31 +45,48 @@ static Dwarf_Attribute attribute(struct dwarf_file *d, Dwarf_Die die, uint16_t a
 	return NULL;
 }
 
-bool fr_die_uint(struct dwarf_file *d, Dwarf_Die die, uint16_t at, uint64_t *v)
+static int signed_value(Dwarf_Attribute a, Dwarf_Unsigned *v, Dwarf_Error *err)
+{
+	Dwarf_Signed s = 0;
+	int rc = dwarf_formsdata(a, &s, err);
+
+	*v = (Dwarf_Unsigned)s;
+	return rc;
+}
+
+static int raw_value(Dwarf_Attribute a, uint16_t form, Dwarf_Unsigned *v, Dwarf_Error *err)
+{
+	switch (form) {
+	case DW_FORM_addr:
+		return dwarf_formaddr(a, v, err);
+	case DW_FORM_addrx:
+	case DW_FORM_GNU_addr_index:
+		return dwarf_get_debug_addr_index(a, v, err);
+	case DW_FORM_sec_offset:
+		return dwarf_global_formref(a, v, err);
+	case DW_FORM_sdata:
+	case DW_FORM_implicit_const:
+		return signed_value(a, v, err);
+	default:
+		return dwarf_formudata(a, v, err);
+	}
+}
+
+uint16_t fr_die_raw(struct dwarf_file *d, Dwarf_Die die, uint16_t at, uint64_t *v)
 {
 	Dwarf_Error err = NULL;
 	Dwarf_Unsigned u;
-	Dwarf_Signed s;
 	uint16_t form;
 	Dwarf_Attribute a = attribute(d, die, at, &form);
-	bool ok = false;
+	bool ok;
 
 	if (!a)
-		return false;
-	if (dwarf_formudata(a, &u, &err) == DW_DLV_OK) {
+		return 0;
+	ok = fr_libdwarf_got(&d->lib, raw_value(a, form, &u, &err), &err);
+	if (ok)
 		*v = u;
-		ok = true;
-	} else {
-		drop_error(d, err);
-		err = NULL;
-		if (dwarf_formsdata(a, &s, &err) == DW_DLV_OK) {
-			*v = (uint64_t)s;
-			ok = true;
-		}
-		drop_error(d, ok ? NULL : err);
-	}
 	dwarf_dealloc_attribute(a);
-	return ok;
+	return ok ? form : 0;
 }
 
 /* libdwarf 20210528 reads strx3 wrongly and knows nothing of strings in a dwz file. */

@@ -2,10 +2,10 @@
 /*
  * dwarf_file.h - what the dwarf_*.c files share. Private to them.
  *
- * Who reads what. libdwarf reads unit headers, names, origins, types: whatever needs meaning. It
- * takes 250 ns for a DIE and 120 ns for a row of a line table, so the two things that must look at
- * everything are done on the bytes themselves: finding the DIEs that are worth a look
- * (dwarf_skim.c, some 10 ns each) and running the line programs (dwarf_lines.c).
+ * Who reads what. libdwarf reads headers and own DIEs of units, names, origins, types: whatever
+ * needs meaning. It takes 250 ns for a DIE and 120 ns for a row of a line table, so the two things
+ * that must look at everything are done on the bytes themselves: finding the DIEs that are worth a
+ * look (dwarf_skim.c, some 10 ns each) and running the line programs (dwarf_lines.c).
  */
 #ifndef FR_SYMBOLS_DWARF_FILE_H
 #define FR_SYMBOLS_DWARF_FILE_H
@@ -66,8 +66,6 @@ struct dwarf_file {
 	size_t n_ranges, cap_ranges;
 	struct abbrev_table **tables; /* by abbrev offset, sorted */
 	size_t n_tables, cap_tables;
-	struct name_entry *names; /* cache of dwarf_name.c */
-	struct name_entry *newest_name;
 	struct variable *vars; /* by address; made at first use */
 	size_t n_vars, cap_vars;
 	bool vars_made;
@@ -156,8 +154,6 @@ enum skim_what {
 
 /* Calls FN for the DIEs of one kind in the order of the file. False = damaged somewhere. */
 bool fr_skim(const struct unit *u, enum skim_what what, skim_fn fn, void *arg);
-/* Reads the unit's own DIE and completes U from it. */
-bool fr_skim_unit(struct unit *u, struct skim_die *die);
 
 /* ---- dwarf_ranges.c -------------------------------------------------------------------------- */
 typedef void (*range_fn)(void *arg, uint64_t lo, uint64_t hi);
@@ -205,7 +201,6 @@ struct die_name {
 };
 /* Name of the function at a DIE (abstract origins followed), and where it was inlined. */
 void fr_name_of(struct unit *u, uint64_t off, struct image_builder *b, struct die_name *out);
-void fr_name_cache_free(struct dwarf_file *d);
 /* A string attribute of a unit's own DIE; NULL = none. In the file's memory. */
 const char *fr_name_unit_string(struct unit *u, uint16_t at);
 /* The linkage name, else the name, of the variable at OFF; not demangled; NULL = none. */
@@ -215,7 +210,8 @@ const char *fr_name_raw(struct dwarf_file *d, uint64_t off);
 /* NULL = no such DIE. */
 Dwarf_Die fr_die_at(struct dwarf_file *d, uint64_t off);
 void fr_die_done(Dwarf_Die die);
-bool fr_die_uint(struct dwarf_file *d, Dwarf_Die die, uint16_t at, uint64_t *v);
+/* A number, offset or address as written, an index stays one; returns its form, 0 = none. */
+uint16_t fr_die_raw(struct dwarf_file *d, Dwarf_Die die, uint16_t at, uint64_t *v);
 const char *fr_die_string(struct dwarf_file *d, Dwarf_Die die, uint16_t at);
 /* Follows a reference; *HOME is the file that the result belongs to (D or its alt file). */
 Dwarf_Die fr_die_ref(struct dwarf_file *d, Dwarf_Die die, uint16_t at, struct dwarf_file **home);

@@ -2,8 +2,9 @@
 /*
  * dwarf_index.c - all units of a file and the code that each covers.
  *
- * From the address attributes of each unit's own DIE. .debug_aranges is a hint only, used when some
- * address is claimed by no unit: clang and rustc do not write it, mixed links have part of it.
+ * From the address attributes of each unit's own DIE, by libdwarf. .debug_aranges is a hint only,
+ * used when some address is claimed by no unit: clang and rustc do not write it, mixed links have
+ * part of it.
  */
 #include <stdlib.h>
 
@@ -32,21 +33,6 @@ static int next_header(struct dwarf_file *d, struct header *h)
 	return rc;
 }
 
-/* Bytes between the start of a unit and its own DIE. */
-static uint64_t header_size(const struct header *h)
-{
-	uint64_t n = (h->offset_size == 8 ? 12u : 4u) + 2u;
-
-	if (h->version < 5)
-		return n + h->offset_size + 1u;
-	n += 2u + h->offset_size;
-	if (h->kind == DW_UT_skeleton || h->kind == DW_UT_split_compile)
-		n += 8;
-	if (h->kind == DW_UT_type || h->kind == DW_UT_split_type)
-		n += 8u + h->offset_size;
-	return n;
-}
-
 static struct unit *push_unit(struct dwarf_file *d, const struct header *h, uint64_t start)
 {
 	struct unit *u;
@@ -56,7 +42,6 @@ static struct unit *push_unit(struct dwarf_file *d, const struct header *h, uint
 	u->home = d;
 	u->main = d;
 	u->header = start;
-	u->die = start + header_size(h);
 	u->end = h->next;
 	u->abbrev = h->abbrev;
 	u->version = h->version;
@@ -78,20 +63,49 @@ static void collect(void *arg, uint64_t lo, uint64_t hi)
 	d->ranges[d->n_ranges++] = (struct unit_range){lo, hi, 0, c->unit};
 }
 
-static void index_unit(struct dwarf_file *d, struct unit *u)
+static bool is_c(uint64_t language)
+{
+	return language == DW_LANG_C89 || language == DW_LANG_C || language == DW_LANG_C99 ||
+	       language == DW_LANG_C11;
+}
+
+/* Completes U from its own DIE. */
+static void take_unit(struct dwarf_file *d, struct unit *u, Dwarf_Die die)
 {
 	struct collect c = {d, (uint32_t)(u - d->units)};
-	struct skim_die die;
+	struct skim_die s = {0};
+	uint64_t language = 0;
 
-	/* A unit whose own DIE cannot be read keeps tag 0, and is never walked. */
-	if (!fr_skim_unit(u, &die)) {
-		u->tag = 0;
-		return;
-	}
-	if (die.low_form && !fr_form_address(u, die.low_form, die.low, &u->low))
+	u->die = fr_die_offset(die);
+	u->tag = fr_die_tag(die);
+	u->has_lines = fr_die_raw(d, die, DW_AT_stmt_list, &u->lines);
+	u->is_c = fr_die_raw(d, die, DW_AT_language, &language) && is_c(language);
+	if (!fr_die_raw(d, die, DW_AT_addr_base, &u->addr_base))
+		fr_die_raw(d, die, DW_AT_GNU_addr_base, &u->addr_base);
+	fr_die_raw(d, die, DW_AT_rnglists_base, &u->rnglists_base);
+	fr_die_raw(d, die, DW_AT_GNU_ranges_base, &u->ranges_base);
+	u->has_dwo =
+		fr_die_string(d, die, DW_AT_dwo_name) || fr_die_string(d, die, DW_AT_GNU_dwo_name);
+	s.low_form = fr_die_raw(d, die, DW_AT_low_pc, &s.low);
+	s.high_form = fr_die_raw(d, die, DW_AT_high_pc, &s.high);
+	s.ranges_form = fr_die_raw(d, die, DW_AT_ranges, &s.ranges);
+	if (s.low_form && !fr_form_address(u, s.low_form, s.low, &u->low))
 		u->low = 0;
 	if (u->tag == DW_TAG_compile_unit || u->tag == DW_TAG_skeleton_unit)
-		fr_ranges_each(u, &die, collect, &c);
+		fr_ranges_each(u, &s, collect, &c);
+}
+
+/* A unit whose own DIE cannot be read keeps tag 0, and is never walked. */
+static void index_unit(struct dwarf_file *d, struct unit *u)
+{
+	Dwarf_Error err = NULL;
+	Dwarf_Die die = NULL;
+
+	/* The DIE of the header read last: by its offset libdwarf would search all units. */
+	if (!fr_libdwarf_got(&d->lib, dwarf_siblingof_b(d->lib.dbg, NULL, 1, &die, &err), &err))
+		return;
+	take_unit(d, u, die);
+	fr_die_done(die);
 }
 
 static int by_lo(const void *x, const void *y)
@@ -170,13 +184,11 @@ void fr_index_make(struct dwarf_file *d)
 		/* Must move on: damaged lengths must not make a loop. */
 		if (h.next <= start || h.next > d->sec.info.size || h.address_size != 8)
 			break;
-		push_unit(d, &h, start);
+		index_unit(d, push_unit(d, &h, start));
 		start = h.next;
 	}
 	if (rc != DW_DLV_NO_ENTRY)
 		d->problem = "part of its debug information is damaged";
-	for (size_t i = 0; i < d->n_units; i++)
-		index_unit(d, &d->units[i]);
 	sort_ranges(d);
 }
 

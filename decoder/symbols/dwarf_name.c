@@ -2,41 +2,14 @@
 /*
  * dwarf_name.c - the name of a function at a DIE, through abstract origins and specifications.
  *
- * The linkage name, demangled, says most; without one the bare name is taken. Names are kept by the
- * offset of the DIE: the same function is inlined in many places.
+ * The linkage name, demangled, says most; without one the bare name is taken.
  */
 #include <stdlib.h>
-#include <uthash.h>
 
-#include "base/mem.h"
 #include "symbols/demangle.h"
 #include "symbols/dwarf_file.h"
 
 #define HOPS_MAX 16
-
-/* Of a DIE that is referred to: nothing in here depends on who refers to it. */
-struct name_entry {
-	uint64_t off;
-	struct dwarf_file *home; /* alt file or not: offsets alone could meet */
-	char *text; /* demangled, NULL = no name */
-	bool bare; /* no linkage name: not qualified */
-	struct name_entry *older;
-	UT_hash_handle hh;
-};
-
-void fr_name_cache_free(struct dwarf_file *d)
-{
-	struct name_entry *e = d->newest_name;
-
-	HASH_CLEAR(hh, d->names);
-	while (e) {
-		struct name_entry *older = e->older;
-
-		free(e->text);
-		free(e);
-		e = older;
-	}
-}
 
 /* The DIE that DIE's name continues in; ends DIE. NULL = no further. */
 static Dwarf_Die hop(struct dwarf_file **d, Dwarf_Die die)
@@ -78,45 +51,19 @@ const char *fr_name_raw(struct dwarf_file *d, uint64_t off)
 	return chain_name(d, fr_die_at(d, off), &mangled);
 }
 
-/* The kept name of DIE, which it ends; D is the file that has it. */
-static const struct name_entry *name_at(struct dwarf_file *owner, struct dwarf_file *d,
-					Dwarf_Die die)
-{
-	uint64_t off = fr_die_offset(die);
-	struct name_entry *e;
-	const char *name;
-	bool mangled;
-
-	HASH_FIND(hh, owner->names, &off, sizeof(off), e);
-	if (e && e->home == d) {
-		fr_die_done(die);
-		return e;
-	}
-	name = chain_name(d, die, &mangled);
-	e = fr_mem_alloc(sizeof(*e));
-	e->off = off;
-	e->home = d;
-	e->text = name && mangled ? fr_demangle(name) : NULL;
-	if (name && !e->text)
-		e->text = fr_mem_strndup(name, strnlen(name, 4096));
-	e->bare = !mangled;
-	e->older = owner->newest_name;
-	owner->newest_name = e;
-	HASH_ADD(hh, owner->names, off, sizeof(e->off), e);
-	return e;
-}
-
 void fr_name_of(struct unit *u, uint64_t off, struct image_builder *b, struct die_name *out)
 {
 	struct dwarf_file *home = u->home;
 	Dwarf_Die die = fr_die_at(u->home, off), origin;
-	const struct name_entry *e;
+	const char *name;
+	bool mangled;
+	char *plain;
 
 	*out = (struct die_name){.call_file = UINT64_MAX};
 	if (!die)
 		return;
-	fr_die_uint(home, die, DW_AT_call_file, &out->call_file);
-	fr_die_uint(home, die, DW_AT_call_line, &out->call_line);
+	fr_die_raw(home, die, DW_AT_call_file, &out->call_file);
+	fr_die_raw(home, die, DW_AT_call_line, &out->call_line);
 	origin = fr_die_ref(u->home, die, DW_AT_abstract_origin, &home);
 	/* A concrete function may have a linkage name of its own (a constructor's C1 or C2). */
 	if (origin && !fr_die_string(u->home, die, DW_AT_linkage_name)) {
@@ -126,9 +73,11 @@ void fr_name_of(struct unit *u, uint64_t off, struct image_builder *b, struct di
 		fr_die_done(origin);
 		home = u->home;
 	}
-	e = name_at(u->home, home, die);
-	out->fn = fr_image_intern(b, e->text);
-	out->bare = e->bare;
+	name = chain_name(home, die, &mangled);
+	plain = name && mangled ? fr_demangle(name) : NULL;
+	out->fn = fr_image_intern(b, plain ? plain : name);
+	out->bare = !mangled;
+	free(plain);
 }
 
 const char *fr_name_unit_string(struct unit *u, uint16_t at)

@@ -79,7 +79,6 @@ static void close_members(struct dwarf_file *d)
 {
 	fr_libdwarf_close(&d->lib);
 	fr_abbrev_free(d);
-	fr_name_cache_free(d);
 	free(d->units);
 	free(d->ranges);
 	free(d->vars);

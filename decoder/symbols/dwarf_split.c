@@ -24,7 +24,7 @@ static bool dwo_id(struct unit *u, uint64_t *id)
 		return !b.bad;
 	}
 	die = fr_die_at(u->home, u->die);
-	ok = die && fr_die_uint(u->home, die, DW_AT_GNU_dwo_id, id);
+	ok = die && fr_die_raw(u->home, die, DW_AT_GNU_dwo_id, id);
 	fr_die_done(die);
 	return ok;
 }

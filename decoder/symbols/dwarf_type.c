@@ -139,8 +139,8 @@ static size_t dimensions(struct node n, uint64_t *len)
 
 		if (fr_die_tag(c) != DW_TAG_subrange_type || count == DIMENSIONS_MAX)
 			continue;
-		if (!fr_die_uint(n.d, c, DW_AT_count, &v) &&
-		    fr_die_uint(n.d, c, DW_AT_upper_bound, &v))
+		if (!fr_die_raw(n.d, c, DW_AT_count, &v) &&
+		    fr_die_raw(n.d, c, DW_AT_upper_bound, &v))
 			v++;
 		len[count++] = v;
 	}
@@ -163,7 +163,7 @@ static uint64_t size_of(struct node n, unsigned int depth)
 	uint64_t len[DIMENSIONS_MAX], size = 0;
 	size_t i, count;
 
-	if (depth > DEPTH_MAX || fr_die_uint(n.d, n.die, DW_AT_byte_size, &size))
+	if (depth > DEPTH_MAX || fr_die_raw(n.d, n.die, DW_AT_byte_size, &size))
 		return size;
 	if (fr_die_tag(n.die) != DW_TAG_array_type)
 		return fr_die_tag(n.die) == DW_TAG_pointer_type ? 8 : 0;
@@ -231,11 +231,11 @@ static bool covers(struct node m, uint64_t off, uint64_t *loc)
 	if (tag != DW_TAG_member && tag != DW_TAG_inheritance)
 		return false;
 	/* Static members have no place; bit fields are no objects. */
-	if (fr_die_uint(m.d, m.die, DW_AT_external, &ignored) ||
-	    fr_die_uint(m.d, m.die, DW_AT_declaration, &ignored) ||
-	    fr_die_uint(m.d, m.die, DW_AT_bit_size, &ignored))
+	if (fr_die_raw(m.d, m.die, DW_AT_external, &ignored) ||
+	    fr_die_raw(m.d, m.die, DW_AT_declaration, &ignored) ||
+	    fr_die_raw(m.d, m.die, DW_AT_bit_size, &ignored))
 		return false;
-	fr_die_uint(m.d, m.die, DW_AT_data_member_location, loc);
+	fr_die_raw(m.d, m.die, DW_AT_data_member_location, loc);
 	return off >= *loc && off - *loc < member_size(m);
 }
 

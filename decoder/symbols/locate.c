@@ -13,6 +13,7 @@
 #include <unistd.h>
 #include <zlib.h>
 
+#include "base/path.h"
 #include "base/regular.h"
 #include "symbols/debuginfod.h"
 
@@ -184,7 +185,7 @@ static struct elf_file *debug_by_link(const struct roots *r, const struct module
 	if (!main || !debuglink(main, &l) || strlen(m->path) >= sizeof(dir))
 		return NULL;
 	strcpy(dir, m->path);
-	*strrchr(dir, '/') = 0;
+	fr_path_up(dir);
 	f = try_link(dir, "", &l, m);
 	/* The link may name the stripped file itself. */
 	if (f && !fr_elf_has(f, ".debug_info") && !fr_elf_has(f, ".symtab")) {
@@ -251,13 +252,12 @@ void fr_locate_free(struct located *l)
 /* A relative altlink is relative to the file that has it. */
 static struct elf_file *open_alt_path(const char *owner, const char *name, const char **why)
 {
-	const char *slash = owner ? strrchr(owner, '/') : NULL;
 	char path[PATH_MAX];
 	int n;
 
-	if (name[0] == '/' || !slash)
+	if (name[0] == '/' || !owner)
 		return fr_elf_open(name, why);
-	n = snprintf(path, sizeof(path), "%.*s/%s", (int)(slash - owner), owner, name);
+	n = snprintf(path, sizeof(path), "%.*s%s", (int)(fr_path_base(owner) - owner), owner, name);
 	return n > 0 && (size_t)n < sizeof(path) ? fr_elf_open(path, why) : NULL;
 }
 

@@ -333,5 +333,4 @@ void fr_config_read(char *const *envp)
 	for (size_t i = 0; i < FR_SETTINGS; i++)
 		read_one(&settings[i], find_value(envp, settings[i].name), &fr_config_sources[i]);
 	reconcile();
-	fr_say_init();
 }

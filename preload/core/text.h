@@ -48,6 +48,14 @@ static inline void fr_text_num(struct fr_text *t, uint64_t v, unsigned int base)
 	fr_text_bytes(t, digits + i, sizeof(digits) - i);
 }
 
+/* What is behind the last slash; the whole PATH if there is none. */
+static inline const char *fr_text_base(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? slash + 1 : path;
+}
+
 /* Where to look for a program without a slash, for fr_text_searched(). */
 static inline const char *fr_text_search_path(void)
 {

@@ -23,30 +23,6 @@
 #include "store/describe.h"
 #include "store/region.h"
 
-enum fr_sys_filter fr_sys_filter;
-int fr_sys_own_pid;
-
-/*
- * What is left under a filter: what every program with threads and an allocator makes too, and
- * what gives a signal back its default. A refusal of the others is one of the failures that their
- * callers know.
- */
-static const short let_through[] = {
-	SYS_mmap,           SYS_munmap, SYS_rt_sigaction,
-	SYS_rt_sigprocmask, SYS_tgkill, SYS_rt_tgsigqueueinfo,
-};
-
-bool fr_sys_let_through(long nr)
-{
-	if (fr_sys_filter == FR_SYS_STRICT)
-		return false;
-	for (unsigned int i = 0; i < sizeof(let_through) / sizeof(*let_through); i++) {
-		if (let_through[i] == nr)
-			return true;
-	}
-	return false;
-}
-
 void fr_confine_withdraw(void)
 {
 	if (!fr_process_is_this())

@@ -74,7 +74,7 @@ void fr_fit_init(void)
 
 bool fr_fit_is_us(const char *s, size_t n)
 {
-	const char *name = strrchr(own.path, '/');
+	const char *name = fr_text_base(own.path);
 	const char *slash = memrchr(s, '/', n);
 	size_t len;
 	char path[PATH_SIZE];
@@ -83,7 +83,6 @@ bool fr_fit_is_us(const char *s, size_t n)
 
 	if (n == strlen(own.path) && memcmp(s, own.path, n) == 0)
 		return true;
-	name = name ? name + 1 : own.path;
 	len = strlen(name);
 	if (n < len || memcmp(s + n - len, name, len) != 0 ||
 	    (slash ? slash + 1 != s + n - len : n != len))

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "core/real.h"
+#include "core/text.h"
 #include "record/modules.h"
 #include "store/describe.h"
 #include "store/region.h"
@@ -40,19 +41,12 @@ static const struct symbol symbols[] = {
 
 /* ---- looking up ------------------------------------------------------------------------------ */
 
-static const char *base_name(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	return slash ? slash + 1 : path;
-}
-
 static bool in_libssl(const void *fn)
 {
 	Dl_info info;
 
 	return dladdr(fn, &info) && info.dli_fname &&
-	       !strncmp(base_name(info.dli_fname), "libssl", 6);
+	       !strncmp(fr_text_base(info.dli_fname), "libssl", 6);
 }
 
 /*
@@ -114,7 +108,7 @@ static int candidate(struct dl_phdr_info *info, size_t size, void *arg)
 	struct candidates *c = arg;
 
 	if (c->n < CANDIDATES && info->dlpi_name && strlen(info->dlpi_name) < 256 &&
-	    !strncmp(base_name(info->dlpi_name), "libssl", 6))
+	    !strncmp(fr_text_base(info->dlpi_name), "libssl", 6))
 		strcpy(c->path[c->n++], info->dlpi_name);
 	return 0;
 }

@@ -22,6 +22,7 @@
 #include "core/clock.h"
 #include "core/gate.h"
 #include "core/sys.h"
+#include "core/text.h"
 #include "record/modules.h"
 #include "store/region.h"
 
@@ -53,13 +54,6 @@ static size_t peek(void *to, size_t size, const void *from)
 	return got > 0 ? (size_t)got : 0;
 }
 
-static const char *base_of(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	return slash ? slash + 1 : path;
-}
-
 static const struct r_debug *debug;
 
 /* The loaded object whose file is called BASE: an address within it, 0 = none. */
@@ -75,7 +69,7 @@ static uintptr_t find_loaded(const char *base)
 		if (peek(&link, sizeof(link), next) != sizeof(link))
 			break;
 		n = peek(path, sizeof(path), link.l_name);
-		if (memchr(path, 0, n) && !strcmp(base_of(path), base))
+		if (memchr(path, 0, n) && !strcmp(fr_text_base(path), base))
 			return (uintptr_t)link.l_ld;
 	}
 	return 0;
@@ -102,7 +96,7 @@ static struct asked *row_of(const char *base)
 
 void fr_deepbind_asked(const char *name)
 {
-	const char *base = base_of(name);
+	const char *base = fr_text_base(name);
 	struct asked *row;
 	uint64_t signals;
 

@@ -21,7 +21,7 @@
 #include "core/check.h"
 #include "core/sys.h"
 #include "record/depot_turn.h"
-#include "record/stack.h"
+#include "record/epoch.h"
 
 #define PROBE 16u
 
@@ -29,7 +29,6 @@ static _Atomic uint64_t *idx;
 static size_t idx_size; /* bytes of the mapping */
 static uint32_t idx_mask;
 static _Atomic uint32_t cursor; /* the next id */
-FR_HOT uint32_t fr_depot_mask;
 
 bool fr_depot_init(void)
 {
@@ -44,9 +43,8 @@ bool fr_depot_init(void)
 	idx_size = n * sizeof(*idx);
 	idx_mask = n - 1;
 	idx = fr_sys_mmap(idx_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1);
-	fr_depot_mask = (uint32_t)(fr_region.depot.size / 8) - 1;
+	fr_turn_init((uint32_t)(fr_region.depot.size / 8));
 	fr_region.hdr->depot_words = fr_depot_mask + 1;
-	fr_turn_init(fr_depot_mask + 1);
 	fr_stack_next_epoch(); /* no memo knows a stack of this one */
 	atomic_store(&cursor, 1); /* id 0 is "no stack" */
 	return idx != NULL;

@@ -16,7 +16,7 @@
 #include "core/gate.h"
 #include "record/blocks.h"
 #include "record/depot.h"
-#include "record/stack.h"
+#include "record/epoch.h"
 #include "record/thread.h"
 
 #define SEGMENTS FR_DEPOT_SEGMENTS
@@ -40,8 +40,11 @@ static struct {
 	_Atomic uint32_t n_pins[2];
 } ring;
 
+FR_HOT uint32_t fr_depot_mask;
+
 void fr_turn_init(uint32_t words)
 {
+	fr_depot_mask = words - 1;
 	memset(&ring, 0, sizeof(ring));
 	ring.lap_shift = (unsigned int)__builtin_ctz(words);
 	ring.shift = ring.lap_shift - (unsigned int)__builtin_ctz(SEGMENTS);

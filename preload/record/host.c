@@ -25,8 +25,3 @@ struct fr_blob fr_host_text_read(const char *p)
 {
 	return (struct fr_blob){p, (uint32_t)strnlen(p, FR_PATH_SHOWN)};
 }
-
-bool fr_host_is_other_process(void)
-{
-	return fr_region.hdr && !fr_process_is_this();
-}

@@ -5,6 +5,7 @@
 #ifndef FR_HOST_H
 #define FR_HOST_H
 
+#include "core/process.h"
 #include "record/ring.h"
 
 /* Bytes of a path that events show; the rest is cut. */
@@ -20,6 +21,9 @@ struct fr_blob fr_host_text(const char *p);
 struct fr_blob fr_host_text_read(const char *p);
 
 /* Raw getpid: are we a vfork child, which has our memory but another pid? */
-bool fr_host_is_other_process(void);
+static inline bool fr_host_is_other_process(void)
+{
+	return fr_region.hdr && !fr_process_is_this();
+}
 
 #endif

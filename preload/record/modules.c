@@ -17,7 +17,7 @@
 #include "core/clock.h"
 #include "core/gate.h"
 #include "core/text.h"
-#include "record/stack.h"
+#include "record/epoch.h"
 #include "store/region.h"
 
 /* As in <dlfcn.h> of glibc 2.35; declared here so that older headers will do. */

@@ -30,16 +30,9 @@ struct rule_slot {
 	_Atomic uint64_t rule;
 };
 
-FR_HOT uint32_t fr_stack_epoch = 1;
 static struct rule_slot *rules;
 static enum fr_unwind_kind unwind_kind;
 static bool verifying; /* FR_VERIFY_STACKS: each hit is unwound again */
-
-void fr_stack_next_epoch(void)
-{
-	if (__atomic_add_fetch(&fr_stack_epoch, 1, __ATOMIC_RELEASE) == 0) /* 0: see memo_epoch */
-		__atomic_add_fetch(&fr_stack_epoch, 1, __ATOMIC_RELEASE);
-}
 
 void fr_stack_init(void)
 {

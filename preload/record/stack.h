@@ -19,6 +19,7 @@
 
 #include "core/arch.h"
 #include "record/depot.h"
+#include "record/epoch.h"
 #include "record/modules.h"
 
 #define FR_MEMO_SETS 64u
@@ -40,13 +41,6 @@ struct fr_memo {
 };
 
 struct fr_thread;
-
-/*
- * Raised when what memos know is stale: an object has gone (dlclose), or the depot will soon use
- * the place of an old stack again. Read by each stack lookup.
- */
-extern uint32_t fr_stack_epoch;
-void fr_stack_next_epoch(void);
 
 /* Process-wide set-up at birth. Until fr_stack_upgrade() a stack is its caller's address. */
 void fr_stack_init(void);

@@ -24,23 +24,12 @@
 #include "record/onstack.h"
 #include "record/ring.h"
 #include "record/sample.h"
+#include "record/thread_records.h"
 #include "record/wait.h"
 
-static struct fr_thread_rec none_rec = {.n_held = FR_HELD_MAX};
-struct fr_thread fr_thread_none = {.busy = FR_BUSY_FOR_EVER, .rec = &none_rec};
-struct fr_thread fr_thread_gone = {.busy = FR_BUSY_FOR_EVER, .rec = &none_rec};
-__thread struct fr_thread *fr_self __attribute__((tls_model("initial-exec"))) = &fr_thread_none;
-
 bool fr_thread_wants_altstack;
-static _Atomic uint32_t serials;
-static _Atomic uint32_t n_slots;
 static pthread_key_t end_key;
 static bool have_key;
-
-static struct fr_thread_rec *slot(uint32_t i)
-{
-	return (struct fr_thread_rec *)fr_region.threads.base + i;
-}
 
 /* ---- end ------------------------------------------------------------------------------------- */
 
@@ -60,8 +49,7 @@ static void end_destructor(void *arg)
 
 void fr_threads_init(void)
 {
-	atomic_store(&serials, 0);
-	atomic_store(&n_slots, 0);
+	fr_thread_records_init();
 	if (!have_key)
 		have_key = pthread_key_create(&end_key, end_destructor) == 0;
 }
@@ -97,13 +85,39 @@ void fr_thread_end(void)
 	fr_block_give(t);
 }
 
+/*
+ * A forked child goes on with the labels of the thread that forked: kept when that thread's block
+ * is given up, taken by the first thread that is born then. Tasks and regions stay the parent's.
+ */
+static struct {
+	uint32_t n, bytes;
+	char label[FR_USER_LABEL_BYTES];
+} kept; /* one thread only: a forked child at its birth */
+
+static void keep_labels(const struct fr_user *u)
+{
+	kept.n = u->n_labels;
+	kept.bytes = u->label_bytes;
+	memcpy(kept.label, u->label, u->label_bytes);
+}
+
+static void take_labels(struct fr_user *u)
+{
+	if (!kept.n)
+		return;
+	u->n_labels = kept.n;
+	u->label_bytes = kept.bytes;
+	memcpy(u->label, kept.label, kept.bytes);
+	kept.n = 0;
+}
+
 void fr_thread_forget(void)
 {
 	struct fr_thread *t = fr_self;
 	/* busy: a signal handler forked in the middle of our code, which will go on with T */
 	bool ours = fr_thread_is_known(t) && (!t->busy || t->busy == FR_BUSY_FOR_EVER);
 
-	fr_user_keep(&t->user);
+	keep_labels(&t->user);
 	fr_self = &fr_thread_none;
 	fr_blocks_forget(ours ? t
 			      : NULL); /* spare ones, too: their memos know the parent's stacks */
@@ -159,31 +173,6 @@ void fr_leave_lent(struct fr_thread *t)
 
 /* ---- birth ----------------------------------------------------------------------------------- */
 
-/* A slot never used, else that of the thread that ended longest ago. */
-static struct fr_thread_rec *take_slot(void)
-{
-	uint32_t n = atomic_load(&n_slots);
-	struct fr_thread_rec *oldest = NULL;
-	uint32_t dead = FR_THREAD_DEAD;
-
-	while (n < fr_region.n_threads_max &&
-	       fr_span_need(&fr_region.threads, (n + 1) * sizeof(struct fr_thread_rec))) {
-		if (atomic_compare_exchange_weak(&n_slots, &n, n + 1)) {
-			fr_span_used(&fr_region.threads, (n + 1) * sizeof(struct fr_thread_rec));
-			return slot(n);
-		}
-	}
-	for (uint32_t i = 0; i < n; i++) {
-		if (__atomic_load_n(&slot(i)->x_life, __ATOMIC_ACQUIRE) == FR_THREAD_DEAD &&
-		    (!oldest || slot(i)->end < oldest->end))
-			oldest = slot(i);
-	}
-	if (oldest && __atomic_compare_exchange_n(&oldest->x_life, &dead, FR_THREAD_FREE, false,
-						  __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
-		return oldest;
-	return NULL;
-}
-
 /*
  * glibc puts a thread's descriptor, which pthread_self() points at, at the top of its stack's
  * memory, whoever allocated it. The main thread's is elsewhere.
@@ -220,7 +209,7 @@ static void fill_record(struct fr_thread *t, const struct fr_thread_origin *o)
 	struct fr_thread_rec *r = t->rec;
 
 	memset(r, 0, sizeof(*r));
-	r->serial = atomic_fetch_add(&serials, 1) + 1;
+	r->serial = fr_thread_record_serial();
 	r->tid = t->tid;
 	r->creator_tid = o->creator_tid;
 	r->create_stack = o->create_stack;
@@ -234,23 +223,10 @@ static void fill_record(struct fr_thread *t, const struct fr_thread_origin *o)
 	fr_sys2(SYS_prctl, PR_GET_NAME, r->name);
 }
 
-uint32_t fr_thread_tid(void)
-{
-	pthread_mutex_t m = PTHREAD_ERRORCHECK_MUTEX_INITIALIZER_NP;
-	int tid = fr_sys_gettid();
-
-	if (tid >= 0)
-		return (uint32_t)tid;
-	fr_real.pthread_mutex_lock(&m);
-	tid = m.__data.__owner;
-	fr_real.pthread_mutex_unlock(&m);
-	return (uint32_t)tid;
-}
-
 struct fr_thread *fr_thread_birth(const struct fr_thread_origin *o)
 {
 	struct fr_thread *t;
-	struct fr_thread_rec *rec = fr_region.hdr ? take_slot() : NULL;
+	struct fr_thread_rec *rec = fr_region.hdr ? fr_thread_record_take() : NULL;
 
 	FR_RUNS(FR_WHERE_HANDLER);
 	if (!rec) {
@@ -268,7 +244,7 @@ struct fr_thread *fr_thread_birth(const struct fr_thread_origin *o)
 	t->errno_at = &errno;
 	t->random = fr_clock_ticks() * 0x9E3779B97F4A7C15ull | 1;
 	t->sample_left = fr_sample_gap(t);
-	fr_user_take(&t->user);
+	take_labels(&t->user);
 	stack_bounds(t, o);
 	fill_record(t, o);
 	if (fr_thread_wants_altstack)
@@ -332,78 +308,4 @@ struct fr_thread *fr_enter_slow(uintptr_t frame)
 	t->handler = 0;
 	t->busy = frame;
 	return t;
-}
-
-/* ---- held locks, state, names ---------------------------------------------------------------- */
-
-FR_COLD void fr_held_overflow(struct fr_thread *t, uint64_t lock, enum fr_held_kind kind,
-			      uint64_t since, uint32_t stack)
-{
-	if (t->lent && fr_thread_take_back(t) && t->rec->n_held < FR_HELD_MAX)
-		fr_held_push(t, lock, kind, since, stack);
-	else
-		t->rec->held_more++;
-}
-
-void fr_held_remove(struct fr_thread *t, uint64_t lock)
-{
-	struct fr_thread_rec *rec;
-	uint32_t n;
-
-	if (!fr_thread_reclaim())
-		return;
-	rec = t->rec;
-	n = rec->n_held;
-	for (uint32_t i = n; i-- > 0;) {
-		if (rec->held[i].addr != lock)
-			continue;
-		memmove(&rec->held[i], &rec->held[i + 1], (n - 1 - i) * sizeof(rec->held[0]));
-		rec->n_held = (uint16_t)(n - 1);
-		return;
-	}
-	if (!fr_wait_retook(t, lock) && rec->held_more)
-		rec->held_more--;
-}
-
-uint64_t fr_held_since(const struct fr_thread *t, uint64_t lock)
-{
-	const struct fr_thread_rec *rec;
-
-	if (!fr_thread_reclaim())
-		return 0;
-	rec = t->rec;
-	for (uint32_t i = rec->n_held; i-- > 0;) {
-		if (rec->held[i].addr == lock)
-			return rec->held[i].since;
-	}
-	return 0;
-}
-
-FR_COLD void fr_held_stamp(struct fr_thread_rec *rec, uint64_t since)
-{
-	for (uint32_t i = rec->n_held; i-- > 0 && !rec->held[i].since;) {
-		rec->held[i].since = since;
-		rec->held[i].flags |= FR_HELD_SINCE_SEEN;
-	}
-}
-
-struct fr_thread_rec *fr_thread_by_handle(uint64_t handle)
-{
-	uint32_t n = atomic_load(&n_slots);
-
-	for (uint32_t i = 0; i < n; i++) {
-		if (slot(i)->handle == handle && slot(i)->x_life == FR_THREAD_LIVE)
-			return slot(i);
-	}
-	return NULL;
-}
-
-struct fr_thread_rec *fr_thread_at(uint32_t i)
-{
-	return fr_region.hdr && i < atomic_load(&n_slots) ? slot(i) : NULL;
-}
-
-void fr_thread_rename(struct fr_thread_rec *rec, const char *name)
-{
-	fr_text_copy(rec->name, sizeof(rec->name), name);
 }

@@ -68,7 +68,7 @@ struct fr_thread {
 	uintptr_t handler; /* frame under the host's handler that interrupted that code, 0 = none */
 	uint64_t random; /* state of the sampler */
 	uintptr_t stack_lo, stack_hi; /* bounds of the thread's own stack */
-	uint64_t retook; /* st_since of the cancelled wait that fr_wait_retook() has told of */
+	uint64_t retook; /* st_since of the cancelled wait that fr_held_retook() has told of */
 	uint32_t end_rounds; /* rounds of TSD destructors seen */
 	uint32_t walks; /* of rec->stack_walks, charged to the budget */
 	struct fr_thread_rec *own_rec; /* while lent: what rec is otherwise */
@@ -268,6 +268,14 @@ static FR_ALWAYS_INLINE bool fr_held_unstamped(const struct fr_thread_rec *rec)
 }
 
 void fr_held_stamp(struct fr_thread_rec *rec, uint64_t since);
+
+/*
+ * A thread does something although its state says that it waits for a condition, and no handler
+ * runs: it was cancelled there and cleans up, and libc has taken the mutex again for it. True once,
+ * if LOCK is that mutex: before its next wait, which then shows it as held, or when it is given
+ * back before any.
+ */
+bool fr_held_retook(struct fr_thread *t, uint64_t lock);
 
 /* The call that this thread is in: visible to readers until fr_state_clear(). */
 static FR_ALWAYS_INLINE void fr_state_show(struct fr_thread *t, uint32_t call, uint64_t since,

@@ -25,7 +25,6 @@
 #include "record/unwind_calls.h"
 #include "record/unwind_guard.h"
 #include "record/unwind_lib.h"
-#include "record/unwind_trial.h"
 #include "store/describe.h"
 #include "store/region.h"
 
@@ -79,9 +78,21 @@ static void set_context(const struct fr_frame *f)
 #endif
 }
 
+/* It keeps what it has found by address, and does not see that another object lies there now. */
+static void forget_the_unloaded(void)
+{
+	static uint32_t known;
+	uint32_t now = fr_modules_generation;
+
+	if (known && known != now)
+		fr_unwind_lib.unw_flush_cache_p(*fr_unwind_lib.space, 0, 0);
+	known = now;
+}
+
 static bool start(const struct fr_frame *f, struct fr_readable ok)
 {
 	fr_unwind_calls_begin(ok, f->exact ? f->pc : f->pc - 1);
+	forget_the_unloaded();
 	set_context(f);
 	return fr_unwind_lib.unw_init_local2_p(&cursor, &context, UNW_INIT_SIGNAL_FRAME) == 0;
 }
@@ -180,7 +191,7 @@ static struct fr_unwind_rule rule_from(const struct fr_frame *f, const struct st
 #define SANDBOX_SIZE (SANDBOX_LOW + (17u << 20))
 static uint8_t *sandbox;
 
-static bool make_sandbox(void)
+bool fr_unwind_sandbox_make(void)
 {
 	sandbox = fr_sys_mmap(SANDBOX_SIZE, PROT_READ | PROT_WRITE,
 			      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1);
@@ -261,7 +272,7 @@ const char *fr_unwind_broken(void)
 }
 
 /* Under the lock. Rules that it has given stay: they were true. */
-static void give_up(const char *why)
+void fr_unwind_give_up(const char *why)
 {
 	broken = why;
 	if (fr_region.hdr->unwind_kind != FR_UNWIND_LIBUNWIND)
@@ -301,7 +312,7 @@ static bool ask(void (*fn)(void *), struct asked *a)
 
 	errno = saved;
 	if (why && !broken)
-		give_up(why);
+		fr_unwind_give_up(why);
 	return !why;
 }
 
@@ -336,21 +347,6 @@ bool fr_unwind_step(struct fr_frame *f, struct fr_readable ok)
 	*f = (struct fr_frame){s->pc, s->cfa, s->fp_at ? *(const uintptr_t *)s->fp_at : f->fp,
 			       false};
 	return true;
-}
-
-enum fr_unwind_kind fr_unwind_load(void)
-{
-	const char *why;
-
-	FR_RUNS(FR_WHERE_ANY_THREAD);
-	if (!fr_unwind_lib_open() || !make_sandbox())
-		return FR_UNWIND_FP;
-	why = fr_unwind_trial();
-	if (!why)
-		return FR_UNWIND_LIBUNWIND;
-	broken = why;
-	fr_unwind_lib_note("failed on trial, by ", why);
-	return FR_UNWIND_FP;
 }
 
 bool fr_unwind_signal(struct fr_frame *f, struct fr_readable ok)

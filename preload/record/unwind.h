@@ -48,7 +48,8 @@ struct fr_readable {
 };
 
 /*
- * Loads libunwind privately, redirects what it would do to the host and unwinds a stack on trial.
+ * In unwind_trial.c. Loads libunwind privately, redirects what it would do to the host and unwinds
+ * a stack on trial.
  * Returns how stacks can be taken; a note says why if not LIBUNWIND. Just before main, once: it
  * calls dlopen. If it fails later, the host lives on, the header and a note say so, and it is not
  * used any more.
@@ -65,6 +66,7 @@ struct fr_unwind_rule fr_unwind_rule_on(const struct fr_frame *f, uintptr_t sp);
 bool fr_unwind_step(struct fr_frame *f, struct fr_readable ok);
 
 /* The stack that rules are tried on: much address space, few pages. Nothing if there is none. */
+bool fr_unwind_sandbox_make(void);
 void fr_unwind_sandbox_extent(uintptr_t *lo, uintptr_t *hi);
 
 /* The registers that a signal interrupted, from the kernel's frame whose sp is F->sp. */
@@ -72,5 +74,6 @@ bool fr_unwind_signal(struct fr_frame *f, struct fr_readable ok);
 
 /* Why libunwind is no longer called; NULL: it is fine. */
 const char *fr_unwind_broken(void);
+void fr_unwind_give_up(const char *why);
 
 #endif

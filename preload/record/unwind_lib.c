@@ -145,7 +145,8 @@ static const char *find_functions(void *handle)
 		return STR(fn);
 	FR_UNW_FUNCTIONS(F)
 #undef F
-	return NULL;
+	fr_unwind_lib.space = dlsym(handle, STR(unw_local_addr_space));
+	return fr_unwind_lib.space ? NULL : STR(unw_local_addr_space);
 }
 
 static uintptr_t loaded_at; /* 0 = not */

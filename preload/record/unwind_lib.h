@@ -16,11 +16,13 @@
 	F(unw_get_reg)                                                                             \
 	F(unw_get_save_loc)                                                                        \
 	F(unw_get_proc_info)                                                                       \
-	F(unw_is_signal_frame)
+	F(unw_is_signal_frame)                                                                     \
+	F(unw_flush_cache)
 
 #define F(fn) __typeof__(&fn) fn##_p;
 struct fr_unwind_lib {
 	FR_UNW_FUNCTIONS(F)
+	unw_addr_space_t *space; /* its memory of what it has looked up */
 };
 #undef F
 

@@ -10,11 +10,10 @@
  *
  * Context: just before main. Must not: leave a disposition or a mask other than it was.
  */
-#include "record/unwind_trial.h"
-
 #include <stdatomic.h>
 #include <string.h>
 
+#include "core/check.h"
 #include "core/gate.h"
 #include "core/real.h"
 #include "core/sys.h"
@@ -23,6 +22,7 @@
 #include "record/unwind.h"
 #include "record/unwind_calls.h"
 #include "record/unwind_guard.h"
+#include "record/unwind_lib.h"
 
 /* ---- places, and a stack --------------------------------------------------------------------- */
 
@@ -201,7 +201,11 @@ static uint64_t open_mask(void)
 	return mask;
 }
 
-const char *fr_unwind_trial(void)
+/*
+ * Lets libunwind find rules and unwind a stack whose answers are known. NULL: all were right. Else
+ * why it is not to be trusted, in a word or two.
+ */
+static const char *trial(void)
 {
 	const char *why = "the lock, which is taken";
 	uint64_t signals, mask;
@@ -220,4 +224,19 @@ const char *fr_unwind_trial(void)
 		give_back(i);
 	atomic_store(&on_trial, false);
 	return why;
+}
+
+enum fr_unwind_kind fr_unwind_load(void)
+{
+	const char *why;
+
+	FR_RUNS(FR_WHERE_ANY_THREAD);
+	if (!fr_unwind_lib_open() || !fr_unwind_sandbox_make())
+		return FR_UNWIND_FP;
+	why = trial();
+	if (!why)
+		return FR_UNWIND_LIBUNWIND;
+	fr_unwind_give_up(why);
+	fr_unwind_lib_note("failed on trial, by ", why);
+	return FR_UNWIND_FP;
 }

@@ -267,28 +267,6 @@ void fr_user_again(struct fr_thread *t, uint64_t ticks)
 		say_all(t, ticks, 0, true);
 }
 
-static struct {
-	uint32_t n, bytes;
-	char label[FR_USER_LABEL_BYTES];
-} kept; /* one thread only: a forked child at its birth */
-
-void fr_user_keep(const struct fr_user *u)
-{
-	kept.n = u->n_labels;
-	kept.bytes = u->label_bytes;
-	memcpy(kept.label, u->label, u->label_bytes);
-}
-
-void fr_user_take(struct fr_user *u)
-{
-	if (!kept.n)
-		return;
-	u->n_labels = kept.n;
-	u->label_bytes = kept.bytes;
-	memcpy(u->label, kept.label, kept.bytes);
-	kept.n = 0;
-}
-
 /* All of them, after a label without key, which clears those that the recording knows. */
 static void say_anew(struct fr_thread *t, uint64_t ticks, uint32_t stack)
 {

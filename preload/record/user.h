@@ -27,13 +27,6 @@ struct fr_user {
 	} zone[FR_USER_ZONES];
 };
 
-/*
- * A forked child goes on with the labels of the thread that forked: kept when that thread's block
- * is given up, taken by the first thread that is born then. Tasks and zones stay the parent's.
- */
-void fr_user_keep(const struct fr_user *u);
-void fr_user_take(struct fr_user *u);
-
 struct fr_thread;
 
 /* A rare chunk begins: says the labels in force again, so that it can be read alone. */

@@ -21,24 +21,6 @@ static FR_COLD void keep_outer(struct fr_wait *w, const struct fr_thread_rec *re
 	w->outer.stack = rec->st_stack;
 }
 
-static bool is_cond_wait(uint32_t call)
-{
-	return call == FR_HOOK_pthread_cond_wait || call == FR_HOOK_pthread_cond_timedwait ||
-	       call == FR_HOOK_pthread_cond_clockwait || call == FR_HOOK_cnd_wait ||
-	       call == FR_HOOK_cnd_timedwait;
-}
-
-bool fr_wait_retook(struct fr_thread *t, uint64_t lock)
-{
-	const struct fr_thread_rec *rec = t->rec;
-
-	if (!is_cond_wait(rec->st_call) || rec->st_object2 != lock ||
-	    t->state_signals != t->host_signals || t->retook == rec->st_since)
-		return false;
-	t->retook = rec->st_since;
-	return true;
-}
-
 /* Time and stack are in W: shows the state and leaves. */
 static FR_ALWAYS_INLINE void show_and_leave(struct fr_wait *w, struct fr_thread *t)
 {
@@ -60,7 +42,7 @@ static FR_COLD void enter_cold(struct fr_wait *w, struct fr_thread *t)
 	w->stack = fr_stack_get(t, w->site);
 	if (t->rec->st_call && t->state_signals == t->host_signals) {
 		keep_outer(w, t->rec);
-		if (fr_wait_retook(t, t->rec->st_object2))
+		if (fr_held_retook(t, t->rec->st_object2))
 			fr_held_push(t, t->rec->st_object2, FR_HELD_MUTEX, 0, t->rec->st_stack);
 	}
 	fr_held_stamp(t->rec, w->t0);

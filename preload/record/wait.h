@@ -141,14 +141,6 @@ static FR_ALWAYS_INLINE bool fr_wait_met_ours_only(const struct fr_wait *w)
 		(rc) = (call);                                                                     \
 	} while ((rc) < 0 && fr_wait_our_eintr(w))
 
-/*
- * The thread runs, in no handler, although its state says that it waits for a condition: it was
- * cancelled in that wait and cleans up, and libc has taken the mutex again for it. True once, if
- * LOCK is that mutex: before the thread's next wait, so that the mutex is shown as held in it, or
- * else when the mutex is given back.
- */
-bool fr_wait_retook(struct fr_thread *t, uint64_t lock);
-
 /* What is left of a timeout in ms (< 0 = for ever) since the wait began; rounded up. */
 int fr_wait_left_ms(const struct fr_wait *w, int timeout);
 

@@ -134,6 +134,7 @@ static int (*clock_of_libc(void))(clockid_t id, struct timespec *ts)
 static bool first_birth(int argc, char *const *argv, char *const *envp)
 {
 	fr_config_read(envp);
+	fr_say_init();
 	fr_process_read(false);
 	if (!wanted()) {
 		fr_tell(envp, FR_TELL_NOT_WANTED, "");
@@ -247,6 +248,7 @@ void fr_process_started(void)
 
 	if (under_sanitizer) {
 		fr_config_read(environ); /* not earlier: strcmp() may be the sanitizer's */
+		fr_say_init();
 		fr_say("a sanitizer watches this program: not recording", "", "");
 		fr_process_read(false);
 		fr_tell(environ, FR_TELL_SANITIZER, "");

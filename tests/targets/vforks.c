@@ -261,6 +261,9 @@ static void allocations(void)
 /* Leaves locks taken behind, which nobody does; but the held ones of the parent are others. */
 static void everything(void)
 {
+	all_ignored();
+	all_own();
+	waits_for_signals();
 	pthread_mutex_lock(&its);
 	pthread_rwlock_wrlock(&its_rw);
 	pthread_spin_lock(&its_spin);

@@ -26,6 +26,8 @@ static void numbers_with_units(void **state)
 	} good[] = {
 		{fr_parse_number, "0", 0},
 		{fr_parse_number, "18446744073709551615", UINT64_MAX},
+		{fr_parse_address, "0xfff0", 0xfff0},
+		{fr_parse_address, "10", 10},
 		{fr_parse_duration, "0", 0},
 		{fr_parse_duration, "7ns", 7},
 		{fr_parse_duration, "250us", 250000},
@@ -59,6 +61,8 @@ static void no_numbers(void **state)
 		const char *text;
 	} bad[] = {
 		{fr_parse_number, ""},         {fr_parse_number, "1k"},
+		{fr_parse_address, ""},        {fr_parse_address, "0x"},
+		{fr_parse_address, " 1"},      {fr_parse_address, "10000000000000000000000"},
 		{fr_parse_number, " 1"},       {fr_parse_number, "+1"},
 		{fr_parse_number, "-1"},       {fr_parse_number, "0x10"},
 		{fr_parse_number, "1.5"},      {fr_parse_number, "18446744073709551616"},
@@ -224,12 +228,29 @@ static void base_names(void **state)
 	(void)state;
 }
 
+static void directories(void **state)
+{
+	static const struct {
+		const char *path, *up;
+	} ups[] = {{"/usr/lib/x", "/usr/lib"}, {"/usr", "/"}, {"/", "/"}, {"a/b", "a"}};
+	char path[32] = "a";
+
+	assert_false(fr_path_up(path));
+	for (size_t i = 0; i < sizeof(ups) / sizeof(ups[0]); i++) {
+		strcpy(path, ups[i].path);
+		assert_true(fr_path_up(path));
+		assert_string_equal(path, ups[i].up);
+	}
+	(void)state;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(numbers_with_units), cmocka_unit_test(no_numbers),
 		cmocka_unit_test(options_by_table),   cmocka_unit_test(what_is_wrong_is_said),
 		cmocka_unit_test(places_in_arrays),   cmocka_unit_test(base_names),
+		cmocka_unit_test(directories),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
