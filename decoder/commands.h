@@ -37,7 +37,7 @@ struct command {
 
 extern const struct command fr_commands[]; /* ends with name NULL */
 const struct command *fr_command_find(const char *name);
-const char *fr_command_near(const char *name); /* a command spelled nearly so, or NULL */
+const char *fr_command_similar(const char *name); /* a command spelled nearly so, or NULL */
 
 /* A bound in time as the user gave it: relative to the end, to the start, or absolute. */
 struct time_text {

@@ -55,7 +55,7 @@ static unsigned int distance(const char *a, const char *b)
 	return d[na][nb];
 }
 
-const char *fr_command_near(const char *name)
+const char *fr_command_similar(const char *name)
 {
 	const struct command *c, *best = NULL;
 	unsigned int least = 3;
@@ -108,7 +108,7 @@ static void help_one(FILE *out, const struct command *c)
 int fr_cmd_help(struct call *c)
 {
 	const struct command *cmd;
-	const char *near;
+	const char *similar;
 
 	if (c->argc < 2) {
 		help_all(c->out);
@@ -119,8 +119,9 @@ int fr_cmd_help(struct call *c)
 		help_one(c->out, cmd);
 		return FR_EXIT_OK;
 	}
-	near = fr_command_near(c->argv[1]);
+	similar = fr_command_similar(c->argv[1]);
 	diag_add(c->diag, DIAG_ERROR, "there is no command '%s'%s%s%s (fr help lists them)",
-		 c->argv[1], near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+		 c->argv[1], similar ? "; did you mean '" : "", similar ? similar : "",
+		 similar ? "'?" : "");
 	return FR_EXIT_USAGE;
 }

@@ -63,7 +63,7 @@ static void print_diag(const struct diag *d)
 		say("%zu more messages left out", d->suppressed);
 }
 
-/* ---- output ------------------------------------------------------------------------------- */
+/* ---- output ---------------------------------------------------------------------------------- */
 
 static bool wants_color(const struct time_text *times, FILE *out)
 {
@@ -111,7 +111,7 @@ static bool close_output(struct call *c, struct output *file, bool well)
 	return !failed;
 }
 
-/* ---- one command -------------------------------------------------------------------------- */
+/* ---- one command ----------------------------------------------------------------------------- */
 
 static bool check_color(const struct time_text *times, struct diag *d)
 {
@@ -198,7 +198,7 @@ static bool is_recording(const char *arg)
 int main(int argc, char **argv)
 {
 	const struct command *cmd;
-	const char *near;
+	const char *similar;
 
 	fr_mem_on_failure(no_memory);
 	if (argc < 2) {
@@ -225,8 +225,8 @@ int main(int argc, char **argv)
 		return run(cmd, argc - 1, argv + 1);
 	if (argv[1][0] != '-' && is_recording(argv[1]))
 		return call_by_name("report", argc, argv);
-	near = fr_command_near(argv[1]);
+	similar = fr_command_similar(argv[1]);
 	say("there is no command or recording '%s'%s%s%s (fr help lists the commands)", argv[1],
-	    near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+	    similar ? "; did you mean '" : "", similar ? similar : "", similar ? "'?" : "");
 	return FR_EXIT_USAGE;
 }

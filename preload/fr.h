@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fr.h - what a program can tell the flight recorder about itself: tasks, regions, logs, labels,
+ * fr.h - what a program can tell the flight recorder about itself: tasks, zones, logs, labels,
  * counters, and "keep this".
  *
  *     #include <fr.h>
  *
  *     fr_label_set("request", id);                  on every event of this thread from here on
- *     fr_region_begin("parse"); ... fr_region_end();
+ *     fr_zone_begin("parse"); ... fr_zone_end();
  *     if (took_too_long)
  *             fr_snapshot("slow request");          the last seconds go to a file
  *
@@ -45,8 +45,8 @@ struct fr_api {
 	int (*snapshot)(const char *reason);
 	uint64_t (*task_begin)(const char *name);
 	void (*task_end)(uint64_t task);
-	void (*region_begin)(const char *name);
-	void (*region_end)(void);
+	void (*zone_begin)(const char *name);
+	void (*zone_end)(void);
 	void (*log)(const char *key, const char *value);
 	void (*label_set)(const char *key, const char *value);
 	void (*label_get)(struct fr_labels *out);
@@ -113,22 +113,22 @@ static inline void fr_task_end(uint64_t task)
 		api->task_end(task);
 }
 
-/* A region is a stretch of one thread's time. Regions nest; begin and end on the same thread. */
-static inline void fr_region_begin(const char *name)
+/* A zone is a stretch of one thread's time. Zones nest; begin and end on the same thread. */
+static inline void fr_zone_begin(const char *name)
 {
 	const struct fr_api *api = fr_api_get();
 
 	if (api)
-		api->region_begin(name);
+		api->zone_begin(name);
 }
 
-/* Ends the innermost region of this thread. */
-static inline void fr_region_end(void)
+/* Ends the innermost zone of this thread. */
+static inline void fr_zone_end(void)
 {
 	const struct fr_api *api = fr_api_get();
 
 	if (api)
-		api->region_end();
+		api->zone_end();
 }
 
 /* A remark, with the stack it was made at. */
@@ -181,29 +181,34 @@ static inline void fr_counter(const char *name, int64_t value)
 		api->counter(name, value);
 }
 
+/* What these were called once; "region" is the file that everything is recorded into. */
+#define fr_region_begin fr_zone_begin
+#define fr_region_end fr_zone_end
+
 #ifdef __cplusplus
 } /* extern "C" */
 
 namespace fr
 {
 
-/* A region for as long as this object lives. */
-class region
+/* A zone for as long as this object lives. */
+class zone
 {
       public:
-	explicit region(const char *name)
+	explicit zone(const char *name)
 	{
-		fr_region_begin(name);
+		fr_zone_begin(name);
 	}
-	~region()
+	~zone()
 	{
-		fr_region_end();
+		fr_zone_end();
 	}
 
       private:
-	region(const region &);
-	region &operator=(const region &);
+	zone(const zone &);
+	zone &operator=(const zone &);
 };
+typedef zone region;
 
 /* A task for as long as this object lives. */
 class task

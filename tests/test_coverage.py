@@ -118,13 +118,13 @@ def test_plugins_that_bind_past_us(full):
         shutil.copy(fr.TARGETS / "plugins/deep.so", plugin)
     deep, plain, first, missing = plugins
     missing.unlink()
-    p = full.run(fr.TARGETS / "dl", "past", "deep", deep, "plain", plain, "plain", first,
+    p = full.run(fr.TARGETS / "dl", "bypass", "deep", deep, "plain", plain, "plain", first,
                  "deep", first, "deep", missing)
     *said, child = map(json.loads, p.lines)
-    past = sorted({line["path"] for line in said if line["past"]})
-    assert past == [str(deep)] and [line["loaded"] for line in said] == [True] * 4 + [False]
+    bypassing = sorted({line["path"] for line in said if line["bypass"]})
+    assert bypassing == [str(deep)] and [line["loaded"] for line in said] == [True] * 4 + [False]
     for pid in (p.pid, child["child"]):
         recording = full.snapshots(pid)[0]
-        assert sorted(fr.read("info", recording)["hooks"]["deepbind"]) == past
+        assert sorted(fr.read("info", recording)["hooks"]["deepbind"]) == bypassing
         assert f"RTLD_DEEPBIND: {deep}" in fr.fr("info", recording).out
         assert f"RTLD_DEEPBIND: calls of {deep}" in recorder_text(recording)

@@ -63,14 +63,14 @@ def test_tasks(full, name):
 
 
 @pytest.mark.parametrize("name", LANGUAGES)
-def test_regions_nest_and_belong_to_their_task(full, name):
+def test_zones_nest_and_belong_to_their_task(full, name):
     said, events, _ = said_and_seen(full, name)
     _, inner = next(s["tasks"] for s in said if "tasks" in s)
-    parse, = named(events, "user.region.end", "parse")
-    slow, = named(events, "user.region.end", "slow part")
+    parse, = named(events, "user.zone.end", "parse")
+    slow, = named(events, "user.zone.end", "slow part")
     assert (parse["depth"], slow["depth"]) == (1, 2) and parse["task"] == slow["task"] == inner
     assert parse["dur_ns"] >= slow["dur_ns"] >= 3e6
-    begins = [e["name"] for e in named(events, "user.region.begin") if e["task"] == inner]
+    begins = [e["name"] for e in named(events, "user.zone.begin") if e["task"] == inner]
     assert begins == ["parse", "slow part"]
 
 
@@ -139,8 +139,8 @@ def test_labels_outlive_their_event(full):
 
 def test_level_slow_and_off(host):
     said, events, _ = said_and_seen(host, "user_api", FR_EVENTS="user=slow", FR_TRIGGER="exit")
-    assert not named(events, "user.counter") and not named(events, "user.region.begin")
-    assert named(events, "user.region.end", "slow part")
+    assert not named(events, "user.counter") and not named(events, "user.zone.begin")
+    assert named(events, "user.zone.end", "slow part")
     assert named(events, "user.task.begin") and any("labels" in e for e in events)
     said, events, _ = said_and_seen(host, "user_api", FR_EVENTS="user=off", FR_TRIGGER="exit")
     assert not [e for e in events if e["event"].startswith("user.") or "labels" in e]

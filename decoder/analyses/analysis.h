@@ -91,7 +91,7 @@ struct analysis *fr_analysis_run(const struct model *m, struct names *names);
 void fr_analysis_free(struct analysis *a);
 const char *fr_severity_name(enum severity s); /* "crit" */
 
-/* ---- for rules ---------------------------------------------------------------------------- */
+/* ---- for rules ------------------------------------------------------------------------------- */
 
 struct finding *fr_finding_new(struct analysis *a);
 void fr_finding_line(struct finding *f, const char *text, const char *site);
@@ -104,7 +104,7 @@ enum severity fr_severity_of(unsigned int score);
 bool fr_recorded(const struct analysis *a, enum fr_class klass);
 /* An open wait for a lock that has no time limit, or NULL. */
 const struct span *fr_open_lock_wait(const struct analysis *a, uint32_t thread);
-/* Old enough to be no passing moment; always true where nothing moves any more. */
+/* Too old for a passing moment of a healthy program; always true of a process that is gone. */
 bool fr_wait_is_old(const struct analysis *a, const struct span *s);
 
 #define RULE(id, name, function, severity, ok, no_data)                                            \

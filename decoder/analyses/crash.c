@@ -9,7 +9,7 @@
 #include "base/units.h"
 #include "read/events.h"
 
-#define NEAR_NULL 65536u
+#define NULL_AREA 65536u
 #define LAST_SHOWN 5u
 
 /* What the address of a SIGSEGV or SIGBUS looks like; NULL = nothing special. */
@@ -21,7 +21,7 @@ static const char *address_kind(struct analysis *a, const struct fr_crash *c)
 
 	if (c->fault_addr == c->pc)
 		return "the instruction itself: a call through a bad pointer";
-	if (c->fault_addr < NEAR_NULL)
+	if (c->fault_addr < NULL_AREA)
 		return "near null: a member of a NULL pointer";
 	if (r && r->stack_lo && c->fault_addr < r->stack_lo + 4096 &&
 	    c->fault_addr + (1u << 20) >= r->stack_lo)

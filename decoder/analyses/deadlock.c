@@ -52,7 +52,7 @@ static uint32_t next_from(const struct analysis *a, uint32_t thread, uint32_t fo
 	return a->m->locks[s->object].kind == FR_HELD_MUTEX ? MODEL_NONE - 1 : found + 1;
 }
 
-/* ---- one cycle as text -------------------------------------------------------------------- */
+/* ---- one cycle as text ----------------------------------------------------------------------- */
 
 static void tell_member(struct analysis *a, struct finding *f, uint32_t thread, uint32_t owner)
 {
@@ -134,7 +134,7 @@ static void tell(struct analysis *a, const uint32_t *path, unsigned int n)
 		  "process to get it going again";
 }
 
-/* ---- the search --------------------------------------------------------------------------- */
+/* ---- the search ------------------------------------------------------------------------------ */
 
 /* The part of PATH from the thread that closes the circle on. */
 static bool all_old(const struct analysis *a, const uint32_t *path, unsigned int n)
@@ -200,7 +200,7 @@ enum rule_result fr_rule_deadlock(struct analysis *a)
 	return found ? RULE_FOUND : RULE_OK;
 }
 
-/* ---- self-deadlock ------------------------------------------------------------------------ */
+/* ---- self-deadlock --------------------------------------------------------------------------- */
 
 /*
  * Both must agree: the waiter saw itself as the owner (or saw none: a read lock), and its own list

@@ -20,7 +20,7 @@
 #define MIN_SHARE 4 /* the call covers at least 1/MIN_SHARE of the hold */
 #define HALF_SCORE_NS 140000000ull /* thread time at which the score is 50 */
 #define MAYBE_MEANT_SCORE 20 /* at most, where the call waits for work */
-#define LOOKS 4000000u /* waits looked at to count who paid, over all occurrences */
+#define COST_WAITS 4000000u /* waits looked at to count who paid, over all occurrences */
 
 /* One hold with the call that covers most of it. */
 struct occurrence {
@@ -171,16 +171,16 @@ static struct group group_at(const struct occurrence *list, size_t from, size_t 
 
 /* The waiters of a hold: threads into F and SEEN; returns the one that waited longest. */
 static const struct span *waiters(struct analysis *a, const struct hold *h, struct finding *f,
-				  bool *seen, uint32_t *looks, const struct span *worst)
+				  bool *seen, uint32_t *left, const struct span *worst)
 {
 	const struct model *m = a->m;
 	const struct lock *l = &m->locks[h->lock];
 	uint32_t i;
 
-	for (i = fr_lock_wait_after(m, h->lock, h->start_ns); i < l->waits && *looks; i++) {
+	for (i = fr_lock_wait_after(m, h->lock, h->start_ns); i < l->waits && *left; i++) {
 		const struct span *s = &m->spans[m->lock_waits[l->first_wait + i]];
 
-		--*looks;
+		--*left;
 		if (s->end_ns > h->end_ns + l->max_wait_ns)
 			break;
 		if (!overlap(h, s) || s->thread == h->thread)
@@ -282,11 +282,11 @@ static void tell_cost(struct analysis *a, struct finding *f, const struct occurr
 	const struct span *worst = NULL;
 	uint64_t all = 0;
 	unsigned int threads = 0;
-	uint32_t looks = LOOKS;
+	uint32_t left = COST_WAITS;
 	size_t i;
 
 	for (i = 0; i < n; i++)
-		worst = waiters(a, list[i].hold, f, seen, &looks, worst);
+		worst = waiters(a, list[i].hold, f, seen, &left, worst);
 	for (i = 0; i < a->m->n_threads; i++)
 		threads += seen[i];
 	for (i = 0; i < a->m->n_locks; i++)
@@ -295,7 +295,7 @@ static void tell_cost(struct analysis *a, struct finding *f, const struct occurr
 			fr_name_fmt(a->names,
 				    "%s%u thread%s waited for it, %s of thread time (%u %% of all "
 				    "waiting for locks)",
-				    looks ? "" : "at least ", threads, threads == 1 ? "" : "s",
+				    left ? "" : "at least ", threads, threads == 1 ? "" : "s",
 				    fr_name_ns(a->names, f->impact_ns), percent(f->impact_ns, all)),
 			worst ? fr_name_site(a->names, worst->stack) : NULL);
 	if (calls > 1)

@@ -114,7 +114,7 @@ const char *fr_name_thread_tid(struct names *n, uint32_t thread)
 	return fr_name_fmt(n, "%s (tid %u)", fr_name_thread(n, thread), n->m->threads[thread].tid);
 }
 
-/* ---- locks -------------------------------------------------------------------------------- */
+/* ---- locks ----------------------------------------------------------------------------------- */
 
 const char *fr_name_lock_symbol(struct names *n, uint32_t lock)
 {
@@ -218,7 +218,7 @@ const char *fr_name_class(struct names *n, uint32_t lock)
 	return n->lock_class[lock];
 }
 
-/* ---- waits -------------------------------------------------------------------------------- */
+/* ---- waits ----------------------------------------------------------------------------------- */
 
 const char *fr_name_peer(struct names *n, uint32_t sock)
 {
@@ -291,7 +291,7 @@ const char *fr_name_wait(struct names *n, const struct span *s)
 	return keep(n, &b);
 }
 
-/* ---- places ------------------------------------------------------------------------------- */
+/* ---- places ---------------------------------------------------------------------------------- */
 
 bool fr_frame_is_own(struct names *n, const struct frame *f)
 {

@@ -23,12 +23,12 @@ static enum severity drop_severity(const struct recording *rec, size_t drop)
 	return rec->drops[drop] * SHARE > rec->n_events ? SEVERITY_WARN : SEVERITY_INFO;
 }
 
-struct tale {
+struct recorder_finding {
 	struct analysis *a;
 	struct finding *f; /* NULL until there is something to say */
 };
 
-static void say(struct tale *t, enum severity severity, const char *text)
+static void say(struct recorder_finding *t, enum severity severity, const char *text)
 {
 	if (!t->f) {
 		t->f = fr_finding_new(t->a);
@@ -39,7 +39,7 @@ static void say(struct tale *t, enum severity severity, const char *text)
 	fr_finding_line(t->f, text, NULL);
 }
 
-static void tell_drops(struct tale *t)
+static void tell_drops(struct recorder_finding *t)
 {
 	const struct recording *rec = t->a->m->rec;
 	char buf[FR_UNITS_LEN], name[FR_DROP_NAME_LEN];
@@ -63,7 +63,7 @@ static void tell_drops(struct tale *t)
 	}
 }
 
-static void tell_header(struct tale *t)
+static void tell_header(struct recorder_finding *t)
 {
 	const struct recording *rec = t->a->m->rec;
 	struct names *n = t->a->names;
@@ -93,7 +93,7 @@ static void tell_header(struct tale *t)
 }
 
 /* What FR_BUDGET has taken out of the recording: when, why, and what can be done. */
-static void tell_lowered(struct tale *t, uint32_t klass, const struct lowered *l)
+static void tell_lowered(struct recorder_finding *t, uint32_t klass, const struct lowered *l)
 {
 	struct names *n = t->a->names;
 	const char *again = "", *times = "";
@@ -111,7 +111,8 @@ static void tell_lowered(struct tale *t, uint32_t klass, const struct lowered *l
 }
 
 /* The event that says so has been overwritten since. */
-static void tell_still_lowered(struct tale *t, uint32_t klass, const struct fr_control *c)
+static void tell_still_lowered(struct recorder_finding *t, uint32_t klass,
+			       const struct fr_control *c)
 {
 	say(t, SEVERITY_INFO,
 	    fr_name_fmt(t->a->names, "%s was lowered from %s to %s before the window, and still is",
@@ -119,7 +120,8 @@ static void tell_still_lowered(struct tale *t, uint32_t klass, const struct fr_c
 			fr_word_level(c->in_force.levels[klass])));
 }
 
-static void why_lowered(struct tale *t, uint32_t klass, uint32_t level, uint32_t percent)
+static void why_lowered(struct recorder_finding *t, uint32_t klass, uint32_t level,
+			uint32_t percent)
 {
 	say(t, SEVERITY_INFO,
 	    fr_name_fmt(
@@ -129,7 +131,7 @@ static void why_lowered(struct tale *t, uint32_t klass, uint32_t level, uint32_t
 		    percent, fr_word_class(klass), fr_word_level(level)));
 }
 
-static void tell_budget(struct tale *t)
+static void tell_budget(struct recorder_finding *t)
 {
 	const struct model *m = t->a->m;
 	const struct fr_control *c = fr_recording_control(m->rec);
@@ -147,7 +149,7 @@ static void tell_budget(struct tale *t)
 }
 
 /* Functions whose calls never come by: an allocator linked into the program, say. */
-static void tell_shadowed(struct tale *t)
+static void tell_shadowed(struct recorder_finding *t)
 {
 	const struct section_view *v = &t->a->m->rec->sec[FR_SEC_HOOKS];
 	const struct fr_hook_rec *r;
@@ -170,7 +172,7 @@ static void tell_shadowed(struct tale *t)
 }
 
 /* Plugins that find libc's functions before ours. */
-static void tell_deepbound(struct tale *t)
+static void tell_deepbound(struct recorder_finding *t)
 {
 	const struct recording *rec = t->a->m->rec;
 	struct sbuf names = {0};
@@ -179,7 +181,7 @@ static void tell_deepbound(struct tale *t)
 	for (i = 0; i < rec->n_modules; i++) {
 		const struct rec_module *m = &rec->modules[i];
 
-		if (!m->r.past)
+		if (!m->r.deepbind)
 			continue;
 		fr_sbuf_str(&names, names.n ? ", " : "");
 		fr_sbuf_text(&names, m->path, strlen(m->path));
@@ -194,7 +196,7 @@ static void tell_deepbound(struct tale *t)
 }
 
 /* Lines "FR_NAME=value" state settings in force; the others are refusals and limits. */
-static void tell_notes(struct tale *t)
+static void tell_notes(struct recorder_finding *t)
 {
 	const struct section_view *v = &t->a->m->rec->sec[FR_SEC_NOTES];
 	const char *at = (const char *)v->data, *end = at ? at + v->size : NULL;
@@ -215,7 +217,7 @@ static void tell_notes(struct tale *t)
 }
 
 /* FR_MIN_AGE was not to be had in the memory there is. */
-static void tell_short(struct tale *t, enum fr_tier tier, const char *what)
+static void tell_short(struct recorder_finding *t, enum fr_tier tier, const char *what)
 {
 	const struct recording *rec = t->a->m->rec;
 	const struct rec_window *w = &rec->tier[tier];
@@ -230,7 +232,7 @@ static void tell_short(struct tale *t, enum fr_tier tier, const char *what)
 				what, fr_name_ns(n, window), fr_name_ns(n, rec->hdr.min_age_ns)));
 }
 
-static void tell_window(struct tale *t)
+static void tell_window(struct recorder_finding *t)
 {
 	const struct model *m = t->a->m;
 	struct names *n = t->a->names;
@@ -250,7 +252,7 @@ static void tell_window(struct tale *t)
 }
 
 /* Modules on the stacks of findings whose names could not be found, once each. */
-static void tell_symbols(struct tale *t)
+static void tell_symbols(struct recorder_finding *t)
 {
 	const struct recording *rec = t->a->m->rec;
 	bool *seen = fr_mem_alloc(rec->n_modules + 1);
@@ -291,7 +293,7 @@ static void tell_symbols(struct tale *t)
 
 enum rule_result fr_rule_recorder(struct analysis *a)
 {
-	struct tale t = {.a = a};
+	struct recorder_finding t = {.a = a};
 
 	tell_header(&t);
 	tell_drops(&t);

@@ -34,7 +34,7 @@ void *fr_arena_alloc(struct arena *a, size_t size)
 	char *p;
 
 	if (size > SIZE_MAX / 2)
-		size = SIZE_MAX / 2; /* the allocator refuses this through its one door */
+		size = SIZE_MAX / 2; /* fr_mem_alloc() refuses this like any other size */
 	size = (size + ALIGN - 1) & ~(ALIGN - 1);
 	if (size > BLOCK / 4)
 		return block_add(a, size);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * mem.h - heap memory that is there or ends the program through one door.
+ * mem.h - heap memory: where there is none, the program ends, in one place.
  *
  * Sizes that come from a recording are bounded by the reader before they arrive here, so a refusal
  * means that the machine has no memory left. Then the handler that main.c has set is called; it

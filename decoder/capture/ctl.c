@@ -25,7 +25,7 @@
 
 #define PATIENCE_MS 2000
 
-/* ---- values ------------------------------------------------------------------------------- */
+/* ---- values ---------------------------------------------------------------------------------- */
 
 static int level_named(const char *s, size_t n)
 {
@@ -97,7 +97,7 @@ static bool set_rule(const struct fr_control *c, struct fr_settings *want, const
 	return false;
 }
 
-/* ---- settings ----------------------------------------------------------------------------- */
+/* ---- settings -------------------------------------------------------------------------------- */
 
 struct change {
 	const struct fr_control *c; /* what there is */
@@ -202,7 +202,7 @@ void fr_ctl_help(FILE *out)
 	fprintf(out, "\nWithout a setting it shows those in force. They end with the process.\n");
 }
 
-/* ---- what is in force --------------------------------------------------------------------- */
+/* ---- what is in force ------------------------------------------------------------------------ */
 
 static const char *amount(char buf[FR_UNITS_LEN], uint32_t unit, uint64_t v)
 {
@@ -296,7 +296,7 @@ static void print_json(struct call *c, const struct control *ctl, bool pending)
 	fr_json_print(o, c->out);
 }
 
-/* ---- the command -------------------------------------------------------------------------- */
+/* ---- the command ----------------------------------------------------------------------------- */
 
 /* Has the process looked at the request? Tries for a while. */
 static bool answered(struct control *ctl, uint64_t request)

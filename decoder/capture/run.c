@@ -56,7 +56,7 @@ void fr_run_help(FILE *out)
 	fprintf(out, "\nThe library is found beside fr, in ../lib, or where $FR_LIB says.\n");
 }
 
-/* ---- the environment ---------------------------------------------------------------------- */
+/* ---- the environment ------------------------------------------------------------------------- */
 
 static bool own_dir(char *dir, size_t size)
 {
@@ -137,7 +137,7 @@ static bool set_output(char out[PATH_MAX], struct diag *d)
 	return true;
 }
 
-/* ---- the start ---------------------------------------------------------------------------- */
+/* ---- the start ------------------------------------------------------------------------------- */
 
 /*
  * Whether there will be a region, only the recorder can tell: it says so when there is one, in the

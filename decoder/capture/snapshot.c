@@ -33,7 +33,7 @@ struct image {
 	struct fr_clock_pair clocks[FR_CLOCK_PAIRS];
 };
 
-/* ---- time --------------------------------------------------------------------------------- */
+/* ---- time ------------------------------------------------------------------------------------ */
 
 /* The last tick that is not after NS: fr_recording_ns() rises. */
 static uint64_t ticks_at(const struct recording *rec, uint64_t ns)
@@ -76,7 +76,7 @@ static void add_clock_pair(struct image *im, const struct recording *rec)
 					 .x_seq = last + 1};
 }
 
-/* ---- the image ---------------------------------------------------------------------------- */
+/* ---- the image ------------------------------------------------------------------------------- */
 
 static void add_section(struct image *im, uint64_t *at, uint32_t id, uint32_t record_size,
 			struct part p)
@@ -126,7 +126,7 @@ static void make_image(struct image *im, const struct recording *rec)
 			    (struct part){&im->trigger, sizeof(im->trigger)});
 }
 
-/* ---- the file ----------------------------------------------------------------------------- */
+/* ---- the file -------------------------------------------------------------------------------- */
 
 static bool put(int fd, const void *data, uint64_t size)
 {

@@ -76,7 +76,7 @@ static void deepbound(struct call *c)
 	for (size_t i = 0; i < c->rec->n_modules; i++) {
 		const struct rec_module *m = &c->rec->modules[i];
 
-		if (!m->r.past)
+		if (!m->r.deepbind)
 			continue;
 		fr_sbuf_char(&b, ' ');
 		fr_sbuf_text(&b, m->path, strlen(m->path));

@@ -271,7 +271,7 @@ static json_t *deepbound(const struct recording *rec)
 	json_t *a = json_array();
 
 	for (size_t i = 0; i < rec->n_modules; i++) {
-		if (rec->modules[i].r.past)
+		if (rec->modules[i].r.deepbind)
 			json_array_append_new(a, fr_json_text(rec->modules[i].path));
 	}
 	return a;

@@ -65,7 +65,9 @@ static void add_anonymous(struct found *f)
 	keep(f, some, n);
 }
 
-/* Where the user stands he may look at anybody's snapshots: nobody takes them for regions. */
+/*
+ * In the current directory the snapshots of others are shown too: they are not taken for regions.
+ */
 static void search(struct call *c, struct found *f)
 {
 	char dir[PATH_MAX];

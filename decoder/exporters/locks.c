@@ -17,7 +17,7 @@
 #define BLAMED 4
 #define DEFAULT_LIMIT 30
 
-/* ---- which locks -------------------------------------------------------------------------- */
+/* ---- which locks ----------------------------------------------------------------------------- */
 
 static bool named(const struct view *v, uint32_t lock, const char *pattern)
 {
@@ -64,7 +64,7 @@ static size_t select_locks(const struct view *v, uint32_t **out)
 	return n;
 }
 
-/* ---- JSON --------------------------------------------------------------------------------- */
+/* ---- JSON ------------------------------------------------------------------------------------ */
 
 static json_t *blame_json(const struct view *v, const struct blame *b, const char *key)
 {
@@ -128,7 +128,7 @@ static json_t *lock_json(const struct view *v, uint32_t lock)
 	return o;
 }
 
-/* ---- text --------------------------------------------------------------------------------- */
+/* ---- text ------------------------------------------------------------------------------------ */
 
 static void row_text(const struct view *v, struct table *t, uint32_t lock)
 {

@@ -22,7 +22,7 @@
 #define WAITS_SHOWN 8
 #define IDLE_SHOWN 3
 
-/* ---- JSON --------------------------------------------------------------------------------- */
+/* ---- JSON ------------------------------------------------------------------------------------ */
 
 static json_t *process_json(const struct recording *rec)
 {
@@ -188,7 +188,7 @@ static void report_json(struct view *v, const struct analysis *a)
 	fr_json_print(o, v->c->out);
 }
 
-/* ---- text --------------------------------------------------------------------------------- */
+/* ---- text ------------------------------------------------------------------------------------ */
 
 static void findings_text(struct view *v, const struct analysis *a)
 {

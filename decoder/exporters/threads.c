@@ -88,7 +88,7 @@ static enum bucket_class class_of(const struct model *m, const struct thread *t)
 	return BUCKET_OTHER;
 }
 
-/* ---- JSON --------------------------------------------------------------------------------- */
+/* ---- JSON ------------------------------------------------------------------------------------ */
 
 static json_t *held_json(const struct view *v, const struct thread *t)
 {
@@ -152,7 +152,7 @@ static json_t *thread_json(const struct view *v, const struct thread *t)
 	return o;
 }
 
-/* ---- text --------------------------------------------------------------------------------- */
+/* ---- text ------------------------------------------------------------------------------------ */
 
 static int by_bucket(const void *a, const void *b)
 {

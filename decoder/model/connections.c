@@ -52,7 +52,7 @@ struct queue {
 	size_t n_joined;
 	size_t cap_joined;
 	uint32_t listener;
-	uint64_t looks; /* at those that are joined */
+	uint64_t steps; /* through those that are joined */
 	uint64_t joins; /* of all its listeners */
 	bool hopeless; /* several listeners of that name, or a crowd: nothing is joined any more */
 };
@@ -74,7 +74,7 @@ static struct half half_of(const struct event *e, uint32_t sock, uint64_t dur)
 			     .thread = e->thread};
 }
 
-/* ---- joining ------------------------------------------------------------------------------- */
+/* ---- joining --------------------------------------------------------------------------------- */
 
 static struct span *span_of_event(struct build *b, uint64_t event)
 {
@@ -186,12 +186,12 @@ static void doubt(struct build *b, struct joined *j)
 }
 
 /*
- * An event looks at the few that happened at the same time. Where it is hundreds each time nobody
- * can tell, and a file that only says so shall not keep us for ever.
+ * An event is compared with the few that happened at the same time. Where those are hundreds each
+ * time, nothing can be told, and a made-up file must not take for ever.
  */
 static bool is_crowd(const struct queue *q)
 {
-	return q->looks > 100000 + 256 * q->joins;
+	return q->steps > 100000 + 256 * q->joins;
 }
 
 static void give_up(struct build *b, struct queue *q)
@@ -206,7 +206,7 @@ static void give_up(struct build *b, struct queue *q)
 /* The one joined before J, or the last one if J is NULL, as long as accepts end after NS. */
 static struct joined *before(struct queue *q, struct joined *j, uint64_t ns)
 {
-	q->looks++;
+	q->steps++;
 	if (is_crowd(q))
 		return NULL;
 	if (!j)

@@ -3,8 +3,8 @@
  * flow.c - see flow.h: the writes, and which of them ended a wait.
  *
  * Each descriptor has the list of its waits, the latest first: a write is stamped at its end and
- * goes back over those that were there when it began. A file may say that all its writes took for
- * ever, so a wait is looked at again only so often: then it leaves the lists, and nothing is said
+ * goes back over those that were there when it began. A damaged file may have writes that took for
+ * ever, so each wait is tried only a number of times: then it leaves the lists, and nothing is said
  * of it.
  */
 #include "model/flow.h"
@@ -49,7 +49,7 @@ static bool at_once(const struct write *a, const struct write *b)
 	return a != b && a->thread != b->thread && b->began < a->ended;
 }
 
-static struct found look(struct build *b, uint32_t sock, const struct span *s)
+static struct found find_write(struct build *b, uint32_t sock, const struct span *s)
 {
 	struct flow *f = flow_of(b, sock);
 	uint32_t i, n = f ? (f->n < FLOW_WRITES ? f->n : FLOW_WRITES) : 0;
@@ -74,13 +74,13 @@ static struct found look(struct build *b, uint32_t sock, const struct span *s)
 }
 
 /* The first of all that were ready; each must have become so in a way that is known. */
-static struct found look_all(struct build *b, const struct polled *p, const struct span *s)
+static struct found find_first_write(struct build *b, const struct polled *p, const struct span *s)
 {
 	struct found out = {.sure = p->n > 0};
 	uint32_t i;
 
 	for (i = 0; i < p->n && out.sure; i++) {
-		struct found one = look(b, b->ready[p->first + i], s);
+		struct found one = find_write(b, b->ready[p->first + i], s);
 
 		out.sure = one.sure;
 		if (!one.sure)
@@ -107,7 +107,7 @@ static void resolve(struct build *b, struct span *s)
 	p = s->kind == SPAN_POLL ? fr_ready_of(b, s) : NULL;
 	if (!p && !(s->flags & SPAN_DATA))
 		return;
-	f = p ? look_all(b, p, s) : look(b, s->object, s);
+	f = p ? find_first_write(b, p, s) : find_write(b, s->object, s);
 	if (!f.sure || f.first->thread == s->thread)
 		return;
 	f.first->taken_ns = s->end_ns;

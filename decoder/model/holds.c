@@ -273,7 +273,7 @@ static void rwlock_start(const struct model *m, const struct lock *l, struct wor
 }
 
 /* A later time than the true one only makes what is known of a hold shorter. */
-#define LOOK_BACK 1024u
+#define BACK_MAX 1024u
 
 static uint64_t own_release_before(const struct model *m, const struct lock *l, uint32_t i)
 {
@@ -281,7 +281,7 @@ static uint64_t own_release_before(const struct model *m, const struct lock *l, 
 	uint32_t k;
 
 	for (k = 1; k <= i; k++) {
-		if (h[-(int64_t)k].thread == h->thread || k == LOOK_BACK)
+		if (h[-(int64_t)k].thread == h->thread || k == BACK_MAX)
 			return h[-(int64_t)k].end_ns;
 	}
 	return 0;

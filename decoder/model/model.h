@@ -305,7 +305,7 @@ uint64_t fr_model_common(const struct model *m, uint64_t start_ns, uint64_t end_
 /* The first wait for LOCK that ended after NS, as an offset to its first_wait. */
 uint32_t fr_lock_wait_after(const struct model *m, uint32_t lock, uint64_t ns);
 
-/* ---- blame: who made whom wait, by thread and stack, the worst first ---------------------- */
+/* ---- blame: who made whom wait, by thread and stack, the worst first ------------------------- */
 
 struct blame {
 	uint64_t ns; /* holders: inflicted; waiters: waited */

@@ -13,7 +13,7 @@
 #include "read/impl.h"
 
 /* Does a wait that belongs to this row of triggers.def count for `stuck`? */
-enum { FLAG, HOLD, LOOK, END, WAIT, WAIT_FD, WAIT_STUCK, WAIT_FD_STUCK };
+enum { FLAG, HOLD, PERIODIC, END, WAIT, WAIT_FD, WAIT_STUCK, WAIT_FD_STUCK };
 #define TRIGGER(number, name, unit, where, help)                                                   \
 	STUCK_##name = (where) == WAIT_STUCK || (where) == WAIT_FD_STUCK,
 enum {

@@ -17,7 +17,7 @@
 #define SECTION_PAD 128u
 #define EVENT_KINDS 128u
 
-/* ---- source: where the bytes are ----------------------------------------------------------- */
+/* ---- source: where the bytes are ------------------------------------------------------------- */
 
 struct source {
 	int fd;
@@ -32,7 +32,7 @@ size_t fr_source_read(const struct source *src, uint64_t off, void *buf, size_t 
 /* Finds what SPEC names; returns its path (owned by the caller) or NULL with the reason in D. */
 char *fr_source_open(struct source *src, const char *spec, struct diag *d);
 
-/* ---- clock: ticks to nanoseconds ------------------------------------------------------------ */
+/* ---- clock: ticks to nanoseconds ------------------------------------------------------------- */
 
 /* From tick T0 on: ns = ns0 + ((t - t0) * mul >> CLOCK_FRACTION). */
 struct clock_segment {
@@ -160,8 +160,7 @@ struct tid_entry {
 	uint32_t tid;
 };
 
-/* ---- the recording ----------------------------------------------------------------------------
- */
+/* ---- the recording --------------------------------------------------------------------------- */
 
 struct known_call {
 	const char *name; /* NULL = unknown */

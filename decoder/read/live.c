@@ -47,7 +47,7 @@ uint64_t fr_live_chunks_copy(const struct source *src, uint64_t off, uint32_t re
 			rc = chunk_copy(src, off + at, record_size, copy + at);
 		if (rc > 0)
 			continue;
-		/* What the tries have left behind looks like a chunk and is none. */
+		/* The failed copies have left something that looks like a chunk. */
 		memset(copy + at, 0, sizeof(struct fr_chunk));
 		torn++;
 	}

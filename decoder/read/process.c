@@ -122,8 +122,7 @@ bool fr_process_region(uint32_t pid, char *path, size_t size, uint64_t *start, u
 	return found || *end;
 }
 
-/* ---- a process without a region ----------------------------------------------------------------
- */
+/* ---- a process without a region -------------------------------------------------------------- */
 
 static bool has_recorder(uint32_t pid)
 {

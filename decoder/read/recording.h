@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * recording.h - a recording of any of its three lives behind one face.
+ * recording.h - one interface for a recording, whichever of its three forms it has.
  *
  * A snapshot file, a region left by a dead process and a live process are opened the same way.
  * The content is untrusted: everything handed out here has been bounds-checked, strings are

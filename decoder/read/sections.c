@@ -140,7 +140,8 @@ static bool acceptable(struct recording *rec, const struct fr_section *s, struct
 
 /*
  * How much may be copied: half of the machine's memory, and not much more than the file really
- * takes, or a file of holes would be a small bomb. (File systems that compress store less.)
+ * takes, or a small file with large holes would use up the memory. (File systems that compress
+ * store less.)
  */
 static uint64_t room_for(const struct source *src)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * stuck.c - threads of a live process that hang in what the trigger `stuck` counts, seen from
- * outside: where all of them hang, nobody inside comes by to tell.
+ * outside: where all of them hang, none is left to tell.
  *
  * Reads the small sections only and no events. The process runs on meanwhile: a state that changes
  * while it is read is no wait. Must not: trust anything it reads.
@@ -87,12 +87,11 @@ static uint64_t read_limit(const struct peek *p)
 	return LIMIT_NS;
 }
 
-/* ---- the threads ------------------------------------------------------------------------------
- */
+/* ---- the threads ----------------------------------------------------------------------------- */
 
 #define STATE_SIZE offsetof(struct fr_thread_rec, held)
 
-/* Two looks that agree: nobody was writing. */
+/* Two copies that agree: nobody was writing. */
 static bool waiting(const struct peek *p, uint64_t i, struct fr_thread_rec *t)
 {
 	struct fr_thread_rec again;

@@ -61,7 +61,7 @@ static bool is_cache_name(const char *name)
 	return n >= 2 * ID_BYTES_MIN && n <= 64 && n % 2 == 0 && !strcmp(name + n, ".sym");
 }
 
-/* ---- the directory -------------------------------------------------------------------------- */
+/* ---- the directory --------------------------------------------------------------------------- */
 
 static bool refuse(char *why, size_t size, const char *dir, const char *what)
 {
@@ -136,7 +136,7 @@ bool fr_cache_refused(char *why, size_t size)
 	return directory(dir, sizeof(dir)) && !is_ours(dir, why, size);
 }
 
-/* ---- reading -------------------------------------------------------------------------------- */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 static void *read_file(int dir, const char *name, size_t *size)
 {
@@ -192,7 +192,7 @@ void *fr_cache_load(const uint8_t *build_id, uint32_t len, struct image *img)
 	return NULL;
 }
 
-/* ---- trimming ------------------------------------------------------------------------------- */
+/* ---- trimming -------------------------------------------------------------------------------- */
 
 struct entry {
 	char name[NAME_LEN];
@@ -266,7 +266,7 @@ static void trim(int dir)
 	free(e);
 }
 
-/* ---- writing -------------------------------------------------------------------------------- */
+/* ---- writing --------------------------------------------------------------------------------- */
 
 static bool write_file(int dir, const char *name, const void *block, size_t size)
 {

@@ -2,7 +2,7 @@
 /*
  * debugdata.c - unpacks .gnu_debugdata with liblzma.
  *
- * Context: a worker. Must not: let a packed bomb take all memory (BYTES_MAX).
+ * Context: a worker. Must not: unpack more than BYTES_MAX, whatever the file says.
  */
 #include "symbols/debugdata.h"
 

@@ -16,8 +16,8 @@
 /* Longer ones exist, but their demangled form helps nobody and costs seconds. */
 #define LENGTH_MAX 4096
 
-/* Past the bracket that closes the one at S; at the end if none does. */
-static const char *past_group(const char *s)
+/* What follows the bracket that closes the one at S; the end if none does. */
+static const char *skip_group(const char *s)
 {
 	int depth = 0;
 
@@ -33,7 +33,7 @@ static const char *past_group(const char *s)
 }
 
 /* The name of an operator may hold brackets that do not pair: past "operator<<", "operator()". */
-static const char *past_operator(const char *s)
+static const char *skip_operator(const char *s)
 {
 	s += strlen("operator");
 	if (!strncmp(s, "()", 2) || !strncmp(s, "[]", 2))
@@ -47,7 +47,7 @@ static bool is_word(char c)
 }
 
 /* What may follow a parameter list: " const", " volatile", " &", "&&". */
-static const char *past_qualifiers(const char *s)
+static const char *skip_qualifiers(const char *s)
 {
 	static const char *const words[] = {" const", " volatile", " &&", " &", "&&", "&"};
 	size_t i = 0;
@@ -76,13 +76,13 @@ static void drop_parameters(char *name)
 
 		next = s + 1;
 		if (boundary && !strncmp(s, "operator", 8) && !is_word(s[8])) {
-			next = past_operator(s);
+			next = skip_operator(s);
 		} else if (*s == '(' && strncmp(s, "(anonymous", 10) && out != name &&
 			   (is_word(s[-1]) || strchr(">})]~=<*-+!/%&|^,", s[-1]))) {
-			s = past_qualifiers(past_group(s));
+			s = skip_qualifiers(skip_group(s));
 			continue;
 		} else if (strchr("([{<", *s)) {
-			next = past_group(s);
+			next = skip_group(s);
 		}
 		memmove(out, s, (size_t)(next - s));
 		out += next - s;

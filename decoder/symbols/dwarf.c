@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * dwarf.c - the face of DWARF: chooses who reads.
+ * dwarf.c - chooses the reader of DWARF.
  *
  * FR_SYMBOLS=libdwarf is for tests and measurements: what both say must be the same.
  */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * dwarf.h - what the rest of symbols/ sees of DWARF. libdwarf stays behind it.
+ * dwarf.h - what the rest of symbols/ sees of DWARF; of libdwarf it sees nothing.
  *
  * Two readers answer, and one is chosen when a file is opened: the own one (dwarf_*.c), and, with
  * FR_SYMBOLS=libdwarf, libdwarf alone (libdwarf_*.c), which is slow and there to be compared with.

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * dwarf_code.c - deals the addresses out to the units that cover them.
+ * dwarf_code.c - gives each unit the addresses that it covers.
  *
  * Only units that are hit are walked, in the order of the file.
  */

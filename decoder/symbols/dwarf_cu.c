@@ -135,7 +135,7 @@ static void take_inlined(struct walk *w)
 	}
 }
 
-static bool look(void *arg, const struct skim_die *die)
+static bool take_die(void *arg, const struct skim_die *die)
 {
 	struct walk *w = arg;
 	bool inlined = die->tag == DW_TAG_inlined_subroutine;
@@ -216,7 +216,7 @@ void fr_cu_answer(struct unit *u, struct answers *as, struct answer **list, size
 		w.places[i] = (struct place){list[i], NONE};
 	if (!tree)
 		u->home->problem = "a .dwo file with part of its debug information is missing";
-	else if (!fr_skim(tree, SKIM_CODE, look, &w))
+	else if (!fr_skim(tree, SKIM_CODE, take_die, &w))
 		u->home->problem = "part of its debug information is damaged";
 	if (tree)
 		finish(&w, as, lines);

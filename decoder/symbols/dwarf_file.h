@@ -77,7 +77,7 @@ struct dwarf_file {
 	const char *problem;
 };
 
-/* ---- dwarf_open.c --------------------------------------------------------------------------- */
+/* ---- dwarf_open.c ---------------------------------------------------------------------------- */
 /* ELF must outlive the result. NULL: WHY says in words what is wrong. */
 struct dwarf_file *fr_dwarf_file_open(struct elf_file *elf, const char **why);
 void fr_dwarf_file_close(struct dwarf_file *d);
@@ -85,7 +85,7 @@ const char *fr_dwarf_file_problem(const struct dwarf_file *d);
 /* A file without regard to what dwz moved elsewhere. */
 struct dwarf_file *fr_dwarf_open_plain(struct elf_file *elf, bool dwo, const char **why);
 
-/* ---- dwarf_form.c: attribute values and abbreviations --------------------------------------- */
+/* ---- dwarf_form.c: attribute values and abbreviations ---------------------------------------- */
 /*
  * An attribute that has to be looked at: one that says where something is, or whose size depends on
  * its bytes. Those between two of them are SKIP bytes.
@@ -133,7 +133,7 @@ void fr_form_read(struct bytes *b, const struct unit *u, uint16_t form, int64_t 
 /* An address form to an address; false = index out of bounds or not an address. */
 bool fr_form_address(const struct unit *u, uint16_t form, uint64_t raw, uint64_t *addr);
 
-/* ---- dwarf_skim.c --------------------------------------------------------------------------- */
+/* ---- dwarf_skim.c ---------------------------------------------------------------------------- */
 /* The attributes that say where a DIE is; everything else is libdwarf's. */
 struct skim_die {
 	uint64_t off;
@@ -159,12 +159,12 @@ bool fr_skim(const struct unit *u, enum skim_what what, skim_fn fn, void *arg);
 /* Reads the unit's own DIE and completes U from it. */
 bool fr_skim_unit(struct unit *u, struct skim_die *die);
 
-/* ---- dwarf_ranges.c ------------------------------------------------------------------------- */
+/* ---- dwarf_ranges.c -------------------------------------------------------------------------- */
 typedef void (*range_fn)(void *arg, uint64_t lo, uint64_t hi);
 /* All address ranges of a DIE; empty and discarded ones are left out. */
 void fr_ranges_each(const struct unit *u, const struct skim_die *die, range_fn fn, void *arg);
 
-/* ---- dwarf_index.c -------------------------------------------------------------------------- */
+/* ---- dwarf_index.c --------------------------------------------------------------------------- */
 void fr_index_make(struct dwarf_file *d);
 /* Adds what .debug_aranges says, once. */
 void fr_index_hints(struct dwarf_file *d);
@@ -173,7 +173,7 @@ struct unit *fr_index_unit(struct dwarf_file *d, uint64_t off);
 /* Next range at or below *I (start with n_ranges) that covers ADDR; NULL = no more. */
 const struct unit_range *fr_index_cover(const struct dwarf_file *d, uint64_t addr, size_t *i);
 
-/* ---- dwarf_split.c -------------------------------------------------------------------------- */
+/* ---- dwarf_split.c --------------------------------------------------------------------------- */
 /* The unit that has U's DIEs: U itself, or its half in a .dwo file; NULL = not to be had. */
 struct unit *fr_split_unit(struct unit *u);
 
@@ -182,11 +182,11 @@ void fr_dwarf_file_code(struct dwarf_file *d, struct answers *as);
 size_t fr_dwarf_file_data(struct dwarf_file *d, uint64_t vaddr, uint64_t start, char *buf,
 			  size_t size);
 
-/* ---- dwarf_cu.c ----------------------------------------------------------------------------- */
+/* ---- dwarf_cu.c ------------------------------------------------------------------------------ */
 /* Answers of one unit, by address. */
 void fr_cu_answer(struct unit *u, struct answers *as, struct answer **list, size_t n);
 
-/* ---- dwarf_lines.c -------------------------------------------------------------------------- */
+/* ---- dwarf_lines.c --------------------------------------------------------------------------- */
 struct line_table;
 /* NULL = none or damaged. COMP_DIR may be NULL and must outlive the table. */
 struct line_table *fr_lines_open(const struct unit *u, const char *comp_dir);
@@ -196,7 +196,7 @@ void fr_lines_run(struct line_table *t, struct image_builder *b, struct answer *
 /* The path of a file by its number as attributes write it, interned; 0 = unknown. */
 uint32_t fr_lines_file(struct line_table *t, struct image_builder *b, uint64_t file);
 
-/* ---- dwarf_name.c --------------------------------------------------------------------------- */
+/* ---- dwarf_name.c ---------------------------------------------------------------------------- */
 struct die_name {
 	uint32_t fn; /* interned, demangled; 0 = none */
 	bool bare; /* without namespace and class: there was no linkage name */
@@ -225,7 +225,7 @@ uint64_t fr_die_offset(Dwarf_Die die);
 Dwarf_Die fr_die_child(Dwarf_Die die);
 Dwarf_Die fr_die_next(struct dwarf_file *d, Dwarf_Die die);
 
-/* ---- dwarf_type.c --------------------------------------------------------------------------- */
+/* ---- dwarf_type.c ---------------------------------------------------------------------------- */
 /* Size in bytes of the variable at DIE; 0 = unknown. */
 uint64_t fr_type_size_of(struct dwarf_file *d, uint64_t die);
 /* Writes the path of the byte OFF inside that variable: "[42].mu+0x4", "" for the whole. */

@@ -105,7 +105,7 @@ bool fr_form_address(const struct unit *u, uint16_t form, uint64_t raw, uint64_t
 	return !b.bad;
 }
 
-/* ---- abbreviations -------------------------------------------------------------------------- */
+/* ---- abbreviations --------------------------------------------------------------------------- */
 
 /* What the skimmer reads of a DIE. */
 static bool is_place(uint64_t at)

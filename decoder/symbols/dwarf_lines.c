@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * dwarf_lines.c - runs a line program past the sorted addresses of its unit.
+ * dwarf_lines.c - runs a line program and answers the sorted addresses of its unit on the way.
  *
  * No row is stored: within a sequence addresses only rise, so the addresses looked for are passed
  * once per sequence, and the row before the next one answers those in between.

@@ -126,7 +126,7 @@ static struct node strip(struct node n, bool stop)
 	return n;
 }
 
-/* ---- sizes ---------------------------------------------------------------------------------- */
+/* ---- sizes ----------------------------------------------------------------------------------- */
 
 /* Lengths of the dimensions of an array, outermost first. */
 static size_t dimensions(struct node n, uint64_t *len)
@@ -184,7 +184,7 @@ uint64_t fr_type_size_of(struct dwarf_file *d, uint64_t die)
 	return size;
 }
 
-/* ---- paths ---------------------------------------------------------------------------------- */
+/* ---- paths ----------------------------------------------------------------------------------- */
 
 /* Writes the indices and returns the element's type; ends N. */
 static struct node enter_array(struct node n, uint64_t *off, struct text *t)

@@ -2,8 +2,9 @@
 /*
  * image.c - checks and reads a block of answers.
  *
- * Context: the decoder's own process; the block may come from a worker that went mad or from a
- * damaged file. Must not: trust a number of the block before check() has seen it.
+ * Context: the decoder's own process; the block may come from a worker that a damaged file has
+ * misled, or from a damaged cache. Must not: trust a number of the block before check() has seen
+ * it.
  */
 #include "symbols/image.h"
 

@@ -55,8 +55,7 @@ bool fr_libdwarf_number(const struct libdwarf_reader *r, Dwarf_Die die, Dwarf_Ha
 	return ok;
 }
 
-/* ---- ranges -----------------------------------------------------------------------------------
- */
+/* ---- ranges ---------------------------------------------------------------------------------- */
 
 static void show(libdwarf_range_fn fn, void *arg, uint64_t lo, uint64_t hi)
 {
@@ -159,8 +158,7 @@ void fr_libdwarf_ranges(const struct libdwarf_reader *r, const struct libdwarf_u
 	dwarf_dealloc_attribute(a);
 }
 
-/* ---- names ------------------------------------------------------------------------------------
- */
+/* ---- names ----------------------------------------------------------------------------------- */
 
 static const char *text(const struct libdwarf_reader *r, Dwarf_Die die, Dwarf_Half at)
 {

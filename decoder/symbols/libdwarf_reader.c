@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * libdwarf_reader.c - the second reader: deals the addresses out to the units that claim them.
+ * libdwarf_reader.c - the second reader: gives each unit the addresses that it claims.
  */
 #include "symbols/libdwarf_reader.h"
 

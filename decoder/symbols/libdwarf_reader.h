@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * libdwarf_reader.h - DWARF read by libdwarf alone: the other opinion.
+ * libdwarf_reader.h - DWARF read by libdwarf alone, to compare with.
  *
  * Tests ask it and the own reader (dwarf_file.h) the same and want the same answers; the bench says
  * what the own one gains. Shares with it how libdwarf is opened, and nothing else. Slow: it makes
@@ -48,8 +48,7 @@ void fr_libdwarf_index(struct libdwarf_reader *r);
 size_t fr_libdwarf_hint(const struct libdwarf_reader *r, uint64_t addr);
 void fr_libdwarf_index_free(struct libdwarf_reader *r);
 
-/* ---- libdwarf_die.c: what one DIE says --------------------------------------------------------
- */
+/* ---- libdwarf_die.c: what one DIE says ------------------------------------------------------- */
 typedef void (*libdwarf_range_fn)(void *arg, uint64_t lo, uint64_t hi);
 void fr_libdwarf_ranges(const struct libdwarf_reader *r, const struct libdwarf_unit *u,
 			Dwarf_Die die, libdwarf_range_fn fn, void *arg);
@@ -58,8 +57,7 @@ bool fr_libdwarf_number(const struct libdwarf_reader *r, Dwarf_Die die, Dwarf_Ha
 uint32_t fr_libdwarf_name(const struct libdwarf_reader *r, Dwarf_Die die, struct image_builder *b,
 			  bool *bare);
 
-/* ---- libdwarf_lines.c -------------------------------------------------------------------------
- */
+/* ---- libdwarf_lines.c ------------------------------------------------------------------------ */
 struct libdwarf_lines;
 /* NULL = none. CU is the unit's own DIE. */
 struct libdwarf_lines *fr_libdwarf_lines_open(const struct libdwarf_reader *r, Dwarf_Die cu);
@@ -70,8 +68,7 @@ void fr_libdwarf_lines_run(struct libdwarf_lines *t, struct image_builder *b, st
 /* The path of file number N, interned; 0 = unknown. */
 uint32_t fr_libdwarf_lines_file(struct libdwarf_lines *t, struct image_builder *b, uint64_t n);
 
-/* ---- libdwarf_unit.c: the functions of one unit around addresses ------------------------------
- */
+/* ---- libdwarf_unit.c: the functions of one unit around addresses ----------------------------- */
 /* Answers of unit U, by address. */
 void fr_libdwarf_unit_answer(struct libdwarf_reader *r, const struct libdwarf_unit *u,
 			     struct answers *as, struct answer **list, size_t n);

@@ -96,8 +96,8 @@ static void take_inlined(struct pass *p, struct scope *function)
 }
 
 /* FUNCTION is the one DIE is in, NULL = none that matters; returns the one its children are in. */
-static struct scope *look(struct pass *p, Dwarf_Die die, unsigned int depth, Dwarf_Half tag,
-			  struct scope *function)
+static struct scope *take_die(struct pass *p, Dwarf_Die die, unsigned int depth, Dwarf_Half tag,
+			      struct scope *function)
 {
 	Dwarf_Error err = NULL;
 
@@ -148,7 +148,7 @@ static void visit(struct pass *p, Dwarf_Die parent, unsigned int depth, struct s
 	Dwarf_Die die = depth < DEPTH_MAX ? first_child(p->r, parent) : NULL;
 
 	for (; die; die = sibling(p->r, die))
-		visit(p, die, depth + 1, look(p, die, depth, tag_of(p->r, die), function));
+		visit(p, die, depth + 1, take_die(p, die, depth, tag_of(p->r, die), function));
 }
 
 size_t fr_libdwarf_unit_walk(struct libdwarf_reader *r, Dwarf_Die parent)

@@ -29,7 +29,10 @@ void fr_modsyms_want(struct modsyms *ms, enum image_kind kind, uint64_t vaddr);
 bool fr_modsyms_ask(struct modsyms *ms);
 void fr_modsyms_receive(struct modsyms *ms);
 
-/* Ends the worker until something is asked again: processes and descriptors are not endless. */
+/*
+ * Ends the worker until something is asked again: the number of processes and descriptors is
+ * limited.
+ */
 void fr_modsyms_rest(struct modsyms *ms);
 
 struct modsyms_state {

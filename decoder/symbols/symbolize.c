@@ -184,7 +184,7 @@ static void run_batches(struct symbols *sy)
 			tell(sy, &sy->modules[i]);
 }
 
-/* ---- PCs ------------------------------------------------------------------------------------ */
+/* ---- PCs ------------------------------------------------------------------------------------- */
 
 static struct known *known_find(struct known *table, uint64_t key)
 {

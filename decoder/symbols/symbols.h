@@ -4,7 +4,7 @@
  *
  * Providers in order: DWARF of the module or of its separate debug file, .symtab, .gnu_debugdata,
  * .dynsym, nothing. A file is used only if its build-id equals the one recorded in the process;
- * otherwise the frame stays module+offset. Each frame says whence its name comes.
+ * otherwise the frame stays module+offset. Each frame says where its name comes from.
  */
 #ifndef FR_SYMBOLS_H
 #define FR_SYMBOLS_H

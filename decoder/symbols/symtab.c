@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * symtab.c - streams a symbol table past the sorted addresses.
+ * symtab.c - finds the symbols of sorted addresses in one pass over a symbol table.
  *
  * The table is read once and nothing is sorted or kept but the best candidate per address: for a
  * thousand addresses that is faster than building an index. A symbol of size 0 (hand-written

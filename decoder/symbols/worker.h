@@ -5,8 +5,8 @@
  *   decoder ── {n_code, n_data} addresses ──> worker: locate, libelf, libdwarf
  *           <── size, block (image.h) ──────
  *
- * A crash, an endless loop or a memory bomb in there ends the worker and nothing else. Several
- * workers run at the same time: ask all, then receive from each.
+ * A crash, an endless loop or a file that needs all memory ends the worker and nothing else.
+ * Several workers run at the same time: ask all, then receive from each.
  */
 #ifndef FR_SYMBOLS_WORKER_H
 #define FR_SYMBOLS_WORKER_H

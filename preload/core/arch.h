@@ -45,7 +45,7 @@ static inline uint64_t fr_arch_tsc(void)
 	return __builtin_ia32_rdtsc();
 }
 
-/* Nothing behind it begins before everything in front of it is done; rdtsc is no exception. */
+/* Later instructions, rdtsc too, begin only when all earlier ones are done. */
 static inline void fr_arch_fence(void)
 {
 	__builtin_ia32_lfence();
@@ -104,8 +104,8 @@ static inline bool fr_arch_is_sigreturn(uintptr_t pc)
 }
 
 /*
- * The call that led to the pc of UC, of which nothing has run yet: where it will return to. False:
- * that stands in a word that may not be READ.
+ * UC stands at the first instruction of a function: where that will return to. False: READ does not
+ * allow the word with the return address.
  */
 static inline bool fr_arch_ucontext_called_from(const ucontext_t *uc,
 						bool (*read)(void *arg, uintptr_t addr), void *arg,
@@ -119,7 +119,7 @@ static inline bool fr_arch_ucontext_called_from(const ucontext_t *uc,
 	return true;
 }
 
-/* Addresses of the lower half only: what is beyond is no address at all. */
+/* False for what a user's pointer cannot be: the upper half is the kernel's, or no address. */
 static inline bool fr_arch_is_address(uintptr_t p)
 {
 	return p >> 56 == 0; /* 57 bits with five levels of page tables */

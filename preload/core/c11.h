@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * c11.h - results of <threads.h> as errno values and back. Exact both ways: thrd_error, behind
- * which libc hides the true cause, is EINVAL in a recording.
+ * c11.h - results of <threads.h> as errno values and back. Exact both ways, but for thrd_error: it
+ * hides the true cause, and is EINVAL in a recording.
  */
 #ifndef FR_C11_H
 #define FR_C11_H

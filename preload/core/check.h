@@ -43,7 +43,7 @@ void fr_thread_check(const struct fr_thread *t);
 /* The header's sections: in order, apart, within the region. */
 void fr_region_check(void);
 
-/* The region's memory was taken from us (rescue.h): from here on what it says is no invariant. */
+/* The region's file was cut (rescue.h): from here on its content is not checked. */
 void fr_check_no_region(void);
 
 void fr_where_check(unsigned int allowed, uintptr_t frame, const char *function);

@@ -23,7 +23,7 @@ struct fr_clock {
 };
 extern struct fr_clock fr_clock;
 
-/* libc's own clock_gettime(), not that of a library that makes up the time for its host. */
+/* libc's own clock_gettime(), not that of a library that fakes the time. */
 extern int (*fr_clock_get)(clockid_t id, struct timespec *ts);
 
 /* Nanoseconds of a POSIX clock through the vDSO. */
@@ -49,9 +49,9 @@ static FR_ALWAYS_INLINE uint64_t fr_clock_ticks(void)
 }
 
 /*
- * The stamp of something that this thread has got from another one: not read while the processor
- * still waits for it, as the plain stamp may be. Costs as much again; the hot mutex goes without
- * (decoder/read/order.h).
+ * The time at which this thread got something from another one. A fence keeps the processor from
+ * reading the clock while it still waits for that. It doubles the cost, so the hot path of a mutex
+ * goes without (decoder/read/order.h).
  */
 static FR_ALWAYS_INLINE uint64_t fr_clock_ticks_after(void)
 {

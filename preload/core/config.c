@@ -31,7 +31,7 @@ void fr_note(const char *a, const char *b, const char *c)
 	fr_notes_len = t.n;
 }
 
-/* ---- one parser per kind of value: true = understood and stored ---------------------------- */
+/* ---- one parser per kind of value: true = understood and stored ------------------------------ */
 
 static bool parse_bytes(const char *s, uint64_t *v)
 {
@@ -249,7 +249,7 @@ void fr_config_levels(uint8_t levels[FR_CLASSES])
 		levels[FR_CLASS_LOCK] = FR_LEVEL_FULL;
 }
 
-/* Settings that say something about others. */
+/* Settings that change others. */
 static void reconcile(void)
 {
 	uint8_t lock = fr_config.levels[FR_CLASS_LOCK];
@@ -261,7 +261,7 @@ static void reconcile(void)
 		fr_note("FR_TRIGGER=hold sees nothing: lock=off", "", "");
 }
 
-/* ---- the table ----------------------------------------------------------------------------- */
+/* ---- the table ------------------------------------------------------------------------------- */
 
 /* Each goes to its parser by the address of the whole field, so a wrong type does not compile. */
 #define SETTING(field, name, parser, dflt, help)                                                   \

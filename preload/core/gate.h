@@ -55,16 +55,16 @@ static FR_ALWAYS_INLINE enum fr_level fr_level(enum fr_class klass)
 	return likely(l != FR_LEVEL_UNBORN) ? l : fr_birth(klass);
 }
 
-/* A try-lock for cold paths: never waits, so it can be held by nobody that matters. */
+/* A lock for cold paths that is only tried. Nobody waits for it, so its holder may be preempted. */
 static inline bool fr_try_lock(atomic_uint *lock)
 {
 	return !atomic_exchange_explicit(lock, 1, memory_order_acquire);
 }
 
 /*
- * A lock for work that takes microseconds and cannot be left out lightly. Its holder may have
- * been preempted: so the processor is offered to it, some 500 times at most. False: go without,
- * and count.
+ * A lock for work that takes microseconds and should not be left out. Its holder may have been
+ * preempted, so the waiting thread yields the processor, at most 500 times. False: the caller does
+ * without, and counts that.
  */
 static inline bool fr_lock_wait(atomic_uint *lock)
 {
@@ -84,30 +84,30 @@ static inline void fr_unlock(atomic_uint *lock)
 	atomic_store_explicit(lock, 0, memory_order_release);
 }
 
-/* With signals held, see fr_signals_hold. */
-static inline bool fr_lock_patiently(atomic_uint *lock, uint64_t *before)
+/* With signals blocked: fr_signals_block() says why. */
+static inline bool fr_lock_wait_masked(atomic_uint *lock, uint64_t *before)
 {
-	*before = fr_signals_hold();
+	*before = fr_signals_block();
 	if (fr_lock_wait(lock))
 		return true;
-	fr_signals_release(*before);
+	fr_signals_restore(*before);
 	return false;
 }
 
 /* The same without waiting. */
-static inline bool fr_try_lock_held(atomic_uint *lock, uint64_t *before)
+static inline bool fr_try_lock_masked(atomic_uint *lock, uint64_t *before)
 {
-	*before = fr_signals_hold();
+	*before = fr_signals_block();
 	if (fr_try_lock(lock))
 		return true;
-	fr_signals_release(*before);
+	fr_signals_restore(*before);
 	return false;
 }
 
-static inline void fr_unlock_held(atomic_uint *lock, uint64_t before)
+static inline void fr_unlock_masked(atomic_uint *lock, uint64_t before)
 {
 	fr_unlock(lock);
-	fr_signals_release(before);
+	fr_signals_restore(before);
 }
 
 #endif

@@ -25,7 +25,7 @@ const struct fr_hook_row fr_hook_rows[] = {
 #undef HOOK
 const unsigned int fr_hook_count = sizeof(fr_hook_rows) / sizeof(*fr_hook_rows);
 
-/* Where the host's calls of ROW's function go, if it is not here; else NULL. */
+/* The function that the host's calls of ROW's name reach; NULL: it is our hook. */
 static void *first_in_line(const struct fr_hook_row *row)
 {
 	extern const char __ehdr_start[] __attribute__((visibility("hidden")));
@@ -43,7 +43,7 @@ static void *first_in_line(const struct fr_hook_row *row)
 
 void *fr_hook_shadows[FR_HOOK_MAX];
 
-void fr_real_look(void)
+void fr_real_find_shadows(void)
 {
 	for (unsigned int i = 0; i < fr_hook_count; i++) {
 		const struct fr_hook_row *row = &fr_hook_rows[i];

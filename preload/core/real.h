@@ -135,7 +135,7 @@ void fr_real_resolve(void);
  * function of that name: an allocator linked in, say. Once, when the program starts: takes the
  * loader's lock. By hook id; NULL = we are first.
  */
-void fr_real_look(void);
+void fr_real_find_shadows(void);
 extern void *fr_hook_shadows[FR_HOOK_MAX];
 
 /* One row per hook, in the order of hooks.def. */

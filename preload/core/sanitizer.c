@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * sanitizer.c - how hosts built with a sanitizer are left in peace.
+ * sanitizer.c - what is not done in hosts that a sanitizer watches.
  *
  * ThreadSanitizer, MemorySanitizer, helgrind and drd watch memory that the recorder touches: they
- * would report our races, which are meant, as the host's. So nothing is done there.
+ * would report the recorder's intended races as the host's. So nothing is recorded there.
  * AddressSanitizer replaces malloc and reports faults itself: those stay its own, and unwind.c does
  * without RTLD_DEEPBIND, which it does not allow.
  *

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * sanitizer.h - does a sanitizer watch this program, and how near may we come?
+ * sanitizer.h - does a sanitizer watch this program, and what may be recorded then?
  */
 #ifndef FR_SANITIZER_H
 #define FR_SANITIZER_H

@@ -2,8 +2,9 @@
 /*
  * say.c - see say.h.
  *
- * A daemon closes its stderr, and number 2 is a client's socket then: so it must still be the file
- * that it was. A regular file must not grow over RLIMIT_FSIZE: the kernel would send SIGXFSZ.
+ * A daemon closes its stderr, and descriptor 2 may be a client's socket then. So nothing is written
+ * unless it is still the file that it was at start. A regular file must not grow over RLIMIT_FSIZE:
+ * the kernel would send SIGXFSZ.
  *
  * Context: any, system calls only.
  */

@@ -14,7 +14,7 @@ void fr_say_init(void);
  * is another file by now. */
 void fr_say(const char *a, const char *b, const char *c);
 
-/* Would a write to descriptor 2 be read? Else it is SIGPIPE, and the host's death. */
+/* Does anybody read from descriptor 2? A write to a pipe without a reader is SIGPIPE: it kills. */
 bool fr_say_is_read(void);
 
 #endif

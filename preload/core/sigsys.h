@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * sigsys.h - what the recorder does to signals past all tables, by system calls of its own.
+ * sigsys.h - blocking signals and resetting them, by system calls of our own.
  */
 #ifndef FR_SIGSYS_H
 #define FR_SIGSYS_H
@@ -15,9 +15,10 @@
 
 /*
  * While a lock is held no handler of the host's may run on this thread: it could leave by a jump,
- * and the lock would stay taken for ever. Faults stay open: they are ours, and a crash.
+ * and the lock would stay taken for ever. Faults are not blocked: they are a crash, which our
+ * handler records.
  */
-static inline uint64_t fr_signals_hold(void)
+static inline uint64_t fr_signals_block(void)
 {
 	const int faults[] = {FR_FATAL_SIGNALS};
 	uint64_t mask = ~0ull, before = 0;
@@ -28,7 +29,7 @@ static inline uint64_t fr_signals_hold(void)
 	return before;
 }
 
-static inline void fr_signals_release(uint64_t before)
+static inline void fr_signals_restore(uint64_t before)
 {
 	fr_sys4(SYS_rt_sigprocmask, SIG_SETMASK, &before, 0, 8);
 }

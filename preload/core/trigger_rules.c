@@ -18,7 +18,7 @@
 #define WAIT_STUCK (FR_WHERE_WAIT | FR_WHERE_STUCK)
 #define WAIT_FD_STUCK (FR_WHERE_WAIT | FR_WHERE_FD | FR_WHERE_STUCK)
 #define HOLD FR_WHERE_HOLD
-#define LOOK FR_WHERE_LOOK
+#define PERIODIC FR_WHERE_PERIODIC
 #define END FR_WHERE_END
 
 struct rule {
@@ -80,8 +80,7 @@ void fr_trigger_describe(struct fr_control *c)
 	}
 }
 
-/* ---- FR_TRIGGER
- * ---------------------------------------------------------------------------------- */
+/* ---- FR_TRIGGER ------------------------------------------------------------------------------ */
 
 static bool parse_item(char *item, uint64_t *limit)
 {

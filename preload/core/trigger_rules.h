@@ -36,7 +36,7 @@ enum fr_rule_where {
 	FR_WHERE_FD = 2, /* and its object is a descriptor */
 	FR_WHERE_STUCK = 4, /* and it counts for `stuck` */
 	FR_WHERE_HOLD = 8,
-	FR_WHERE_LOOK = 16,
+	FR_WHERE_PERIODIC = 16,
 	FR_WHERE_END = 32,
 };
 unsigned int fr_trigger_where(unsigned int rule);

@@ -12,18 +12,18 @@
 
 FR_HOOK int unshare(int flags)
 {
-	bool held = fr_snapshot_hold();
+	bool locked = fr_snapshot_lock();
 	int rc = FR_REAL(unshare)(flags);
 
-	fr_snapshot_release(held);
+	fr_snapshot_unlock(locked);
 	return rc;
 }
 
 FR_HOOK int setns(int fd, int type)
 {
-	bool held = fr_snapshot_hold();
+	bool locked = fr_snapshot_lock();
 	int rc = FR_REAL(setns)(fd, type);
 
-	fr_snapshot_release(held);
+	fr_snapshot_unlock(locked);
 	return rc;
 }

@@ -144,7 +144,7 @@ FR_HOOK int pthread_cond_broadcast(pthread_cond_t *c)
 	return FR_REAL(pthread_cond_broadcast)(c);
 }
 
-/* ---- C11 ------------------------------------------------------------------------------------ */
+/* ---- C11 ------------------------------------------------------------------------------------- */
 
 FR_HOOK int cnd_wait(cnd_t *c, mtx_t *m)
 {

@@ -15,7 +15,7 @@
 #include "host/link.h"
 #include "record/wait.h"
 
-static inline bool watched(int fd)
+static inline bool is_recorded(int fd)
 {
 	return fr_level(FR_CLASS_NET) != FR_LEVEL_OFF && fr_fd_is_socket(fd);
 }
@@ -45,8 +45,7 @@ static void address_of(struct address *a, int fd)
 		a->blob.size = len < sizeof(a->bytes) ? len : (uint32_t)sizeof(a->bytes);
 }
 
-/* ---- making and naming -------------------------------------------------------------------------
- */
+/* ---- making and naming ----------------------------------------------------------------------- */
 
 FR_HOOK int socket(int domain, int type, int protocol)
 {
@@ -79,7 +78,7 @@ FR_HOOK int bind(int fd, const struct sockaddr *addr, socklen_t len)
 	struct fr_thread *t;
 	struct address a;
 
-	if (!watched(fd))
+	if (!is_recorded(fd))
 		return rc;
 	address_copy(&a, addr, len);
 	t = fr_enter();
@@ -95,7 +94,7 @@ static void is_listener(int fd)
 {
 	struct fr_fd_rec *r = fr_fd_rec(fd);
 
-	if (r && r->x_kind != FR_FD_LISTENER && !fr_thread_is_foreign())
+	if (r && r->x_kind != FR_FD_LISTENER && fr_thread_reclaim())
 		r->x_kind = FR_FD_LISTENER;
 }
 
@@ -106,7 +105,7 @@ FR_HOOK int listen(int fd, int backlog)
 	struct fr_thread *t;
 	struct address a;
 
-	if (!watched(fd))
+	if (!is_recorded(fd))
 		return rc;
 	t = fr_enter();
 	if (!t)
@@ -126,7 +125,7 @@ FR_HOOK int shutdown(int fd, int how)
 	struct fr_blob peer;
 	struct fr_thread *t;
 
-	if (!watched(fd))
+	if (!is_recorded(fd))
 		return FR_REAL(shutdown)(fd, how);
 	t = fr_enter();
 	if (t) {
@@ -139,8 +138,7 @@ FR_HOOK int shutdown(int fd, int how)
 	return fr_real.shutdown(fd, how);
 }
 
-/* ---- connect ------------------------------------------------------------------------------------
- */
+/* ---- connect --------------------------------------------------------------------------------- */
 
 /* Does this answer end a connect that began before? EALREADY: not yet. */
 static bool ends_earlier(uint64_t err)
@@ -190,14 +188,14 @@ static int connecting(int (*real)(int, const struct sockaddr *, socklen_t), enum
 
 FR_HOOK int connect(int fd, const struct sockaddr *addr, socklen_t len)
 {
-	if (!watched(fd))
+	if (!is_recorded(fd))
 		return FR_REAL(connect)(fd, addr, len);
 	return connecting(fr_real.connect, FR_HOOK_connect, fd, addr, len, FR_SITE());
 }
 
 FR_HOOK int __connect(int fd, const struct sockaddr *addr, socklen_t len)
 {
-	if (!watched(fd))
+	if (!is_recorded(fd))
 		return FR_REAL_OLD(connect)(fd, addr, len);
 	return connecting(FR_REAL_OLD(connect), FR_HOOK___connect, fd, addr, len, FR_SITE());
 }
@@ -225,8 +223,7 @@ FR_HOOK int getsockopt(int fd, int level, int name, void *value, socklen_t *len)
 	return rc;
 }
 
-/* ---- accept -------------------------------------------------------------------------------------
- */
+/* ---- accept ---------------------------------------------------------------------------------- */
 
 struct accepting {
 	int listener;
@@ -289,7 +286,7 @@ FR_HOOK int accept(int fd, struct sockaddr *addr, socklen_t *len)
 	struct fr_wait w;
 	int rc;
 
-	if (!watched(fd))
+	if (!is_recorded(fd))
 		return FR_REAL(accept)(fd, addr, len);
 	a = accepting(fd, addr, len, 0);
 	fr_wait_begin(&w, FR_SITE(), FR_HOOK_accept, (uint64_t)fd, 0, 0);
@@ -304,7 +301,7 @@ FR_HOOK int accept4(int fd, struct sockaddr *addr, socklen_t *len, int flags)
 	struct fr_wait w;
 	int rc;
 
-	if (!watched(fd))
+	if (!is_recorded(fd))
 		return FR_REAL(accept4)(fd, addr, len, flags);
 	a = accepting(fd, addr, len, FR_HOOK_accept4);
 	fr_wait_begin(&w, FR_SITE(), FR_HOOK_accept4, (uint64_t)fd, 0, 0);

@@ -86,9 +86,9 @@ FR_HOOK int pthread_cancel(pthread_t th)
 	return rc;
 }
 
-/* ---- prctl --------------------------------------------------------------------------------- */
+/* ---- prctl ----------------------------------------------------------------------------------- */
 
-/* The name as the kernel has it now. A vfork child shares the record with its parent: not its. */
+/* The name as the kernel has it now. Not in a vfork child: the record is its parent's. */
 static void record_name(struct fr_site s)
 {
 	char name[16] = "";

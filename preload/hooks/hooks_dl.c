@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * hooks_dl.c - replacement functions: objects that come and go.
+ * hooks_dl.c - replacement functions: objects are loaded and unloaded.
  */
 #include <dlfcn.h>
 
@@ -10,8 +10,8 @@
 #include "record/modules.h"
 
 /*
- * A tail call, in every build: the loader takes the object of the return address for the one that
- * asks, and looks for the new one by that one's RUNPATH and $ORIGIN.
+ * A tail call, in every build: the loader takes the object that the return address lies in for the
+ * caller, and searches by its RUNPATH and $ORIGIN.
  */
 __attribute__((optimize("O2"))) FR_HOOK void *dlopen(const char *name, int flags)
 {

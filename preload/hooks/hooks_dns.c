@@ -19,7 +19,7 @@
 
 #define SHOWN 64u /* bytes of a name */
 
-static bool watched(void)
+static bool is_recorded(void)
 {
 	return fr_level(FR_CLASS_NET) != FR_LEVEL_OFF;
 }
@@ -53,7 +53,7 @@ FR_HOOK int getaddrinfo(const char *node, const char *service, const struct addr
 	struct fr_wait w;
 	int rc;
 
-	if (!watched())
+	if (!is_recorded())
 		return FR_REAL(getaddrinfo)(node, service, hints, res);
 	begin(&w, FR_HOOK_getaddrinfo, FR_SITE());
 	rc = FR_REAL(getaddrinfo)(node, service, hints, res);
@@ -67,7 +67,7 @@ FR_HOOK int getnameinfo(const struct sockaddr *addr, socklen_t len, char *host, 
 	struct fr_wait w;
 	int rc;
 
-	if (!watched())
+	if (!is_recorded())
 		return FR_REAL(getnameinfo)(addr, len, host, hostlen, serv, servlen, flags);
 	begin(&w, FR_HOOK_getnameinfo, FR_SITE());
 	rc = FR_REAL(getnameinfo)(addr, len, host, hostlen, serv, servlen, flags);
@@ -75,8 +75,7 @@ FR_HOOK int getnameinfo(const struct sockaddr *addr, socklen_t len, char *host, 
 	return rc;
 }
 
-/* ---- the old calls
- * ------------------------------------------------------------------------------- */
+/* ---- the old calls --------------------------------------------------------------------------- */
 
 static int herr_of(const struct hostent *h, int herr)
 {
@@ -88,7 +87,7 @@ FR_HOOK struct hostent *gethostbyname(const char *name)
 	struct hostent *h;
 	struct fr_wait w;
 
-	if (!watched())
+	if (!is_recorded())
 		return FR_REAL(gethostbyname)(name);
 	begin(&w, FR_HOOK_gethostbyname, FR_SITE());
 	h = FR_REAL(gethostbyname)(name);
@@ -101,7 +100,7 @@ FR_HOOK struct hostent *gethostbyname2(const char *name, int family)
 	struct hostent *h;
 	struct fr_wait w;
 
-	if (!watched())
+	if (!is_recorded())
 		return FR_REAL(gethostbyname2)(name, family);
 	begin(&w, FR_HOOK_gethostbyname2, FR_SITE());
 	h = FR_REAL(gethostbyname2)(name, family);
@@ -114,7 +113,7 @@ FR_HOOK struct hostent *gethostbyaddr(const void *addr, socklen_t len, int famil
 	struct hostent *h;
 	struct fr_wait w;
 
-	if (!watched())
+	if (!is_recorded())
 		return FR_REAL(gethostbyaddr)(addr, len, family);
 	begin(&w, FR_HOOK_gethostbyaddr, FR_SITE());
 	h = FR_REAL(gethostbyaddr)(addr, len, family);
@@ -132,7 +131,7 @@ FR_HOOK int gethostbyname_r(const char *name, struct hostent *ret, char *buf, si
 	struct fr_wait w;
 	int rc;
 
-	if (!watched())
+	if (!is_recorded())
 		return FR_REAL(gethostbyname_r)(name, ret, buf, size, result, herr);
 	begin(&w, FR_HOOK_gethostbyname_r, FR_SITE());
 	rc = FR_REAL(gethostbyname_r)(name, ret, buf, size, result, herr);
@@ -146,7 +145,7 @@ FR_HOOK int gethostbyname2_r(const char *name, int family, struct hostent *ret, 
 	struct fr_wait w;
 	int rc;
 
-	if (!watched())
+	if (!is_recorded())
 		return FR_REAL(gethostbyname2_r)(name, family, ret, buf, size, result, herr);
 	begin(&w, FR_HOOK_gethostbyname2_r, FR_SITE());
 	rc = FR_REAL(gethostbyname2_r)(name, family, ret, buf, size, result, herr);
@@ -160,7 +159,7 @@ FR_HOOK int gethostbyaddr_r(const void *addr, socklen_t len, int family, struct 
 	struct fr_wait w;
 	int rc;
 
-	if (!watched())
+	if (!is_recorded())
 		return FR_REAL(gethostbyaddr_r)(addr, len, family, ret, buf, size, result, herr);
 	begin(&w, FR_HOOK_gethostbyaddr_r, FR_SITE());
 	rc = FR_REAL(gethostbyaddr_r)(addr, len, family, ret, buf, size, result, herr);

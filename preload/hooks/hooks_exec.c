@@ -26,14 +26,13 @@ struct exec {
 	const char *path;
 	enum fr_hook via;
 	bool unnamed;
-	bool held;
+	bool locked;
 };
 
 static void record(enum fr_event ev, const struct exec *x, uint64_t err, struct fr_site s)
 {
 	struct fr_thread *t = fr_enter();
-	bool lent = !t &&
-		    (t = fr_enter_lent()); /* a vfork child's last word stands with its parent's */
+	bool lent = !t && (t = fr_enter_lent()); /* a vfork child: an event of its parent's */
 	struct fr_blob path;
 	const uint64_t *args;
 
@@ -58,7 +57,7 @@ static struct exec begin(const char *path, bool (*remove_name)(const char *), en
 
 	if (FR_LEVEL(FR_CLASS_THREAD) > FR_LEVEL_OFF)
 		record(FR_EV_PROCESS_EXEC, &x, 0, s);
-	x.held = fr_snapshot_hold(); /* exec would end its writer half way, and leave the file */
+	x.locked = fr_snapshot_lock(); /* exec would end its writer half way */
 	x.unnamed = remove_name(path);
 	return x;
 }
@@ -67,7 +66,7 @@ static int failed(const struct exec *x, int rc, struct fr_site s)
 {
 	if (x->unnamed)
 		fr_region_name_restore();
-	fr_snapshot_release(x->held);
+	fr_snapshot_unlock(x->locked);
 	if (FR_LEVEL(FR_CLASS_THREAD) > FR_LEVEL_OFF)
 		record(FR_EV_PROCESS_EXEC_FAILED, x, (uint64_t)errno, s);
 	return rc;
@@ -87,7 +86,7 @@ static bool remove_unseen(const char *path)
 	({                                                                                         \
 		const struct fr_site s_ = FR_SITE();                                               \
 		const struct fr_program p_ = program;                                              \
-		struct fr_env e_ = fr_env_look(&p_, envp);                                         \
+		struct fr_env e_ = fr_env_prepare(&p_, envp);                                      \
 		char room_[e_.on_stack + FR_ENV_ALIGN];                                            \
 		char *const *env_ = fr_env_for(&e_, room_);                                        \
 		const struct exec x_ =                                                             \
@@ -140,8 +139,7 @@ FR_HOOK int execveat(int dir, const char *path, char *const argv[], char *const 
 		    remove_unseen, envp, FR_REAL(execveat)(dir, path, argv, env_, flags));
 }
 
-/* ---- arguments one by one -----------------------------------------------------------------------
- */
+/* ---- arguments one by one -------------------------------------------------------------------- */
 
 /* How many arguments stand before the NULL, counted as libc counts them. */
 #define COUNT_ARGS(n, arg)                                                                         \
@@ -207,26 +205,24 @@ FR_HOOK int execle(const char *path, const char *arg, ...)
 		    FR_REAL(execve)(path, argv, env_));
 }
 
-/* ---- becoming a child of oneself ---------------------------------------------------------------
- */
+/* ---- becoming a child of oneself ------------------------------------------------------------- */
 
-/* Its parent leaves by an _exit inside libc, which no hook sees: its region must be gone by then.
- */
+/* The parent ends by an _exit inside libc, which no hook sees: its region must be gone before. */
 FR_HOOK int daemon(int nochdir, int noclose)
 {
-	bool unnamed, held;
+	bool unnamed, locked;
 	int rc;
 
 	if (FR_LEVEL(FR_CLASS_THREAD) <= FR_LEVEL_OFF)
 		return FR_REAL(daemon)(nochdir, noclose);
-	held = fr_snapshot_hold();
+	locked = fr_snapshot_lock();
 	unnamed = fr_region_name_remove();
 	rc = FR_REAL(daemon)(nochdir, noclose);
-	/* the child's gate is wiped: what was unnamed and held is not its own */
+	/* the child's gate is wiped: what was unnamed and locked is not its own */
 	if (FR_LEVEL(FR_CLASS_RECORDER) == FR_LEVEL_UNBORN)
 		return rc;
 	if (unnamed)
 		fr_region_name_restore();
-	fr_snapshot_release(held);
+	fr_snapshot_unlock(locked);
 	return rc;
 }

@@ -19,8 +19,7 @@
 #include "record/host.h"
 #include "record/wait.h"
 
-/* ---- open ---------------------------------------------------------------------------------------
- */
+/* ---- open ------------------------------------------------------------------------------------ */
 
 /*
  * Unknown until it is used: only then a system call is due. (O_TMPFILE contains O_DIRECTORY.)
@@ -32,7 +31,7 @@ static enum fr_fd_kind kind_by_flags(int flags)
 	return flags & (O_DIRECTORY | O_PATH) ? FR_FD_OTHER : FR_FD_UNKNOWN;
 }
 
-/* A name that is not there is an answer, not an accident: half of all opens are such questions. */
+/* ENOENT is an answer and no failure: half of all opens only ask whether a file is there. */
 static void record_open(const struct fr_wait *w, const char *name, int flags, int fd)
 {
 	uint64_t err = fr_err_of(fd);
@@ -238,8 +237,7 @@ FR_HOOK int __openat64_2(int dir, const char *path, int flags)
 			   FR_SITE());
 }
 
-/* ---- objects that connect threads
- * ---------------------------------------------------------------- */
+/* ---- objects that connect threads ------------------------------------------------------------ */
 
 /* FD2 < 0: a single descriptor. */
 static void record_made(int fd, int fd2, enum fr_fd_kind kind, uint64_t err, enum fr_hook via,
@@ -322,8 +320,7 @@ FR_HOOK int epoll_create1(int flags)
 			FR_SITE());
 }
 
-/* ---- copies
- * -------------------------------------------------------------------------------------- */
+/* ---- copies ---------------------------------------------------------------------------------- */
 
 /* FD is the result. Its number was never free: what it was before ends only now. */
 int fr_fd_copied(int old, int fd, uint32_t via, struct fr_site s)
@@ -331,7 +328,7 @@ int fr_fd_copied(int old, int fd, uint32_t via, struct fr_site s)
 	struct fr_thread *t;
 	uint64_t err;
 
-	if (!fr_fd_kept() || fr_thread_is_foreign())
+	if (!fr_fd_kept() || !fr_thread_reclaim())
 		return fd;
 	err = fr_err_of(fd);
 	if (fd >= 0 && fd != old) {
@@ -368,8 +365,7 @@ FR_HOOK int dup3(int old, int fd, int flags)
 	return fr_fd_copied(old, FR_REAL(dup3)(old, fd, flags), FR_HOOK_dup3, FR_SITE());
 }
 
-/* ---- close
- * --------------------------------------------------------------------------------------- */
+/* ---- close ----------------------------------------------------------------------------------- */
 
 FR_HOOK int close(int fd)
 {

@@ -13,7 +13,7 @@
 
 #include "record/host.h"
 
-static bool watched(void)
+static bool is_recorded(void)
 {
 	return fr_level(FR_CLASS_IO) != FR_LEVEL_OFF;
 }
@@ -23,8 +23,7 @@ static bool wanted(uint64_t dur, bool failed)
 	return FR_LEVEL(FR_CLASS_IO) == FR_LEVEL_FULL || dur >= fr_slow_ticks || failed;
 }
 
-/* ---- read and write
- * ------------------------------------------------------------------------------ */
+/* ---- read and write -------------------------------------------------------------------------- */
 
 /* Can this have ended somebody's wait? */
 static inline bool wakes(enum fr_event ev, int fd, long rc)
@@ -61,7 +60,7 @@ static FR_COLD void record(const struct fr_wait *w, enum fr_event ev, int fd, si
 	fr_leave(t);
 }
 
-/* At its end: level slow, and nothing to tell of. */
+/* The usual case comes last: level slow, and nothing to record. */
 void fr_file_record(const struct fr_wait *w, enum fr_event ev, int fd, size_t size, long rc,
 		    enum fr_hook via)
 {
@@ -168,8 +167,7 @@ FR_HOOK ssize_t pwritev64(int fd, const struct iovec *iov, int n, off64_t at)
 				 FR_REAL(pwritev64)(fd, iov, n, at));
 }
 
-/* ---- to the disk
- * --------------------------------------------------------------------------------- */
+/* ---- to the disk ----------------------------------------------------------------------------- */
 
 static int record_sync(const struct fr_wait *w, int fd, uint64_t size, int rc, enum fr_hook via)
 {
@@ -192,7 +190,7 @@ static int record_sync(const struct fr_wait *w, int fd, uint64_t size, int rc, e
 		struct fr_wait w_;                                                                 \
 		int rc_;                                                                           \
                                                                                                    \
-		if (!watched()) {                                                                  \
+		if (!is_recorded()) {                                                              \
 			rc_ = call;                                                                \
 		} else {                                                                           \
 			fr_wait_begin(&w_, FR_SITE(), FR_HOOK_##fn, (uint64_t)fd, 0, 0);           \
@@ -234,8 +232,7 @@ FR_HOOK int ftruncate64(int fd, off64_t size)
 	return SYNC(fd, (uint64_t)size, ftruncate64, FR_REAL(ftruncate64)(fd, size));
 }
 
-/* ---- names
- * --------------------------------------------------------------------------------------- */
+/* ---- names ----------------------------------------------------------------------------------- */
 
 static void record_path(const struct fr_wait *w, const char *path, int rc, enum fr_hook via)
 {
@@ -260,7 +257,7 @@ static void record_path(const struct fr_wait *w, const char *path, int rc, enum 
 		struct fr_wait w_;                                                                 \
 		int rc_;                                                                           \
                                                                                                    \
-		if (!watched()) {                                                                  \
+		if (!is_recorded()) {                                                              \
 			rc_ = call;                                                                \
 		} else {                                                                           \
 			fr_wait_begin(&w_, FR_SITE(), FR_HOOK_##fn, 0, 0, 0);                      \

@@ -38,7 +38,7 @@ static void record_init(const volatile void *lock, uint64_t value, int err, enum
 	fr_leave(t);
 }
 
-/* ---- made ---------------------------------------------------------------------------------- */
+/* ---- made ------------------------------------------------------------------------------------ */
 
 /* Of a failure nothing is known: the real function may never have looked at M. */
 static uint64_t kind_of(const void *m, int rc)
@@ -127,7 +127,7 @@ FR_HOOK int cnd_init(cnd_t *c)
 	return rc;
 }
 
-/* ---- destroyed ----------------------------------------------------------------------------- */
+/* ---- destroyed ------------------------------------------------------------------------------- */
 
 /* 0 where only a failure would be recorded: that gave nothing back, any time will do. */
 static uint64_t stamp(void)

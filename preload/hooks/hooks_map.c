@@ -18,7 +18,7 @@
 #include "record/ring.h"
 
 #define LARGE (1u << 20)
-static bool watched(size_t size)
+static bool is_recorded(size_t size)
 {
 	return size >= LARGE && fr_level(FR_CLASS_MEM) != FR_LEVEL_OFF;
 }
@@ -59,7 +59,7 @@ FR_HOOK void *mmap(void *at, size_t size, int prot, int flags, int fd, off_t off
 			       : answer(fr_sys_raw6(SYS_mmap, (long)at, (long)size, prot, flags, fd,
 						    offset));
 
-	if (watched(size))
+	if (is_recorded(size))
 		record_map(p, &(struct map){size, prot, fd, FR_HOOK_mmap}, FR_SITE());
 	return p;
 }
@@ -70,14 +70,14 @@ FR_HOOK void *mmap64(void *at, size_t size, int prot, int flags, int fd, off64_t
 				 : answer(fr_sys_raw6(SYS_mmap, (long)at, (long)size, prot, flags,
 						      fd, offset));
 
-	if (watched(size))
+	if (is_recorded(size))
 		record_map(p, &(struct map){size, prot, fd, FR_HOOK_mmap64}, FR_SITE());
 	return p;
 }
 
 FR_HOOK int munmap(void *p, size_t size)
 {
-	if (watched(size)) {
+	if (is_recorded(size)) {
 		struct fr_thread *t = fr_enter();
 
 		if (t) {
@@ -98,7 +98,7 @@ FR_HOOK int munmap(void *p, size_t size)
 /* The new address is there only with MREMAP_FIXED; libc reads it by the same rule. */
 FR_HOOK void *mremap(void *old, size_t old_size, size_t size, int flags, ...)
 {
-	bool large = watched(old_size > size ? old_size : size);
+	bool large = is_recorded(old_size > size ? old_size : size);
 	uint64_t before = large ? fr_clock_ticks() : 0;
 	struct fr_thread *t;
 	void *to = NULL, *p;
@@ -134,7 +134,7 @@ void *__sbrk(intptr_t by);
 FR_HOOK void *sbrk(intptr_t by)
 {
 	size_t size = by < 0 ? -(size_t)by : (size_t)by;
-	bool large = watched(size);
+	bool large = is_recorded(size);
 	uint64_t before = large ? fr_clock_ticks() : 0;
 	void *p = fr_real.sbrk ? fr_real.sbrk(by) : __sbrk(by);
 	struct fr_thread *t;

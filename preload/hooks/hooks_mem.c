@@ -60,8 +60,7 @@ static FR_COLD void *pool_realloc(void *p, size_t n)
 	return q;
 }
 
-/* ---- recording --------------------------------------------------------------------------------
- */
+/* ---- recording ------------------------------------------------------------------------------- */
 
 static FR_ALWAYS_INLINE void count_alloc(struct fr_thread *t, const void *p, size_t n)
 {
@@ -241,8 +240,7 @@ static void record_realloc(struct fr_site s, void *old, void *p, size_t n, enum 
 	fr_leave(t);
 }
 
-/* ---- hooks --------------------------------------------------------------------------------------
- */
+/* ---- hooks ----------------------------------------------------------------------------------- */
 
 /* At another level, or before there is one. */
 static __attribute__((noinline)) void *other_malloc(size_t n, uintptr_t pc, uintptr_t sp,
@@ -342,9 +340,9 @@ static FR_ALWAYS_INLINE void *do_realloc(void *old, size_t n, struct fr_site s, 
 	if (via == FR_HOOK_realloc) {
 		p = fr_real.realloc(old, n);
 	} else {
-		fr_self->quiet = true; /* libc's jumps to realloc, which is our hook again */
+		fr_self->in_real = true; /* libc's jumps to realloc, which is our hook again */
 		p = FR_REAL(reallocarray)(old, count, size);
-		fr_self->quiet = false;
+		fr_self->in_real = false;
 	}
 	if (unlikely(!p && old && n))
 		lives_on(s, old, weight, via);
@@ -357,7 +355,7 @@ static FR_ALWAYS_INLINE void *do_realloc(void *old, size_t n, struct fr_site s, 
 
 FR_HOOK void *realloc(void *old, size_t n)
 {
-	if (unlikely(fr_self->quiet))
+	if (unlikely(fr_self->in_real))
 		return fr_real.realloc(old, n);
 	return do_realloc(old, n, FR_SITE(), FR_HOOK_realloc, 0, 0);
 }

@@ -3,9 +3,8 @@
  * hooks_mutex.c - replacement functions: mutexes, of POSIX and of C11 (in glibc the same object).
  *
  * At level slow an uncontended lock+unlock is looked at and noted as held, nothing more: the mutex
- * word tells whether somebody is in the way (before the lock) or waits (before the unlock).
- * Must not: call the real function other than once (see wait_for), or look at the mutex after
- * giving it back.
+ * word tells whether it is taken (before the lock) or waited for (before the unlock). Must not:
+ * call the real function other than once (see wait_for), or look at the mutex after giving it back.
  */
 #include <pthread.h>
 
@@ -39,7 +38,7 @@ static bool is_waited_for(const pthread_mutex_t *m)
 	return word > 1;
 }
 
-static inline bool looks_free(const pthread_mutex_t *m)
+static inline bool seems_free(const pthread_mutex_t *m)
 {
 	return __atomic_load_n(&m->__data.__lock, __ATOMIC_RELAXED) == 0;
 }
@@ -139,9 +138,9 @@ static int try_taken(pthread_mutex_t *m, const struct how *h, struct fr_site s, 
 }
 
 /*
- * The real lock; with a deadline before that, where FR_TRIGGER asks for threads that are stuck. The
- * same lock by the same thread: what it says but for the deadline is the answer. Not where the
- * kernel lends priorities: by which clocks it can wait depends on its age.
+ * The real lock. Where FR_TRIGGER has `stuck`, the real lock with a time limit comes first: unless
+ * it times out, its answer is the plain one's. Not for priority inheritance: which clocks the
+ * kernel can wait by there depends on its version.
  */
 static int wait_for(pthread_mutex_t *m, const struct how *h)
 {
@@ -149,16 +148,16 @@ static int wait_for(pthread_mutex_t *m, const struct how *h)
 	int rc;
 
 	if (h->until || !fr_real.pthread_mutex_clocklock || (m->__data.__kind & KIND_INHERIT) ||
-	    !fr_trigger_patience(&until))
+	    !fr_trigger_stuck_until(&until))
 		return real_lock(m, h);
 	rc = fr_real.pthread_mutex_clocklock(m, CLOCK_MONOTONIC, &until);
 	if (rc != ETIMEDOUT)
 		return rc;
-	fr_trigger_impatient();
+	fr_trigger_stuck_check();
 	return real_lock(m, h);
 }
 
-/* Somebody is in the way. Only for a recursive mutex may that be the caller itself. */
+/* The mutex is taken. Only a recursive one may be the caller's own. */
 static FR_COLD int lock_taken(pthread_mutex_t *m, const struct how *h, struct fr_site s)
 {
 	uint32_t owner = (uint32_t)__atomic_load_n(&m->__data.__owner, __ATOMIC_RELAXED);
@@ -183,7 +182,7 @@ static FR_COLD int lock_taken(pthread_mutex_t *m, const struct how *h, struct fr
 	return rc;
 }
 
-/* Looked free, but the word says that it was not: how long the wait was nobody knows. */
+/* It was free before the call, and contended after it: how long the wait was is not known. */
 static FR_COLD void came_late(pthread_mutex_t *m)
 {
 	if (is_waited_for(m))
@@ -197,7 +196,7 @@ static FR_COLD int lock_other(pthread_mutex_t *m, const struct how *h, struct fr
 
 	if (level == FR_LEVEL_OFF)
 		return real_lock(m, h);
-	if (!looks_free(m))
+	if (!seems_free(m))
 		return lock_taken(m, h, s);
 	rc = real_lock(m, h);
 	if (level == FR_LEVEL_FULL || !got(rc))
@@ -207,7 +206,7 @@ static FR_COLD int lock_other(pthread_mutex_t *m, const struct how *h, struct fr
 	return rc;
 }
 
-/* Level full, nobody in the way: the hot one. Apart from the hook, whose frame shall stay small. */
+/* Level full, uncontended: hot. Not in the hook itself, whose frame shall stay small. */
 static __attribute__((noinline)) int lock_full(pthread_mutex_t *m, uintptr_t pc, uintptr_t sp,
 					       uintptr_t fp)
 {
@@ -218,7 +217,7 @@ static __attribute__((noinline)) int lock_full(pthread_mutex_t *m, uintptr_t pc,
 	uint64_t now;
 	int rc;
 
-	if (unlikely(FR_LEVEL(FR_CLASS_LOCK) != FR_LEVEL_FULL || !looks_free(m)))
+	if (unlikely(FR_LEVEL(FR_CLASS_LOCK) != FR_LEVEL_FULL || !seems_free(m)))
 		return lock_other(m, &h, s);
 	/* before the lock: walking a new stack takes microseconds in which nobody else shall wait
 	 */
@@ -261,7 +260,7 @@ FR_HOOK int pthread_mutex_lock(pthread_mutex_t *m)
 	struct fr_site s;
 	int rc;
 
-	if (likely(level == FR_LEVEL_SLOW && looks_free(m))) {
+	if (likely(level == FR_LEVEL_SLOW && seems_free(m))) {
 		rc = fr_real.pthread_mutex_lock(m);
 		if (unlikely(rc != 0))
 			return lock_odd(m, FR_HOOK_pthread_mutex_lock, FR_SITE(), rc);
@@ -281,7 +280,7 @@ FR_HOOK int pthread_mutex_trylock(pthread_mutex_t *m)
 	static const struct how h = {.via = FR_HOOK_pthread_mutex_trylock};
 	int rc;
 
-	if (unlikely(FR_LEVEL(FR_CLASS_LOCK) != FR_LEVEL_SLOW || !looks_free(m)))
+	if (unlikely(FR_LEVEL(FR_CLASS_LOCK) != FR_LEVEL_SLOW || !seems_free(m)))
 		return lock_other(m, &h, FR_SITE());
 	rc = fr_real.pthread_mutex_trylock(m);
 	if (unlikely(rc != 0))
@@ -404,7 +403,7 @@ static uint64_t before_unlock(pthread_mutex_t *m, enum fr_hook via, struct fr_si
 	return since;
 }
 
-/* ---- old names ------------------------------------------------------------------------------ */
+/* ---- old names ------------------------------------------------------------------------------- */
 
 FR_HOOK int __pthread_mutex_lock(pthread_mutex_t *m)
 {
@@ -430,7 +429,7 @@ FR_HOOK int __pthread_mutex_unlock(pthread_mutex_t *m)
 	return rc;
 }
 
-/* ---- C11 ------------------------------------------------------------------------------------ */
+/* ---- C11 ------------------------------------------------------------------------------------- */
 
 FR_HOOK int mtx_lock(mtx_t *mtx)
 {
@@ -438,7 +437,7 @@ FR_HOOK int mtx_lock(mtx_t *mtx)
 	pthread_mutex_t *m = (pthread_mutex_t *)mtx;
 	int rc;
 
-	if (likely(FR_LEVEL(FR_CLASS_LOCK) == FR_LEVEL_SLOW && looks_free(m))) {
+	if (likely(FR_LEVEL(FR_CLASS_LOCK) == FR_LEVEL_SLOW && seems_free(m))) {
 		rc = fr_real.mtx_lock(mtx);
 		if (unlikely(rc != thrd_success))
 			return fr_c11_result(

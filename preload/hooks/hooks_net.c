@@ -21,7 +21,7 @@ static inline bool would_block(uint64_t err)
 }
 
 /* Is a transfer on FD to be recorded? Asks the level first: that is the cheap test. */
-static inline bool watched(int fd)
+static inline bool is_recorded(int fd)
 {
 	return fr_level(FR_CLASS_NET) != FR_LEVEL_OFF && fr_fd_is_socket(fd);
 }
@@ -34,7 +34,7 @@ static bool tells_of_connect(uint64_t err)
 
 FR_SAME_ARGS(NET_SEND, NET_RECV);
 
-/* Every end of a transfer that the hot form is not for. */
+/* The end of a transfer, in all cases that the hot form does not handle. */
 static FR_COLD void record_transfer(const struct fr_wait *w, enum fr_event ev, size_t size,
 				    ssize_t rc)
 {
@@ -115,9 +115,9 @@ static __attribute__((noinline)) void transferred(const struct fr_wait *w, enum 
 	({                                                                                         \
 		int klass_ = fr_fd_class(fd);                                                      \
                                                                                                    \
-		klass_ == FR_FD_UNWATCHED ? (call)                                                 \
-					  : EITHER(klass_, FR_EV_##net_ev, FR_EV_##io_ev, fd,      \
-						   size, via, call, rest);                         \
+		klass_ == FR_FD_UNRECORDED ? (call)                                                \
+					   : EITHER(klass_, FR_EV_##net_ev, FR_EV_##io_ev, fd,     \
+						    size, via, call, rest);                        \
 	})
 
 /*
@@ -139,7 +139,7 @@ static inline bool vector_was_read(long rc)
 
 FR_HOOK ssize_t send(int fd, const void *buf, size_t n, int flags)
 {
-	if (!watched(fd))
+	if (!is_recorded(fd))
 		return FR_REAL(send)(fd, buf, n, flags);
 	return TRANSFER(FR_EV_NET_SEND, fd, n, FR_HOOK_send, fr_real.send(fd, buf, n, flags),
 			SEND_REST(fd, buf, n, flags));
@@ -148,7 +148,7 @@ FR_HOOK ssize_t send(int fd, const void *buf, size_t n, int flags)
 FR_HOOK ssize_t sendto(int fd, const void *buf, size_t n, int flags, const struct sockaddr *addr,
 		       socklen_t len)
 {
-	if (!watched(fd))
+	if (!is_recorded(fd))
 		return FR_REAL(sendto)(fd, buf, n, flags, addr, len);
 	return TRANSFER(FR_EV_NET_SEND, fd, n, FR_HOOK_sendto,
 			fr_real.sendto(fd, buf, n, flags, addr, len), SEND_REST(fd, buf, n, flags));
@@ -156,7 +156,7 @@ FR_HOOK ssize_t sendto(int fd, const void *buf, size_t n, int flags, const struc
 
 FR_HOOK ssize_t sendmsg(int fd, const struct msghdr *msg, int flags)
 {
-	if (!watched(fd))
+	if (!is_recorded(fd))
 		return FR_REAL(sendmsg)(fd, msg, flags);
 	return TRANSFER(FR_EV_NET_SEND, fd, VECTOR_SIZE(msg->msg_iov, msg->msg_iovlen),
 			FR_HOOK_sendmsg, fr_real.sendmsg(fd, msg, flags),
@@ -177,7 +177,7 @@ FR_HOOK ssize_t writev(int fd, const struct iovec *iov, int n)
 
 FR_HOOK ssize_t recv(int fd, void *buf, size_t n, int flags)
 {
-	if (!watched(fd))
+	if (!is_recorded(fd))
 		return FR_REAL(recv)(fd, buf, n, flags);
 	return TRANSFER(FR_EV_NET_RECV, fd, n, FR_HOOK_recv, fr_real.recv(fd, buf, n, flags),
 			RECV_REST(fd, buf, n, flags));
@@ -186,7 +186,7 @@ FR_HOOK ssize_t recv(int fd, void *buf, size_t n, int flags)
 FR_HOOK ssize_t recvfrom(int fd, void *buf, size_t n, int flags, struct sockaddr *addr,
 			 socklen_t *len)
 {
-	if (!watched(fd))
+	if (!is_recorded(fd))
 		return FR_REAL(recvfrom)(fd, buf, n, flags, addr, len);
 	return TRANSFER(FR_EV_NET_RECV, fd, n, FR_HOOK_recvfrom,
 			fr_real.recvfrom(fd, buf, n, flags, addr, len),
@@ -197,7 +197,7 @@ FR_HOOK ssize_t recvmsg(int fd, struct msghdr *msg, int flags)
 {
 	ssize_t rc;
 
-	if (!watched(fd))
+	if (!is_recorded(fd))
 		rc = FR_REAL(recvmsg)(fd, msg, flags);
 	else
 		rc = TRANSFER(FR_EV_NET_RECV, fd, VECTOR_SIZE(msg->msg_iov, msg->msg_iovlen),
@@ -222,11 +222,11 @@ FR_HOOK ssize_t readv(int fd, const struct iovec *iov, int n)
 			     FR_REAL(readv)(fd, iov, n), rc_);
 }
 
-/* ---- other names of the same ---------------------------------------------------------------- */
+/* ---- other names of the same ----------------------------------------------------------------- */
 
 FR_HOOK ssize_t __send(int fd, const void *buf, size_t n, int flags)
 {
-	if (!watched(fd))
+	if (!is_recorded(fd))
 		return FR_REAL_OLD(send)(fd, buf, n, flags);
 	return TRANSFER(FR_EV_NET_SEND, fd, n, FR_HOOK___send, FR_REAL_OLD(send)(fd, buf, n, flags),
 			SEND_REST(fd, buf, n, flags));
@@ -260,7 +260,7 @@ VECTOR2(pwritev64v2, off64_t, NET_SEND, IO_WRITE)
 /* Fortified programs: the real ones abort the program when BUFLEN is too small. */
 FR_HOOK ssize_t __recv_chk(int fd, void *buf, size_t n, size_t buflen, int flags)
 {
-	if (!watched(fd))
+	if (!is_recorded(fd))
 		return FR_REAL(__recv_chk)(fd, buf, n, buflen, flags);
 	return TRANSFER(FR_EV_NET_RECV, fd, n, FR_HOOK___recv_chk,
 			fr_real.__recv_chk(fd, buf, n, buflen, flags),
@@ -270,7 +270,7 @@ FR_HOOK ssize_t __recv_chk(int fd, void *buf, size_t n, size_t buflen, int flags
 FR_HOOK ssize_t __recvfrom_chk(int fd, void *buf, size_t n, size_t buflen, int flags,
 			       struct sockaddr *addr, socklen_t *len)
 {
-	if (!watched(fd))
+	if (!is_recorded(fd))
 		return FR_REAL(__recvfrom_chk)(fd, buf, n, buflen, flags, addr, len);
 	return TRANSFER(FR_EV_NET_RECV, fd, n, FR_HOOK___recvfrom_chk,
 			fr_real.__recvfrom_chk(fd, buf, n, buflen, flags, addr, len),
@@ -283,8 +283,7 @@ FR_HOOK ssize_t __read_chk(int fd, void *buf, size_t n, size_t buflen)
 			     FR_REAL(__read_chk)(fd, buf, n, buflen), rc_);
 }
 
-/* ---- several messages at once -------------------------------------------------------------------
- */
+/* ---- several messages at once ---------------------------------------------------------------- */
 
 /* RC messages went: result is their bytes. The kernel has read and written these entries. */
 static void record_messages(const struct fr_wait *w, enum fr_event ev, const struct mmsghdr *v,
@@ -305,7 +304,7 @@ FR_HOOK int sendmmsg(int fd, struct mmsghdr *v, unsigned int n, int flags)
 	struct fr_wait w;
 	int rc;
 
-	if (!watched(fd))
+	if (!is_recorded(fd))
 		return FR_REAL(sendmmsg)(fd, v, n, flags);
 	fr_wait_begin(&w, FR_SITE(), FR_HOOK_sendmmsg, (uint64_t)fd, 0, 0);
 	do {
@@ -326,7 +325,7 @@ FR_HOOK int recvmmsg(int fd, struct mmsghdr *v, unsigned int n, int flags, struc
 	struct fr_wait w;
 	int rc;
 
-	if (!watched(fd))
+	if (!is_recorded(fd))
 		return FR_REAL(recvmmsg)(fd, v, n, flags, timeout);
 	fr_wait_begin(&w, FR_SITE(), FR_HOOK_recvmmsg, (uint64_t)fd, 0, 0);
 	while ((rc = fr_real.recvmmsg(fd, v, n, flags, until)) < 0 && fr_wait_our_eintr(&w)) {
@@ -343,8 +342,7 @@ FR_HOOK int recvmmsg(int fd, struct mmsghdr *v, unsigned int n, int flags, struc
 	return rc;
 }
 
-/* ---- from descriptor to descriptor --------------------------------------------------------------
- */
+/* ---- from descriptor to descriptor ----------------------------------------------------------- */
 
 /* The offset has moved with what was sent. */
 #define SENDFILE_REST(fn, out, in, offset, n)                                                      \
@@ -363,7 +361,7 @@ FR_HOOK int recvmmsg(int fd, struct mmsghdr *v, unsigned int n, int flags, struc
 
 FR_HOOK ssize_t sendfile(int out, int in, off_t *offset, size_t n)
 {
-	if (!watched(out))
+	if (!is_recorded(out))
 		return FR_REAL(sendfile)(out, in, offset, n);
 	return TRANSFER(FR_EV_NET_SEND, out, n, FR_HOOK_sendfile,
 			fr_real.sendfile(out, in, offset, n),
@@ -372,7 +370,7 @@ FR_HOOK ssize_t sendfile(int out, int in, off_t *offset, size_t n)
 
 FR_HOOK ssize_t sendfile64(int out, int in, off64_t *offset, size_t n)
 {
-	if (!watched(out))
+	if (!is_recorded(out))
 		return FR_REAL(sendfile64)(out, in, offset, n);
 	return TRANSFER(FR_EV_NET_SEND, out, n, FR_HOOK_sendfile64,
 			fr_real.sendfile64(out, in, offset, n),
@@ -383,10 +381,10 @@ FR_HOOK ssize_t sendfile64(int out, int in, off64_t *offset, size_t n)
 FR_HOOK ssize_t splice(int in, off64_t *in_offset, int out, off64_t *out_offset, size_t n,
 		       unsigned int flags)
 {
-	if (watched(out))
+	if (is_recorded(out))
 		return TRANSFER(FR_EV_NET_SEND, out, n, FR_HOOK_splice,
 				fr_real.splice(in, in_offset, out, out_offset, n, flags), rc_);
-	if (watched(in))
+	if (is_recorded(in))
 		return TRANSFER(FR_EV_NET_RECV, in, n, FR_HOOK_splice,
 				fr_real.splice(in, in_offset, out, out_offset, n, flags), rc_);
 	return FR_REAL(splice)(in, in_offset, out, out_offset, n, flags);

@@ -18,7 +18,7 @@ struct call {
 	struct fr_asked asked;
 };
 
-/* Shorter calls have not waited, and most calls of a busy server are: no list for them. */
+/* Shorter calls, as most of a busy server's, did not wait: no list is made for them. */
 static inline bool waited(uint64_t dur)
 {
 	return dur * 100000u >= fr_clock.per_second; /* 10 us */
@@ -64,7 +64,7 @@ static __attribute__((noinline)) void polled(const struct fr_wait *w, const stru
 	fr_leave(t);
 }
 
-static bool watched(void)
+static bool is_recorded(void)
 {
 	return fr_level(FR_CLASS_NET) != FR_LEVEL_OFF;
 }
@@ -95,7 +95,7 @@ FR_HOOK int poll(struct pollfd *fds, nfds_t n, int timeout)
 	int rc, left = timeout;
 	struct fr_wait w;
 
-	if (!watched())
+	if (!is_recorded())
 		return FR_REAL(poll)(fds, n, timeout);
 	c.fd = first_fd(fds, n);
 	begin(&w, &c, FR_SITE());
@@ -112,7 +112,7 @@ FR_HOOK int __poll(struct pollfd *fds, nfds_t n, int timeout)
 	int rc, left = timeout;
 	struct fr_wait w;
 
-	if (!watched())
+	if (!is_recorded())
 		return FR_REAL_OLD(poll)(fds, n, timeout);
 	c.fd = first_fd(fds, n);
 	begin(&w, &c, FR_SITE());
@@ -129,7 +129,7 @@ FR_HOOK int __poll_chk(struct pollfd *fds, nfds_t n, int timeout, size_t fdslen)
 	int rc, left = timeout;
 	struct fr_wait w;
 
-	if (!watched())
+	if (!is_recorded())
 		return FR_REAL(__poll_chk)(fds, n, timeout, fdslen);
 	c.fd = first_fd(fds, n);
 	begin(&w, &c, FR_SITE());
@@ -172,7 +172,7 @@ FR_HOOK int ppoll(struct pollfd *fds, nfds_t n, const struct timespec *timeout,
 	struct fr_wait w;
 	int rc;
 
-	if (!watched() || (timeout && !fr_wait_readable(timeout, sizeof(*timeout))))
+	if (!is_recorded() || (timeout && !fr_wait_readable(timeout, sizeof(*timeout))))
 		return FR_REAL(ppoll)(fds, n, timeout, mask);
 	c.fd = first_fd(fds, n);
 	c.timeout_ms = ms_of(timeout);
@@ -193,7 +193,7 @@ FR_HOOK int __ppoll_chk(struct pollfd *fds, nfds_t n, const struct timespec *tim
 	struct fr_wait w;
 	int rc;
 
-	if (!watched() || (timeout && !fr_wait_readable(timeout, sizeof(*timeout))))
+	if (!is_recorded() || (timeout && !fr_wait_readable(timeout, sizeof(*timeout))))
 		return FR_REAL(__ppoll_chk)(fds, n, timeout, mask, fdslen);
 	c.fd = first_fd(fds, n);
 	c.timeout_ms = ms_of(timeout);
@@ -212,7 +212,7 @@ FR_HOOK int epoll_wait(int epfd, struct epoll_event *events, int n, int timeout)
 	int rc, left = timeout;
 	struct fr_wait w;
 
-	if (!watched())
+	if (!is_recorded())
 		return FR_REAL(epoll_wait)(epfd, events, n, timeout);
 	begin(&w, &c, FR_SITE());
 	do {
@@ -230,7 +230,7 @@ FR_HOOK int epoll_pwait(int epfd, struct epoll_event *events, int n, int timeout
 	int rc, left = timeout;
 	struct fr_wait w;
 
-	if (!watched())
+	if (!is_recorded())
 		return FR_REAL(epoll_pwait)(epfd, events, n, timeout, mask);
 	begin(&w, &c, FR_SITE());
 	do {
@@ -255,7 +255,7 @@ FR_HOOK int epoll_pwait2(int epfd, struct epoll_event *events, int n,
 		errno = ENOSYS;
 		return -1;
 	}
-	if (!watched() || (timeout && !fr_wait_readable(timeout, sizeof(*timeout))))
+	if (!is_recorded() || (timeout && !fr_wait_readable(timeout, sizeof(*timeout))))
 		return fr_real.epoll_pwait2(epfd, events, n, timeout, mask);
 	c.timeout_ms = ms_of(timeout);
 	begin(&w, &c, FR_SITE());
@@ -266,8 +266,7 @@ FR_HOOK int epoll_pwait2(int epfd, struct epoll_event *events, int n,
 	return rc;
 }
 
-/* ---- what an epoll looks at ------------------------------------------------------------------
- */
+/* ---- what an epoll looks at ------------------------------------------------------------------ */
 
 static void record_watch(int epfd, int op, int fd, const struct epoll_event *ev, uint64_t err,
 			 struct fr_site s)
@@ -293,14 +292,12 @@ FR_HOOK int epoll_ctl(int epfd, int op, int fd, struct epoll_event *ev)
 {
 	int rc = FR_REAL(epoll_ctl)(epfd, op, fd, ev);
 
-	if (watched())
+	if (is_recorded())
 		record_watch(epfd, op, fd, ev, rc < 0 ? (uint64_t)errno : 0, FR_SITE());
 	return rc;
 }
 
-/* ---- select
- * --------------------------------------------------------------------------------------
- */
+/* ---- select ---------------------------------------------------------------------------------- */
 
 /* The lowest descriptor in SET, or -1. */
 static int lowest(const fd_set *set, int n)
@@ -357,14 +354,14 @@ static FR_ALWAYS_INLINE int select_by(enum fr_hook via, int n, fd_set *r, fd_set
 
 FR_HOOK int select(int n, fd_set *r, fd_set *w, fd_set *x, struct timeval *timeout)
 {
-	if (!watched() || (timeout && !fr_wait_readable(timeout, sizeof(*timeout))))
+	if (!is_recorded() || (timeout && !fr_wait_readable(timeout, sizeof(*timeout))))
 		return FR_REAL(select)(n, r, w, x, timeout);
 	return select_by(FR_HOOK_select, n, r, w, x, timeout, FR_SITE());
 }
 
 FR_HOOK int __select(int n, fd_set *r, fd_set *w, fd_set *x, struct timeval *timeout)
 {
-	if (!watched() || (timeout && !fr_wait_readable(timeout, sizeof(*timeout))))
+	if (!is_recorded() || (timeout && !fr_wait_readable(timeout, sizeof(*timeout))))
 		return FR_REAL_OLD(select)(n, r, w, x, timeout);
 	return select_by(FR_HOOK___select, n, r, w, x, timeout, FR_SITE());
 }
@@ -378,7 +375,7 @@ FR_HOOK int pselect(int n, fd_set *r, fd_set *w, fd_set *x, const struct timespe
 	struct fr_wait wait;
 	int rc;
 
-	if (!watched() || (timeout && !fr_wait_readable(timeout, sizeof(*timeout))))
+	if (!is_recorded() || (timeout && !fr_wait_readable(timeout, sizeof(*timeout))))
 		return FR_REAL(pselect)(n, r, w, x, timeout, mask);
 	c.fd = first_of(r, w, x, n);
 	c.timeout_ms = ms_of(timeout);

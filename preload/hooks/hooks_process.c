@@ -19,8 +19,7 @@
 #include "record/wait.h"
 #include "start/init.h"
 
-/* ---- fork ---------------------------------------------------------------------------------------
- */
+/* ---- fork ------------------------------------------------------------------------------------ */
 
 static pid_t forking(pid_t (*real)(void), enum fr_hook via, struct fr_site s)
 {
@@ -216,10 +215,9 @@ void *fr_clone_begin(int flags, uintptr_t pc, uintptr_t sp, uintptr_t fp)
 	return sharing(real, FR_HOOK_clone, (struct fr_site){pc, sp, fp});
 }
 
-/* ---- wait ---------------------------------------------------------------------------------------
- */
+/* ---- wait ------------------------------------------------------------------------------------ */
 
-static bool watched(void)
+static bool is_recorded(void)
 {
 	return fr_level(FR_CLASS_THREAD) != FR_LEVEL_OFF;
 }
@@ -267,7 +265,7 @@ FR_HOOK pid_t wait(int *status)
 {
 	struct waited c = {FR_HOOK_wait, -1, 0, status};
 
-	if (!watched())
+	if (!is_recorded())
 		return FR_REAL(wait)(status);
 	return WAIT(c, fr_real.wait(status));
 }
@@ -276,7 +274,7 @@ FR_HOOK pid_t waitpid(pid_t pid, int *status, int options)
 {
 	struct waited c = {FR_HOOK_waitpid, pid, 0, status};
 
-	if (!watched())
+	if (!is_recorded())
 		return FR_REAL(waitpid)(pid, status, options);
 	return WAIT(c, fr_real.waitpid(pid, status, options));
 }
@@ -285,7 +283,7 @@ FR_HOOK pid_t __wait(int *status)
 {
 	struct waited c = {FR_HOOK___wait, -1, 0, status};
 
-	if (!watched())
+	if (!is_recorded())
 		return FR_REAL_OLD(wait)(status);
 	return WAIT(c, FR_REAL_OLD(wait)(status));
 }
@@ -294,7 +292,7 @@ FR_HOOK pid_t __waitpid(pid_t pid, int *status, int options)
 {
 	struct waited c = {FR_HOOK___waitpid, pid, 0, status};
 
-	if (!watched())
+	if (!is_recorded())
 		return FR_REAL_OLD(waitpid)(pid, status, options);
 	return WAIT(c, FR_REAL_OLD(waitpid)(pid, status, options));
 }
@@ -303,7 +301,7 @@ FR_HOOK pid_t wait3(int *status, int options, struct rusage *usage)
 {
 	struct waited c = {FR_HOOK_wait3, -1, 0, status};
 
-	if (!watched())
+	if (!is_recorded())
 		return FR_REAL(wait3)(status, options, usage);
 	return WAIT(c, fr_real.wait3(status, options, usage));
 }
@@ -312,7 +310,7 @@ FR_HOOK pid_t wait4(pid_t pid, int *status, int options, struct rusage *usage)
 {
 	struct waited c = {FR_HOOK_wait4, pid, 0, status};
 
-	if (!watched())
+	if (!is_recorded())
 		return FR_REAL(wait4)(pid, status, options, usage);
 	return WAIT(c, fr_real.wait4(pid, status, options, usage));
 }
@@ -324,7 +322,7 @@ FR_HOOK int waitid(idtype_t type, id_t id, siginfo_t *info, int options)
 	struct fr_wait w;
 	int rc;
 
-	if (!watched())
+	if (!is_recorded())
 		return FR_REAL(waitid)(type, id, info, options);
 	fr_wait_begin(&w, FR_SITE(), c.via, (uint64_t)c.asked, 0, 0);
 	do {
@@ -347,7 +345,7 @@ FR_HOOK int pclose(FILE *f)
 	struct fr_wait w;
 	int rc;
 
-	if (!watched())
+	if (!is_recorded())
 		return FR_REAL(pclose)(f);
 	fr_fd_end(fd, FR_HOOK_pclose, FR_SITE());
 	fr_wait_begin(&w, FR_SITE(), c.via, (uint64_t)-1, 0, 0);

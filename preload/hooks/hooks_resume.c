@@ -11,7 +11,7 @@
 #include "host/signals.h"
 #include "record/wait.h"
 
-/* No state to clear but the wait's, no event. */
+/* The end of the wait: only its state is cleared, there is no event. */
 static void over(const struct fr_wait *w)
 {
 	uint64_t now, dur;
@@ -89,8 +89,7 @@ FR_HOOK int __sigsuspend(const sigset_t *mask)
 	return sigsuspend_by(FR_REAL_OLD(sigsuspend), FR_HOOK___sigsuspend, mask, FR_SITE());
 }
 
-/* ---- signals that the host takes out of the queue itself ---------------------------------------
- */
+/* ---- signals that the host takes out of the queue itself ------------------------------------- */
 
 FR_HOOK int signalfd(int fd, const sigset_t *set, int flags)
 {
@@ -127,7 +126,7 @@ FR_HOOK int sigwaitinfo(const sigset_t *set, siginfo_t *info)
 	return rc;
 }
 
-/* ---- System V ------------------------------------------------------------------------------- */
+/* ---- System V -------------------------------------------------------------------------------- */
 
 FR_HOOK int semop(int id, struct sembuf *ops, size_t n)
 {
@@ -168,7 +167,7 @@ FR_HOOK int msgsnd(int id, const void *msg, size_t size, int flags)
 	return rc;
 }
 
-/* ---- with a timeout ------------------------------------------------------------------------- */
+/* ---- with a timeout -------------------------------------------------------------------------- */
 
 /* The timeout that remains, in *ROOM; of none, none. */
 static const struct timespec *left_of(const struct fr_wait *w, const struct timespec *timeout,

@@ -138,13 +138,13 @@ static int wait_for(pthread_rwlock_t *l, const struct how *h)
 	int rc;
 
 	if (h->until || !fr_real.pthread_rwlock_clockrdlock ||
-	    !fr_real.pthread_rwlock_clockwrlock || !fr_trigger_patience(&until))
+	    !fr_real.pthread_rwlock_clockwrlock || !fr_trigger_stuck_until(&until))
 		return real_lock(l, h);
 	rc = h->write ? fr_real.pthread_rwlock_clockwrlock(l, CLOCK_MONOTONIC, &until)
 		      : fr_real.pthread_rwlock_clockrdlock(l, CLOCK_MONOTONIC, &until);
 	if (rc != ETIMEDOUT)
 		return rc;
-	fr_trigger_impatient();
+	fr_trigger_stuck_check();
 	return real_lock(l, h);
 }
 

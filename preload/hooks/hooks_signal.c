@@ -11,7 +11,7 @@
 #include "host/signals.h"
 #include "record/thread.h"
 
-/* In a process that records no more, or not, what was installed before is still in front of it. */
+/* Where nothing is recorded (any more), handlers that we installed before may still be there. */
 static int action(int sig, const struct sigaction *act, struct sigaction *old)
 {
 	if (fr_level(FR_CLASS_RECORDER) == FR_LEVEL_OFF)
@@ -29,7 +29,7 @@ FR_HOOK int __sigaction(int sig, const struct sigaction *act, struct sigaction *
 	return action(sig, act, old);
 }
 
-/* ---- signal() and its relatives ------------------------------------------------------------- */
+/* ---- signal() and its relatives -------------------------------------------------------------- */
 
 /* Signals that siginterrupt() was called for: signal() leaves out SA_RESTART then. */
 static uint64_t interrupting;
@@ -113,15 +113,15 @@ FR_HOOK int sigignore(int sig)
 FR_HOOK sighandler_t sigset(int sig, sighandler_t handler)
 {
 	const struct sigaction act = {.sa_handler = handler};
-	bool hold = handler == SIG_HOLD;
+	bool block = handler == SIG_HOLD;
 	struct sigaction old;
 	sigset_t one, before;
 
-	if (action(sig, hold ? NULL : &act, &old) != 0)
+	if (action(sig, block ? NULL : &act, &old) != 0)
 		return SIG_ERR;
 	sigemptyset(&one);
 	sigaddset(&one, sig);
-	if (sigprocmask(hold ? SIG_BLOCK : SIG_UNBLOCK, &one, &before) != 0)
+	if (sigprocmask(block ? SIG_BLOCK : SIG_UNBLOCK, &one, &before) != 0)
 		return SIG_ERR;
 	return sigismember(&before, sig) ? SIG_HOLD : old.sa_handler;
 }
@@ -140,7 +140,7 @@ FR_HOOK int siginterrupt(int sig, int flag)
 	return fr_level(FR_CLASS_RECORDER) == FR_LEVEL_OFF ? 0 : fr_signals_interrupts(sig, flag);
 }
 
-/* ---- other ---------------------------------------------------------------------------------- */
+/* ---- other ----------------------------------------------------------------------------------- */
 
 /* Our alternate stack is not the host's: it sees none until it sets its own. */
 FR_HOOK int sigaltstack(const stack_t *st, stack_t *old)

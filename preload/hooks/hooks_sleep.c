@@ -62,8 +62,7 @@ static bool ours(struct fr_wait *w, int rc)
 	return mine;
 }
 
-/* ---- relative sleeps
- * ----------------------------------------------------------------------------- */
+/* ---- relative sleeps ------------------------------------------------------------------------- */
 
 /* A sleep of the host's, and what it needs when our signal cuts it into pieces. */
 struct nap {
@@ -199,8 +198,7 @@ FR_HOOK unsigned int sleep(unsigned int s)
 	return left;
 }
 
-/* ---- clock_nanosleep
- * ------------------------------------------------------------------------------ */
+/* ---- clock_nanosleep ------------------------------------------------------------------------- */
 
 /* How far away the time of day UNTIL is. */
 static uint64_t ns_until(clockid_t clock, const struct timespec *until)

@@ -37,7 +37,7 @@ static void record_spawn(const struct fr_wait *w, const struct spawned *c)
 	fr_leave(t);
 }
 
-static bool watched(void)
+static bool is_recorded(void)
 {
 	return fr_level(FR_CLASS_THREAD) != FR_LEVEL_OFF;
 }
@@ -63,7 +63,7 @@ static int spawning(const struct spawn *s, char *const *envp, struct fr_site sit
 	struct fr_wait w;
 	int rc;
 
-	if (!watched())
+	if (!is_recorded())
 		return s->real(s->pid, s->file, s->actions, s->attr, s->argv, envp);
 	fr_wait_begin(&w, site, c.via, 0, 0, 0);
 	rc = s->real(s->pid, s->file, s->actions, s->attr, s->argv, envp);
@@ -80,7 +80,7 @@ static int spawn(const struct spawn *s, char *const *envp, struct fr_site site)
 				     .path = s->file,
 				     .search = s->search,
 				     .elsewhere = s->actions != NULL};
-	struct fr_env e = fr_env_look(&p, envp);
+	struct fr_env e = fr_env_prepare(&p, envp);
 	char room[e.on_stack + FR_ENV_ALIGN];
 	int rc = spawning(s, fr_env_for(&e, room), site);
 
@@ -114,7 +114,7 @@ FR_HOOK int system(const char *command)
 	struct spawned c = {.via = FR_HOOK_system, .path = "/bin/sh"};
 	struct fr_wait w;
 
-	if (!watched())
+	if (!is_recorded())
 		return FR_REAL(system)(command);
 	fr_wait_begin(&w, FR_SITE(), c.via, 0, 0, 0);
 	c.status = fr_real.system(command);
@@ -129,7 +129,7 @@ FR_HOOK FILE *popen(const char *command, const char *mode)
 	struct fr_wait w;
 	FILE *f;
 
-	if (!watched())
+	if (!is_recorded())
 		return FR_REAL(popen)(command, mode);
 	fr_wait_begin(&w, FR_SITE(), c.via, 0, 0, 0);
 	f = fr_real.popen(command, mode);

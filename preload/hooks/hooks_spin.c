@@ -19,7 +19,7 @@ static inline int word_of(const pthread_spinlock_t *l)
 }
 
 #if defined(__x86_64__)
-static inline bool looks_free(const pthread_spinlock_t *l)
+static inline bool seems_free(const pthread_spinlock_t *l)
 {
 	return word_of(l) > 0;
 }
@@ -28,7 +28,7 @@ static inline bool is_waited_for(const pthread_spinlock_t *l)
 	return word_of(l) < 0;
 }
 #else
-static inline bool looks_free(const pthread_spinlock_t *l)
+static inline bool seems_free(const pthread_spinlock_t *l)
 {
 	return word_of(l) == 0;
 }
@@ -101,7 +101,7 @@ FR_HOOK int pthread_spin_lock(pthread_spinlock_t *l)
 
 	if (level == FR_LEVEL_OFF)
 		return FR_REAL(pthread_spin_lock)(l);
-	if (!looks_free(l))
+	if (!seems_free(l))
 		return lock_taken(l, FR_SITE());
 	rc = FR_REAL(pthread_spin_lock)(l);
 	if (level == FR_LEVEL_FULL)
@@ -125,8 +125,8 @@ FR_HOOK int pthread_spin_trylock(pthread_spinlock_t *l)
 	return rc;
 }
 
-static __attribute__((noinline)) void record_quiet_unlock(const pthread_spinlock_t *l,
-							  struct fr_site s)
+static __attribute__((noinline)) void record_uncontended_unlock(const pthread_spinlock_t *l,
+								struct fr_site s)
 {
 	struct fr_thread *t = fr_enter();
 
@@ -164,7 +164,7 @@ FR_HOOK int pthread_spin_unlock(pthread_spinlock_t *l)
 	if (unlikely(is_waited_for(l)))
 		record_unlock(l, FR_SITE());
 	else if (level == FR_LEVEL_FULL)
-		record_quiet_unlock(l, FR_SITE());
+		record_uncontended_unlock(l, FR_SITE());
 	fr_held_pop(fr_self, (uint64_t)l);
 	rc = FR_REAL(pthread_spin_unlock)(l);
 	if (unlikely(since))

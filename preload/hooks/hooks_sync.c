@@ -12,7 +12,7 @@
 #include "core/real.h"
 #include "record/wait.h"
 
-/* ---- barriers ------------------------------------------------------------------------------ */
+/* ---- barriers -------------------------------------------------------------------------------- */
 
 /* glibc struct pthread_barrier: in, current_round, count, shared, out. */
 static uint32_t threads_of(const pthread_barrier_t *b)
@@ -46,7 +46,7 @@ FR_HOOK int pthread_barrier_wait(pthread_barrier_t *b)
 	return rc;
 }
 
-/* ---- once ---------------------------------------------------------------------------------- */
+/* ---- once ------------------------------------------------------------------------------------ */
 
 #define ONCE_RUNNING 1 /* glibc __PTHREAD_ONCE_INPROGRESS */
 #define ONCE_DONE 2

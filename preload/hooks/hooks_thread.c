@@ -152,8 +152,7 @@ FR_HOOK int thrd_create(thrd_t *th, thrd_start_t routine, void *arg)
 	return rc;
 }
 
-/* ---- join -------------------------------------------------------------------------------------
- */
+/* ---- join ------------------------------------------------------------------------------------ */
 
 struct join {
 	enum fr_hook via;
@@ -238,8 +237,7 @@ FR_HOOK int pthread_clockjoin_np(pthread_t th, void **ret, clockid_t clock,
 	return join(&j, FR_SITE());
 }
 
-/* ---- names ------------------------------------------------------------------------------------
- */
+/* ---- names ----------------------------------------------------------------------------------- */
 
 FR_HOOK int pthread_setname_np(pthread_t th, const char *name)
 {
@@ -264,8 +262,7 @@ FR_HOOK int pthread_setname_np(pthread_t th, const char *name)
 	return rc;
 }
 
-/* ---- ends that no destructor sees ---------------------------------------------------------------
- */
+/* ---- ends that no destructor sees ------------------------------------------------------------ */
 
 FR_HOOK void _exit(int status)
 {
@@ -281,8 +278,7 @@ FR_HOOK void _Exit(int status)
 	__builtin_unreachable();
 }
 
-/* ---- the last moment before the host's own code -------------------------------------------------
- */
+/* ---- the last moment before the host's own code ---------------------------------------------- */
 
 /*
  * All libraries are up and libc too: here, and not in the constructor, libunwind can be loaded. (A

@@ -54,7 +54,7 @@ struct tls_call {
 	struct fr_tls room;
 	void *ssl;
 	enum fr_hook via;
-	bool watched;
+	bool is_recorded;
 	int fd;
 	struct fr_wait w;
 };
@@ -68,8 +68,8 @@ static bool begin(struct tls_call *c, enum fr_tls_family family, void *ssl, enum
 		return false;
 	c->ssl = ssl;
 	c->via = via;
-	c->watched = ssl && fr_level(FR_CLASS_NET) != FR_LEVEL_OFF && c->tls->get_error;
-	if (!c->watched)
+	c->is_recorded = ssl && fr_level(FR_CLASS_NET) != FR_LEVEL_OFF && c->tls->get_error;
+	if (!c->is_recorded)
 		return true;
 	c->fd = c->tls->get_rbio && c->tls->get_fd && c->tls->get_rbio(ssl) ? c->tls->get_fd(ssl)
 									    : -1;
@@ -77,7 +77,7 @@ static bool begin(struct tls_call *c, enum fr_tls_family family, void *ssl, enum
 	return true;
 }
 
-/* SSL_connect calls SSL_do_handshake through the same door: one handshake, one event. */
+/* SSL_connect calls SSL_do_handshake by way of our hook: one handshake, one event. */
 static bool is_inner(const struct tls_call *c)
 {
 	return (c->w.outer.call == FR_HOOK_SSL_connect || c->w.outer.call == FR_HOOK_SSL_accept) &&
@@ -99,8 +99,7 @@ static bool is_failure(int error)
 	return error && error != WANT_READ && error != WANT_WRITE && error != ZERO_RETURN;
 }
 
-/* ---- handshakes
- * ---------------------------------------------------------------------------------- */
+/* ---- handshakes ------------------------------------------------------------------------------ */
 
 static void record_handshake(const struct tls_call *c, int rc)
 {
@@ -122,7 +121,7 @@ static void record_handshake(const struct tls_call *c, int rc)
 
 static int handshaken(const struct tls_call *c, int rc)
 {
-	if (c->watched)
+	if (c->is_recorded)
 		record_handshake(c, rc);
 	return rc;
 }
@@ -184,8 +183,7 @@ FR_HOOK int SSL_do_handshake_3(void *ssl)
 	return tls_do_handshake(FR_TLS_3, ssl, FR_SITE());
 }
 
-/* ---- data
- * ---------------------------------------------------------------------------------------- */
+/* ---- data ------------------------------------------------------------------------------------ */
 
 FR_SAME_ARGS(TLS_READ, TLS_WRITE);
 
@@ -209,7 +207,7 @@ static void record_move(const struct tls_call *c, enum fr_event ev, size_t size,
 
 static int moved(const struct tls_call *c, enum fr_event ev, int n, int rc)
 {
-	if (c->watched)
+	if (c->is_recorded)
 		record_move(c, ev, n < 0 ? 0 : (size_t)n, rc, rc);
 	return rc;
 }
@@ -218,7 +216,7 @@ static int moved(const struct tls_call *c, enum fr_event ev, int n, int rc)
 static int moved_ex(const struct tls_call *c, enum fr_event ev, size_t n, int rc,
 		    const size_t *done)
 {
-	if (c->watched)
+	if (c->is_recorded)
 		record_move(c, ev, n, rc, rc > 0 ? (int64_t)*done : -1);
 	return rc;
 }

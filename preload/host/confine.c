@@ -78,19 +78,19 @@ static void prepare(void)
 bool fr_confine_begin(bool strict)
 {
 	int pid = fr_sys_getpid();
-	bool held;
+	bool locked;
 
 	if (fr_sys_filter || FR_LEVEL(FR_CLASS_RECORDER) == FR_LEVEL_UNBORN ||
 	    fr_process.pid != (uint32_t)pid)
 		return false;
-	held = fr_snapshot_hold(); /* half of one could not even be removed */
+	locked = fr_snapshot_lock(); /* a half-written snapshot could not be removed later */
 	if (strict)
 		fr_confine_withdraw();
 	else if (FR_LEVEL(FR_CLASS_RECORDER) > FR_LEVEL_OFF && fr_region.hdr)
 		prepare();
 	fr_sys_own_pid = pid;
 	fr_sys_filter = strict ? FR_SYS_STRICT : FR_SYS_FILTER;
-	fr_snapshot_release(held);
+	fr_snapshot_unlock(locked);
 	return true;
 }
 
@@ -99,7 +99,7 @@ void fr_confine_undo(void)
 	fr_sys_filter = FR_SYS_FREE;
 }
 
-/* ---- syscall() ------------------------------------------------------------------------------ */
+/* ---- syscall() ------------------------------------------------------------------------------- */
 
 /* Where syscall() jumps to: the real one, once that is known. Read by the code below. */
 static long find_and_call(long nr, ...);

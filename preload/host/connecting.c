@@ -11,7 +11,7 @@ void fr_connecting_begin(int fd, uint64_t t0)
 {
 	struct fr_fd_rec *r = fr_fd_rec(fd);
 
-	if (!r || fr_thread_is_foreign())
+	if (!r || !fr_thread_reclaim())
 		return;
 	r->since = t0;
 	__atomic_store_n(&r->x_connecting, 1, __ATOMIC_RELEASE);
@@ -32,7 +32,7 @@ void fr_connecting_end(struct fr_thread *t, int fd, uint64_t err, uint32_t via, 
 	uint64_t now = fr_clock_ticks();
 	struct fr_link l;
 
-	if (!r || fr_thread_is_foreign() ||
+	if (!r || !fr_thread_reclaim() ||
 	    !__atomic_exchange_n(&r->x_connecting, 0, __ATOMIC_ACQUIRE))
 		return;
 	l = fr_link_connect(fd, peer.data, peer.size);

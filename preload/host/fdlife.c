@@ -50,7 +50,7 @@ void fr_fd_end(int fd, uint32_t via, struct fr_site s)
 	enum fr_fd_kind kind = r ? (enum fr_fd_kind)r->x_kind : FR_FD_CLOSED;
 	struct fr_thread *t;
 
-	if (kind == FR_FD_CLOSED || fr_thread_is_foreign())
+	if (kind == FR_FD_CLOSED || !fr_thread_reclaim())
 		return;
 	if (wanted(kind)) {
 		t = fr_enter();
@@ -83,8 +83,7 @@ void fr_fd_new(int fd, enum fr_fd_kind kind, struct fr_site s)
 	fr_leave(t);
 }
 
-/* ---- SCM_RIGHTS ---------------------------------------------------------------------------------
- */
+/* ---- SCM_RIGHTS ------------------------------------------------------------------------------ */
 
 static void received_one(struct fr_thread *t, int fd, uint32_t stack)
 {

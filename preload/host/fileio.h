@@ -13,7 +13,7 @@
 #include "record/fds.h"
 #include "record/wait.h"
 
-static inline bool fr_file_watched(int fd)
+static inline bool fr_file_is_recorded(int fd)
 {
 	return fr_level(FR_CLASS_IO) != FR_LEVEL_OFF && fr_fd_class(fd) == FR_CLASS_IO;
 }
@@ -22,14 +22,14 @@ static inline bool fr_file_watched(int fd)
  * The same for a call at a position (pread). A descriptor whose open was seen is no socket, and
  * need not be asked what it is: if the call succeeds, it has positions.
  */
-static inline bool fr_file_watched_at(int fd)
+static inline bool fr_file_is_recorded_at(int fd)
 {
 	const struct fr_fd_rec *r;
 
 	if (fr_level(FR_CLASS_IO) == FR_LEVEL_OFF)
 		return false;
 	r = fr_fd_rec(fd);
-	return (r && r->x_kind == FR_FD_UNKNOWN) || fr_file_watched(fd);
+	return (r && r->x_kind == FR_FD_UNKNOWN) || fr_file_is_recorded(fd);
 }
 
 /* Bytes of a vector, as far as the kernel takes one: 1024 parts. */
@@ -43,19 +43,19 @@ void fr_file_record(const struct fr_wait *w, enum fr_event ev, int fd, size_t si
  * some vectors of the host's without reading them, and then so must we.
  */
 #define FR_FILE_CALL(ev, fd, size, fn, call)                                                       \
-	FR_FILE_CALL_IF(fr_file_watched(fd), (void)0, ev, fd, size, fn, call)
+	FR_FILE_CALL_IF(fr_file_is_recorded(fd), (void)0, ev, fd, size, fn, call)
 
 #define FR_FILE_CALL_AT(ev, fd, size, fn, call)                                                    \
-	FR_FILE_CALL_IF(fr_file_watched_at(fd), frc_ < 0 ? (void)0 : fr_fd_has_positions(fd), ev,  \
-			fd, size, fn, call)
+	FR_FILE_CALL_IF(fr_file_is_recorded_at(fd), frc_ < 0 ? (void)0 : fr_fd_has_positions(fd),  \
+			ev, fd, size, fn, call)
 
 /* TELLS: what the result says of the descriptor. */
-#define FR_FILE_CALL_IF(watched, tells, ev, fd, size, fn, call)                                    \
+#define FR_FILE_CALL_IF(is_recorded, tells, ev, fd, size, fn, call)                                \
 	({                                                                                         \
 		struct fr_wait fw_;                                                                \
 		ssize_t frc_;                                                                      \
                                                                                                    \
-		if (!(watched)) {                                                                  \
+		if (!(is_recorded)) {                                                              \
 			frc_ = call;                                                               \
 		} else {                                                                           \
 			fr_wait_begin(&fw_, FR_SITE(), FR_HOOK_##fn, (uint64_t)(int64_t)(fd), 0,   \

@@ -94,7 +94,7 @@ bool fr_fit_is_us(const char *s, size_t n)
 	return fr_sys4(SYS_newfstatat, AT_FDCWD, path, &st, 0) == 0 && same(&own.file, &st);
 }
 
-/* ---- files --------------------------------------------------------------------------------- */
+/* ---- files ----------------------------------------------------------------------------------- */
 
 /* A descriptor, or a negative errno value. */
 static int open_regular(int dir, const char *path, int flags)
@@ -196,7 +196,7 @@ static uint64_t offset_of(const struct elf *e, uint64_t addr)
 	return 0;
 }
 
-/* ---- symbol versions ----------------------------------------------------------------------- */
+/* ---- symbol versions ------------------------------------------------------------------------- */
 
 #define HASH_GLIBC_PRIVATE 0x0963cf85u /* only glibc's own objects define it */
 
@@ -257,7 +257,7 @@ static bool provides(const struct elf *e, const char *name)
 	return true;
 }
 
-/* ---- loaders ------------------------------------------------------------------------------- */
+/* ---- loaders --------------------------------------------------------------------------------- */
 
 /* The libc.so.6 in the directory where LOADER really is, or < 0. */
 static int open_libc_beside(int loader)
@@ -312,12 +312,12 @@ static bool loader_at_takes_us(const char *path)
 	return ok;
 }
 
-/* ---- programs ------------------------------------------------------------------------------ */
+/* ---- programs -------------------------------------------------------------------------------- */
 
 enum answer {
 	NO,
 	YES,
-	LOOK_ON, /* at the script's interpreter */
+	ASK_INTERPRETER, /* a script: its interpreter decides */
 };
 
 static bool elf_takes_us(int fd)
@@ -362,16 +362,16 @@ static enum answer judge(int fd, char *next)
 	if (n >= SELFMAG && memcmp(head, ELFMAG, SELFMAG) == 0)
 		return elf_takes_us(fd) ? YES : NO;
 	if (n > 2 && head[0] == '#' && head[1] == '!' && script(head, (size_t)n, next))
-		return LOOK_ON;
+		return ASK_INTERPRETER;
 	return YES; /* a shell script without a first line, or the kernel knows better */
 }
 
 static bool judge_and_close(int fd)
 {
-	enum answer a = LOOK_ON;
+	enum answer a = ASK_INTERPRETER;
 	char next[SHEBANG_SIZE];
 
-	for (int i = 0; a == LOOK_ON && i < SCRIPTS_MAX; i++) {
+	for (int i = 0; a == ASK_INTERPRETER && i < SCRIPTS_MAX; i++) {
 		if (i)
 			fd = open_regular(AT_FDCWD, next, 0);
 		if (fd < 0)
@@ -382,7 +382,7 @@ static bool judge_and_close(int fd)
 	return a != NO;
 }
 
-/* ---- finding the program ------------------------------------------------------------------- */
+/* ---- finding the program --------------------------------------------------------------------- */
 
 static bool can_be_run(const char *path)
 {

@@ -28,7 +28,7 @@
 #define NAME_LEN (sizeof(NAME) - 1)
 #define SMALL_STACK 4096u /* where its bounds are not known */
 
-/* ---- reading ------------------------------------------------------------------------------- */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 #define NO_PAGE UINTPTR_MAX
 
@@ -83,7 +83,7 @@ static bool names_us(const char *value)
 	return false;
 }
 
-/* ---- the copy ------------------------------------------------------------------------------ */
+/* ---- the copy -------------------------------------------------------------------------------- */
 
 static bool room_on_stack(size_t size)
 {
@@ -128,7 +128,7 @@ static void say(const struct fr_program *p)
 	fr_say("not recorded, its loader cannot take libfr.so: ", path, "");
 }
 
-struct fr_env fr_env_look(const struct fr_program *p, char *const *envp)
+struct fr_env fr_env_prepare(const struct fr_program *p, char *const *envp)
 {
 	struct fr_env e = {.envp = envp};
 

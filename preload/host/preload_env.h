@@ -3,7 +3,7 @@
  * preload_env.h - the environment that a program gets when its loader cannot take libfr.so: the
  * same, but for our component of LD_PRELOAD.
  *
- *	struct fr_env e = fr_env_look(&program, envp);
+ *	struct fr_env e = fr_env_prepare(&program, envp);
  *	char room[e.on_stack + FR_ENV_ALIGN];
  *	char *const *env = fr_env_for(&e, room);   ENVP itself where nothing is to be cut
  *	... the real call ...
@@ -27,7 +27,7 @@ struct fr_env {
 };
 
 /* ENVP may be any pointer. Any context, no state; keeps errno. */
-struct fr_env fr_env_look(const struct fr_program *p, char *const *envp);
+struct fr_env fr_env_prepare(const struct fr_program *p, char *const *envp);
 char *const *fr_env_for(struct fr_env *e, char *room);
 
 /* The call has come back. */

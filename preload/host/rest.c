@@ -7,7 +7,7 @@
  *
  * Context: hooks of transfers, unguarded, as in a real call: the thread may be cancelled here. Must
  * not: move anything where the host's own call would have returned: descriptors that do not wait,
- * messages with borders, files (a disk that is full).
+ * messages with boundaries, files (a disk that is full).
  */
 #include "host/rest.h"
 

@@ -56,8 +56,7 @@ static bool is_function(void (*handler)(int))
 	return handler != SIG_DFL && handler != SIG_IGN;
 }
 
-/* ---- what stands in the kernel ----------------------------------------------------------------
- */
+/* ---- what stands in the kernel --------------------------------------------------------------- */
 
 /* Libc tells the kernel how a handler returns, and the kernel gives that flag back. */
 #if defined(__x86_64__)
@@ -251,8 +250,7 @@ void fr_signals_arrived(int sig, siginfo_t *si, void *uc, const struct fr_sigent
 		call_host(e, sig, si, uc);
 }
 
-/* ---- installation -----------------------------------------------------------------------------
- */
+/* ---- installation ---------------------------------------------------------------------------- */
 
 static void announce_trigger(int sig)
 {
@@ -324,8 +322,7 @@ void fr_signals_withdraw(void)
 	announce_trigger(0);
 }
 
-/* ---- the host's calls ---------------------------------------------------------------------------
- */
+/* ---- the host's calls ------------------------------------------------------------------------ */
 
 void fr_signals_host_waits(const sigset_t *set)
 {

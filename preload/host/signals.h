@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * signals.h - the signals that the recorder listens to, behind the host's back.
+ * signals.h - the recorder's signal handlers, and the host's view of its own.
  *
  * A handler of the host's is installed behind an entry that counts (so that a wait interrupted by
  * our own signal only can be resumed); where the host's disposition is SIG_DFL and the signal would

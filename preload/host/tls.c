@@ -38,8 +38,7 @@ static const struct symbol symbols[] = {
 };
 #define SYMBOLS (sizeof(symbols) / sizeof(symbols[0]))
 
-/* ---- looking up
- * ---------------------------------------------------------------------------------- */
+/* ---- looking up ------------------------------------------------------------------------------ */
 
 static const char *base_name(const char *path)
 {
@@ -142,7 +141,7 @@ static void pin(const struct fr_tls *tls)
 		FR_REAL(dlopen)(info.dli_fname, RTLD_LAZY | RTLD_NOLOAD);
 }
 
-static bool look_up(struct fr_tls *tls, enum fr_tls_family family, const char *caller)
+static bool lookup(struct fr_tls *tls, enum fr_tls_family family, const char *caller)
 {
 	bool found = fill(tls, family, NULL) || fill_from(tls, family, caller) ||
 		     fill_from_any(tls, family);
@@ -153,8 +152,7 @@ static bool look_up(struct fr_tls *tls, enum fr_tls_family family, const char *c
 	return found;
 }
 
-/* ---- remembering
- * --------------------------------------------------------------------------------- */
+/* ---- remembering ----------------------------------------------------------------------------- */
 
 enum { FREE = 0, FILLING, READY, STALE };
 
@@ -271,7 +269,7 @@ const struct fr_tls *fr_tls_find(enum fr_tls_family family, struct fr_site s, st
 	if (known)
 		return known;
 	located = fr_modules_find(pc, &o);
-	found = look_up(room, family, located ? o.name : NULL);
+	found = lookup(room, family, located ? o.name : NULL);
 	if (found && located)
 		remember(family, &o, room);
 	if (found)

@@ -96,8 +96,8 @@ static bool repeats(int sig, const siginfo_t *si, const ucontext_t *uc)
 
 /*
  * Hardware faults come again by themselves, with the same registers: no system call is made for
- * them, which a filter might answer with another death. Others are queued again with their own
- * siginfo, and delivered on return.
+ * them, because a filter might kill for it by another signal. Others are queued again with their
+ * own siginfo, and delivered on return.
  */
 static void die(int sig, const siginfo_t *si, const ucontext_t *uc)
 {
@@ -144,7 +144,7 @@ __attribute__((noinline)) static void dump(const siginfo_t *si, const ucontext_t
 	dumping = false;
 }
 
-/* The process that the region is of: not a vfork child, which has its parent's memory. */
+/* Is this the region's process? Not so in a vfork child, which has its parent's memory. */
 static bool ours_to_tell(void)
 {
 	if (FR_LEVEL(FR_CLASS_RECORDER) == FR_LEVEL_UNBORN)

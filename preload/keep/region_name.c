@@ -97,8 +97,7 @@ bool fr_region_name_remove_for_execvp(const char *file)
 	return !hopeless_search(file) && unlink_it();
 }
 
-/* ---- undo ---------------------------------------------------------------------------------------
- */
+/* ---- undo ------------------------------------------------------------------------------------ */
 
 static bool others_write(void)
 {

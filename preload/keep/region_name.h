@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * region_name.h - the region's name around a call that, if it succeeds, never comes back: exec of a
- * program that may not be recorded, and the parent of daemon(). Nobody of ours would be left to
- * remove the file then.
+ * program that may not be recorded, and the parent of daemon(). Nothing of the recorder would be
+ * left then to remove the file.
  */
 #ifndef FR_REGION_NAME_H
 #define FR_REGION_NAME_H

@@ -31,7 +31,7 @@
 static struct fr_header kept;
 static atomic_bool told;
 
-/* The header in memory is the file's; is being exchanged, by one thread; is ours alone. */
+/* The header in memory: the file's own, being exchanged by one thread, or private memory. */
 static atomic_int head;
 enum { HEAD_SHARED = 0, HEAD_IN_WORK, HEAD_OWN };
 

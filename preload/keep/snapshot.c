@@ -44,7 +44,7 @@ struct writer {
 	char path[600];
 	char part[608];
 	struct fr_trigger trigger;
-	struct fr_refusal refusal; /* of the directory in hand */
+	struct fr_refusal refusal; /* of the directory that is tried now */
 	struct stat file;
 	int fd;
 	bool shared_table;
@@ -317,7 +317,7 @@ static bool write_file(void)
 	FR_RUNS(FR_WHERE_HANDLER | FR_WHERE_SNAPSHOT);
 	fr_region_check();
 	fr_modules_sweep();
-	fr_deepbind_look();
+	fr_deepbind_check();
 	fr_clock_pair_write(fr_region.clocks);
 	self->fd = -1;
 	ok = write_somewhere();
@@ -336,8 +336,7 @@ static void write_here(void)
 	self->here = false;
 }
 
-/* ---- the writer's thread ----------------------------------------------------------------------
- */
+/* ---- the writer's thread --------------------------------------------------------------------- */
 
 #ifndef SYS_close_range
 #define SYS_close_range 436
@@ -440,7 +439,7 @@ void fr_snapshot_wait(void)
 		fr_sys2(SYS_nanosleep, &ms, 0);
 }
 
-/* A forked child that is not born yet may be by a signal at any moment, and then asked. */
+/* A forked child that is not born yet may be born by a signal at any moment, and then be asked. */
 static bool may_write(void)
 {
 	switch (FR_LEVEL(FR_CLASS_RECORDER)) {
@@ -453,7 +452,7 @@ static bool may_write(void)
 	}
 }
 
-bool fr_snapshot_hold(void)
+bool fr_snapshot_lock(void)
 {
 	if (!may_write())
 		return false;
@@ -461,7 +460,7 @@ bool fr_snapshot_hold(void)
 	return fr_try_lock(&fr_gate.snapshot_lock);
 }
 
-void fr_snapshot_release(bool held)
+void fr_snapshot_unlock(bool held)
 {
 	if (held)
 		fr_unlock(&fr_gate.snapshot_lock);

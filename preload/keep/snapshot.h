@@ -25,12 +25,12 @@ void fr_snapshot_born(void);
 void fr_snapshot_wait(void);
 
 /*
- * Waits as above, and then none begins until fr_snapshot_release() of what this gives: before what
+ * Waits as above, and then none begins until fr_snapshot_unlock() of what this gives: before what
  * the writer's thread would not survive, or the kernel refuses where there is a second thread.
- * False: not held, because this is not the process that records, or it took too long.
+ * False: not locked, because this is not the process that records, or it took too long.
  */
-bool fr_snapshot_hold(void);
-void fr_snapshot_release(bool held);
+bool fr_snapshot_lock(void);
+void fr_snapshot_unlock(bool held);
 
 /* Is FRAME on the stack of the thread that writes a snapshot? */
 bool fr_snapshot_is_here(uintptr_t frame);

@@ -28,17 +28,17 @@
 #define ASKED_MAX 64u
 #define NAME_SIZE 256u
 #define LINKS_MAX 4096u /* a list that is changed under us may lead in circles */
-#define LOOKS 5 /* without success: it was not loaded */
+#define TRIES 5 /* without success: it was not loaded */
 
 struct asked {
-	atomic_int looks; /* still to come */
+	atomic_int tries; /* still to come */
 	atomic_bool found;
 	char name[NAME_SIZE]; /* without its directory; written once */
 };
 static struct asked asked[ASKED_MAX];
 static atomic_uint n_asked;
 
-/* ---- the loader's list ---------------------------------------------------------------------- */
+/* ---- the loader's list ----------------------------------------------------------------------- */
 
 /* Bytes at FROM, SIZE or as many as there is memory; SIZE is a page at most. Returns how many. */
 static size_t peek(void *to, size_t size, const void *from)
@@ -81,7 +81,7 @@ static uintptr_t find_loaded(const char *base)
 	return 0;
 }
 
-/* ---- what was asked for --------------------------------------------------------------------- */
+/* ---- what was asked for ---------------------------------------------------------------------- */
 
 static struct asked *row_of(const char *base)
 {
@@ -108,18 +108,18 @@ void fr_deepbind_asked(const char *name)
 
 	if (!debug)
 		debug = dlsym(RTLD_DEFAULT, "_r_debug");
-	/* who is there already stays bound as it is */
+	/* an object that is loaded already stays bound as it is */
 	if (strlen(base) >= NAME_SIZE || find_loaded(base) ||
-	    !fr_lock_patiently(&fr_gate.module_lock, &signals))
+	    !fr_lock_wait_masked(&fr_gate.module_lock, &signals))
 		return;
 	row = row_of(base);
 	if (row)
-		atomic_store(&row->looks, LOOKS);
-	fr_unlock_held(&fr_gate.module_lock, signals);
+		atomic_store(&row->tries, TRIES);
+	fr_unlock_masked(&fr_gate.module_lock, signals);
 	fr_clock.next_pair = 0; /* the next event looks */
 }
 
-void fr_deepbind_look(void)
+void fr_deepbind_check(void)
 {
 	unsigned int n = atomic_load(&n_asked);
 
@@ -128,12 +128,12 @@ void fr_deepbind_look(void)
 	for (unsigned int i = 0; i < n; i++) {
 		uintptr_t inside;
 
-		if (atomic_load(&asked[i].looks) <= 0)
+		if (atomic_load(&asked[i].tries) <= 0)
 			continue;
-		atomic_fetch_sub(&asked[i].looks, 1);
+		atomic_fetch_sub(&asked[i].tries, 1);
 		inside = find_loaded(asked[i].name);
-		if (inside && fr_modules_past(inside)) {
-			atomic_store(&asked[i].looks, 0);
+		if (inside && fr_modules_mark_deepbind(inside)) {
+			atomic_store(&asked[i].tries, 0);
 			asked[i].found = true;
 		}
 	}
@@ -145,6 +145,6 @@ void fr_deepbind_again(void)
 
 	for (unsigned int i = 0; i < n; i++) {
 		if (asked[i].found)
-			atomic_store(&asked[i].looks, LOOKS);
+			atomic_store(&asked[i].tries, TRIES);
 	}
 }

@@ -13,7 +13,7 @@ void fr_deepbind_asked(const char *name);
  * Looks whether what was asked for is there by now, and says so in the table of modules. Nothing to
  * do, nothing done. Signal-safe, no lock that the host can hold, needs no TLS.
  */
-void fr_deepbind_look(void);
+void fr_deepbind_check(void);
 
 /* In a forked child, whose table of modules is new. */
 void fr_deepbind_again(void);

@@ -115,7 +115,7 @@ static uint32_t publish(const struct fr_walk *w, uint64_t hash, uint32_t at, uin
 		if (seen >> 32 == word >> 32 && equal_pcs(fr_depot_get((uint32_t)seen), w, hash))
 			return (uint32_t)seen;
 	}
-	return (uint32_t)word; /* no room in the index: a duplicate some day, nothing worse */
+	return (uint32_t)word; /* the index is full: this stack may be stored twice, no more */
 }
 
 uint32_t fr_depot_put(const struct fr_walk *w, bool *same_slots)

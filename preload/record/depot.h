@@ -34,7 +34,7 @@ struct fr_walk {
 
 /*
  * Behind a record's PCs, for the replay (stack.h): the last PC again until their number, without
- * the first, is a multiple of four, so that the loop over them has no rest; then this.
+ * the first, is a multiple of four, so that the loop over them has no remainder; then this.
  */
 struct fr_slots {
 	uint16_t n_fp;

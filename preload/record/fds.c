@@ -55,7 +55,7 @@ enum fr_fd_kind fr_fd_classify(int fd)
 	if (fr_sys2(SYS_fstat, fd, &st) != 0)
 		return FR_FD_CLOSED;
 	kind = kind_of(st.st_mode);
-	if (fr_thread_is_foreign())
+	if (!fr_thread_reclaim())
 		return kind;
 	if (r->x_kind == FR_FD_UNKNOWN) /* the open was seen */
 		__atomic_store_n(&r->x_kind, kind, __ATOMIC_RELEASE);
@@ -70,7 +70,7 @@ void fr_fd_open(int fd, enum fr_fd_kind kind, uint64_t ticks, uint32_t stack)
 {
 	struct fr_fd_rec *r = fr_fd_rec(fd);
 
-	if (!r || fr_thread_is_foreign())
+	if (!r || !fr_thread_reclaim())
 		return;
 	r->gen++;
 	r->since = ticks;
@@ -85,7 +85,7 @@ void fr_fd_peer(int fd, const struct sockaddr *addr, socklen_t len)
 	struct fr_fd_rec *r = fr_fd_rec(fd);
 	struct sockaddr_storage ss;
 
-	if (!r || fr_thread_is_foreign())
+	if (!r || !fr_thread_reclaim())
 		return;
 	if (!addr) {
 		len = sizeof(ss);
@@ -113,7 +113,7 @@ void fr_fd_path(int fd, struct fr_blob path)
 	struct fr_fd_rec *r = fr_fd_rec(fd);
 	uint32_t n = path.size < sizeof(r->peer) ? path.size : sizeof(r->peer);
 
-	if (!r || path.size >= FR_PATH_SHOWN || fr_thread_is_foreign())
+	if (!r || path.size >= FR_PATH_SHOWN || !fr_thread_reclaim())
 		return;
 	memcpy(r->peer, (const char *)path.data + path.size - n, n);
 	r->peer_len = (uint16_t)n;
@@ -123,7 +123,7 @@ void fr_fd_close(int fd)
 {
 	struct fr_fd_rec *r = fr_fd_rec(fd);
 
-	if (r && !fr_thread_is_foreign())
+	if (r && fr_thread_reclaim())
 		__atomic_store_n(&r->x_kind, FR_FD_CLOSED, __ATOMIC_RELEASE);
 }
 

@@ -57,11 +57,12 @@ static inline bool fr_fd_is_socket(int fd)
 	return k == FR_FD_SOCKET || k == FR_FD_LISTENER;
 }
 
-#define FR_FD_UNWATCHED (-1)
+#define FR_FD_UNRECORDED (-1)
 
 /*
  * The class that records what is read from and written to FD, FR_CLASS_NET or FR_CLASS_IO;
- * FR_FD_UNWATCHED where that is off, or FD is no descriptor. Asks the levels first: the cheap test.
+ * FR_FD_UNRECORDED where that is off, or FD is no descriptor. Asks the levels first: that is the
+ * cheap test.
  */
 static inline int fr_fd_class(int fd)
 {
@@ -70,8 +71,8 @@ static inline int fr_fd_class(int fd)
 	enum fr_fd_kind kind = net || io ? fr_fd_kind(fd) : FR_FD_CLOSED;
 
 	if (kind == FR_FD_SOCKET || kind == FR_FD_LISTENER)
-		return net ? FR_CLASS_NET : FR_FD_UNWATCHED;
-	return io && kind != FR_FD_CLOSED ? FR_CLASS_IO : FR_FD_UNWATCHED;
+		return net ? FR_CLASS_NET : FR_FD_UNRECORDED;
+	return io && kind != FR_FD_CLOSED ? FR_CLASS_IO : FR_FD_UNRECORDED;
 }
 
 /* Is the table kept? Tested before the rest by hooks that give no birth. */
@@ -94,7 +95,7 @@ static inline void fr_fd_has_positions(int fd)
 {
 	struct fr_fd_rec *r = fr_fd_rec(fd);
 
-	if (r && r->x_kind == FR_FD_UNKNOWN && !fr_thread_is_foreign())
+	if (r && r->x_kind == FR_FD_UNKNOWN && fr_thread_reclaim())
 		__atomic_store_n(&r->x_kind, FR_FD_FILE, __ATOMIC_RELEASE);
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * got.h - what an object of our own (libunwind) calls, decided by us instead of the loader.
+ * got.h - binds the imports of an object of our own (libunwind) to functions of our choice.
  */
 #ifndef FR_GOT_H
 #define FR_GOT_H

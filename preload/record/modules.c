@@ -50,7 +50,7 @@ static uint32_t n_records;
  */
 static struct fr_object program;
 
-/* ---- lookup --------------------------------------------------------------------------------- */
+/* ---- lookup ---------------------------------------------------------------------------------- */
 
 static bool from_ehdr(uintptr_t base, struct fr_object *out)
 {
@@ -125,7 +125,7 @@ bool fr_modules_is_code(uintptr_t pc)
 	return false;
 }
 
-/* ---- the recording's table ------------------------------------------------------------------ */
+/* ---- the recording's table ------------------------------------------------------------------- */
 
 /* The content of the first note of that name and type; NULL: none. */
 static const uint8_t *find_note(const struct fr_object *o, const char name[4], uint32_t type,
@@ -225,14 +225,14 @@ static uint32_t note(uintptr_t pc)
 
 	if (!fr_region.hdr || i != UINT32_MAX || !fr_modules_find(pc, &o))
 		return i;
-	signals = fr_signals_hold();
+	signals = fr_signals_block();
 	if (fr_try_lock(&fr_gate.module_lock)) {
 		if (find_record(pc) == UINT32_MAX)
 			append(&o, fr_clock_ticks());
 		i = find_record(pc);
 		fr_unlock(&fr_gate.module_lock);
 	}
-	fr_signals_release(signals);
+	fr_signals_restore(signals);
 	return i;
 }
 
@@ -241,7 +241,7 @@ void fr_modules_note(uintptr_t pc)
 	note(pc);
 }
 
-bool fr_modules_past(uintptr_t pc)
+bool fr_modules_mark_deepbind(uintptr_t pc)
 {
 	uint32_t i;
 
@@ -249,7 +249,7 @@ bool fr_modules_past(uintptr_t pc)
 	i = note(pc);
 	if (i == UINT32_MAX)
 		return false;
-	record(i)->past = 1;
+	record(i)->deepbind = 1;
 	return true;
 }
 
@@ -273,7 +273,7 @@ void fr_modules_changed(void)
 	__atomic_add_fetch(&fr_modules_generation, 1, __ATOMIC_RELEASE);
 }
 
-/* ---- birth ---------------------------------------------------------------------------------- */
+/* ---- birth ----------------------------------------------------------------------------------- */
 
 static void object_range(struct fr_object *o)
 {

@@ -44,8 +44,8 @@ bool fr_modules_is_go(uintptr_t pc);
 /* Makes sure the recording knows the object that covers PC. */
 void fr_modules_note(uintptr_t pc);
 
-/* The same, and that its calls go past the hooks. False: not now. */
-bool fr_modules_past(uintptr_t pc);
+/* The same, and that its calls do not reach the hooks. False: not now. */
+bool fr_modules_mark_deepbind(uintptr_t pc);
 
 /* An object may have gone: before and after the real dlclose. */
 void fr_modules_changed(void);

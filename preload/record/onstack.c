@@ -2,8 +2,8 @@
 /*
  * onstack.c - see onstack.h.
  *
- * Not so for handlers of Go: its threads take the stack that they find, ours, for theirs, and end
- * when a handler runs on any other.
+ * Handlers of Go stay on our stack: Go's threads take the alternate stack that they find, ours, for
+ * their own, and abort when a handler runs on any other.
  *
  * Context: signal handlers; births and ends of threads. Must not: touch errno.
  */

@@ -215,8 +215,8 @@ bool fr_chunk_next(struct fr_thread *t, enum fr_tier tier, uint64_t ticks)
 	open_chunk(t, c, tier, ticks);
 	if (tier == FR_TIER_RARE && t->user.n_labels)
 		fr_user_again(t, ticks);
-	if (fr_watch_due(ticks))
-		fr_watch(t, ticks);
+	if (fr_periodic_due(ticks))
+		fr_periodic(t, ticks);
 	t->needed_by[tier] = (uint16_t)(w->p - (uint8_t *)w->chunk);
 	return true;
 }
@@ -302,7 +302,7 @@ void fr_put_cold(struct fr_thread *t, enum fr_event ev, enum fr_tier tier, uint6
 		return;
 	}
 	if (unlikely(ticks >= fr_clock.next_pair))
-		fr_watch(t, ticks);
+		fr_periodic(t, ticks);
 	if (unlikely(w->p + blob >= w->limit) && !fr_chunk_next(t, tier, ticks))
 		return;
 	n = args_needed(row, args);

@@ -213,8 +213,8 @@ static FR_ALWAYS_INLINE void fr_commit(struct fr_writer *w, uint8_t *p)
 }
 
 /*
- * What stands before the arguments. KEY: fr_stack_key(). FAR: seldom soon after the event before.
- * The writer has room.
+ * What stands before the arguments. KEY: fr_stack_key(). FAR: the event before is seldom near in
+ * time. The writer has room.
  */
 static FR_ALWAYS_INLINE uint8_t *fr_put_head(struct fr_writer *w, enum fr_event ev, uint64_t ticks,
 					     uint64_t key, bool is_short, bool far)
@@ -234,8 +234,8 @@ static FR_ALWAYS_INLINE uint8_t *fr_put_head(struct fr_writer *w, enum fr_event 
 }
 
 /*
- * Guards T, which is not busy, if its chunk has room for an event. The look comes behind the guard:
- * a signal handler could fill the room that was seen before.
+ * Sets the guard of T, which is not busy, if its chunk has room for an event. The room is checked
+ * behind the guard: a signal handler could fill what was checked before.
  */
 static FR_ALWAYS_INLINE bool fr_guard_room(struct fr_thread *t, enum fr_tier tier)
 {

@@ -56,7 +56,7 @@ uint64_t fr_sample_weight(struct fr_thread *t, uint64_t size)
 	uint64_t weight = 0;
 
 	if (size >= FR_SAMPLE_MEAN) {
-		t->sample_left += (int64_t)size; /* did not take part in the lottery */
+		t->sample_left += (int64_t)size; /* a block of this size does not count down */
 		return size;
 	}
 	while (t->sample_left < 0) {

@@ -124,7 +124,7 @@ static bool rule_find(uint64_t key, struct fr_unwind_rule *out)
 	return false;
 }
 
-/* Under the lock. A full neighbourhood loses one of its own, in turn. */
+/* Under the lock. Where all places of KEY are taken, they are replaced in turn. */
 static void rule_store(uint64_t key, struct fr_unwind_rule r)
 {
 	static uint32_t turn;
@@ -165,7 +165,7 @@ static struct fr_unwind_rule rule_for(struct walker *k)
 	if (unwind_kind == FR_UNWIND_FP || rule_find(key, &r))
 		return r;
 	fr_modules_note(key);
-	if (!fr_lock_patiently(&fr_gate.unwind_lock, &signals)) {
+	if (!fr_lock_wait_masked(&fr_gate.unwind_lock, &signals)) {
 		fr_drop(FR_DROP_STACK_BUSY);
 		r.kind = FR_RULE_UNKNOWN;
 		return r;
@@ -175,7 +175,7 @@ static struct fr_unwind_rule rule_for(struct walker *k)
 	else
 		r = fr_unwind_rule(&k->f);
 	rule_store(key, r);
-	fr_unlock_held(&fr_gate.unwind_lock, signals);
+	fr_unlock_masked(&fr_gate.unwind_lock, signals);
 	return r;
 }
 
@@ -251,12 +251,12 @@ static bool step_hard(struct walker *k, struct fr_walk *w)
 	w->replayable = false;
 	if (!readable(k, k->f.fp) || !readable(k, k->f.sp))
 		return false; /* its frame may be found by either */
-	if (!fr_lock_patiently(&fr_gate.unwind_lock, &signals)) {
+	if (!fr_lock_wait_masked(&fr_gate.unwind_lock, &signals)) {
 		fr_drop(FR_DROP_STACK_BUSY);
 		return false;
 	}
 	more = fr_unwind_step(&k->f, ok);
-	fr_unlock_held(&fr_gate.unwind_lock, signals);
+	fr_unlock_masked(&fr_gate.unwind_lock, signals);
 	return more && k->f.sp > sp;
 }
 
@@ -392,13 +392,13 @@ static void verify(struct fr_thread *t, struct fr_site s, uint32_t id)
 	uint64_t signals;
 
 	if (unwind_kind != FR_UNWIND_LIBUNWIND || (r->flags & FR_STACK_NO_CFI) ||
-	    !fr_lock_patiently(&fr_gate.unwind_lock, &signals))
+	    !fr_lock_wait_masked(&fr_gate.unwind_lock, &signals))
 		return;
 	for (uint32_t i = 1; i < r->n_frames && same; i++)
 		same = fr_unwind_step(&k.f, ok) && k.f.pc == r->pc[i];
 	if (same && (r->flags & FR_STACK_COMPLETE))
 		same = !fr_unwind_step(&k.f, ok);
-	fr_unlock_held(&fr_gate.unwind_lock, signals);
+	fr_unlock_masked(&fr_gate.unwind_lock, signals);
 	if (fr_unwind_broken())
 		return;
 	__atomic_fetch_add(&fr_region.hdr->stack_tests, 1, __ATOMIC_RELAXED);
@@ -432,7 +432,7 @@ uint32_t fr_stack_miss(struct fr_thread *t, uintptr_t pc, uintptr_t sp, uintptr_
 	return id;
 }
 
-/* Code was called at S where there is none: goes on at its caller, if that can be found. */
+/* The call at S led to where there is no code: goes on at its caller, if that can be found. */
 static void skip_bad_call(struct walker *k, struct fr_walk *w, struct fr_site caller)
 {
 	if (!fr_modules_is_code(caller.pc - 1))

@@ -115,7 +115,7 @@ static struct fr_thread *take_block(void)
 		memset(t->w, 0, sizeof(t->w));
 		t->user = (struct fr_user){0};
 		t->handler = 0;
-		t->quiet = t->watching = t->lent = false;
+		t->in_real = t->in_periodic = t->lent = false;
 		t->altstack = NULL;
 		t->retook = 0;
 		t->walks = t->end_rounds = t->our_signals = t->host_signals = 0;
@@ -186,8 +186,7 @@ void fr_thread_forget(void)
 	give_block(t);
 }
 
-/* ---- vfork -------------------------------------------------------------------------------------
- */
+/* ---- vfork ----------------------------------------------------------------------------------- */
 
 void fr_thread_lend(struct fr_thread *t)
 {
@@ -412,8 +411,7 @@ struct fr_thread *fr_enter_slow(uintptr_t frame)
 	return t;
 }
 
-/* ---- held locks, state, names -----------------------------------------------------------------
- */
+/* ---- held locks, state, names ---------------------------------------------------------------- */
 
 FR_COLD void fr_held_overflow(struct fr_thread *t, uint64_t lock, enum fr_held_kind kind,
 			      uint64_t since, uint32_t stack)
@@ -429,7 +427,7 @@ void fr_held_remove(struct fr_thread *t, uint64_t lock)
 	struct fr_thread_rec *rec;
 	uint32_t n;
 
-	if (fr_thread_is_foreign())
+	if (!fr_thread_reclaim())
 		return;
 	rec = t->rec;
 	n = rec->n_held;
@@ -448,7 +446,7 @@ uint64_t fr_held_since(const struct fr_thread *t, uint64_t lock)
 {
 	const struct fr_thread_rec *rec;
 
-	if (fr_thread_is_foreign())
+	if (!fr_thread_reclaim())
 		return 0;
 	rec = t->rec;
 	for (uint32_t i = rec->n_held; i-- > 0;) {

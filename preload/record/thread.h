@@ -9,7 +9,7 @@
  *
  * A thread that calls vfork lends its block: the child has our memory and our TLS, but is another
  * process, and what it does to its descriptors, signals and locks is not the region's business.
- * Until the parent takes the block back, at its next hook, it is as shut as fr_thread_none.
+ * Until the parent takes the block back, at its next hook, it takes no events, as fr_thread_none.
  *
  * Only the owner writes its block, but for signal handlers on the same thread, which `busy` keeps
  * out. The thread record (rec) lies in the region and is read by others at any time.
@@ -60,8 +60,8 @@ struct fr_thread {
 	int signal_errno; /* errno when the trigger signal came last */
 	uint32_t tid;
 	bool lent; /* the thread has called vfork: this may be the child, with our memory */
-	bool quiet; /* inside a real function that is known to call another hook */
-	bool watching; /* inside fr_watch */
+	bool in_real; /* inside a real function that is known to call another hook */
+	bool in_periodic; /* inside fr_periodic */
 	_Alignas(64) struct fr_writer w[FR_TIERS];
 	struct fr_memo memo;
 
@@ -125,22 +125,25 @@ void fr_thread_forget(void);
 void fr_thread_lend(struct fr_thread *t);
 
 /*
- * T: fr_self, with `lent` set. False: this is the process it was lent to, whose doings are not
- * ours. True: it is back, and as it was. System calls at most.
+ * T: fr_self, with `lent` set. False: this is the process it was lent to, which is not recorded.
+ * True: it is back, and as it was. System calls at most.
  */
 bool fr_thread_take_back(struct fr_thread *t);
 
 /*
- * For the one event that such a process leaves with its parent, who waits meanwhile: its exec. T
- * under the guard, or NULL; fr_leave_lent() gives it back as it was.
+ * For the one event of such a process that is recorded, as its parent's: its exec. The parent waits
+ * meanwhile. T under the guard, or NULL; fr_leave_lent() gives it back as it was.
  */
 struct fr_thread *fr_enter_lent(void);
 void fr_leave_lent(struct fr_thread *t);
 
-/* Is this a vfork child, whose descriptors and the like are not those of the region's process? */
-static FR_ALWAYS_INLINE bool fr_thread_is_foreign(void)
+/*
+ * Takes the block back if it was lent to a vfork child that is gone. False: this is such a child,
+ * whose descriptors and the like are not those of the region's process.
+ */
+static FR_ALWAYS_INLINE bool fr_thread_reclaim(void)
 {
-	return unlikely(fr_self->lent) && !fr_thread_take_back(fr_self);
+	return likely(!fr_self->lent) || fr_thread_take_back(fr_self);
 }
 
 /* Records the end of the calling thread and closes its chunks. */
@@ -155,7 +158,7 @@ struct fr_thread_rec *fr_thread_at(uint32_t i);
 /* Names: of the calling thread, read from the kernel. */
 void fr_thread_rename(struct fr_thread_rec *rec, const char *name);
 
-/* ---- the guard ------------------------------------------------------------------------------ */
+/* ---- the guard ------------------------------------------------------------------------------- */
 
 /*
  * fr_enter: the calling thread's block, with the guard set; born if need be. NULL = this is a
@@ -198,7 +201,7 @@ static FR_ALWAYS_INLINE void fr_leave(struct fr_thread *t)
  */
 uint32_t fr_thread_tid(void);
 
-/* ---- stacks --------------------------------------------------------------------------------- */
+/* ---- stacks ---------------------------------------------------------------------------------- */
 
 /* Is the stack at S that of WAY? Under the guard. */
 static FR_ALWAYS_INLINE bool fr_memo_knows(const struct fr_thread *t, const struct fr_memo_way *way,

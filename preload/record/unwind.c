@@ -239,8 +239,7 @@ static struct fr_unwind_rule find_rule(const struct fr_frame *f)
 	return rule_from(f, &s, ok);
 }
 
-/* ---- under guard ------------------------------------------------------------------------------
- */
+/* ---- under guard ----------------------------------------------------------------------------- */
 
 static const char *broken;
 

@@ -50,8 +50,8 @@ struct fr_readable {
 /*
  * Loads libunwind privately, redirects what it would do to the host and unwinds a stack on trial.
  * Returns how stacks can be taken; a note says why if not LIBUNWIND. Just before main, once: it
- * calls dlopen. Later trouble with it is survived, said in the header and in a note, and the end of
- * its use.
+ * calls dlopen. If it fails later, the host lives on, the header and a note say so, and it is not
+ * used any more.
  */
 enum fr_unwind_kind fr_unwind_load(void);
 

@@ -11,8 +11,8 @@
  * A plugin of the host may find the same library. For it all is as if we were not here: every
  * function below asks first whether it is called from a walk of ours.
  *
- * Context: under guard (unwind_guard.h) and fr_gate.unwind_lock, or the host's. Must not: answer
- * what it was not asked.
+ * Context: under guard (unwind_guard.h) and fr_gate.unwind_lock, or the host's. Must not: answer a
+ * call of the host's.
  */
 #include "record/unwind_calls.h"
 
@@ -35,7 +35,7 @@
 #include "store/region.h"
 
 static struct fr_readable probe; /* of the walk under way */
-static uintptr_t looking_at; /* PC of the frame under way */
+static uintptr_t frame_pc; /* PC of the frame under way */
 static uint32_t asked; /* calls since its begin */
 static long unknown = -1;
 
@@ -44,7 +44,7 @@ static long unknown = -1;
 void fr_unwind_calls_begin(struct fr_readable ok, uintptr_t pc)
 {
 	probe = ok;
-	looking_at = pc;
+	frame_pc = pc;
 	asked = 0;
 }
 
@@ -53,7 +53,7 @@ long fr_unwind_calls_unknown(void)
 	return unknown;
 }
 
-/* Is it for us? A library that asks for ever is left. */
+/* Does a walk of ours ask? One that asks for ever is ended. */
 static bool ours(void)
 {
 	if (!fr_unwind_inside())
@@ -69,8 +69,7 @@ static long fail(int error)
 	return -1;
 }
 
-/* ---- memory: may it be read? ------------------------------------------------------------------
- */
+/* ---- memory: may it be read? ----------------------------------------------------------------- */
 
 static bool may_read(uintptr_t addr, size_t n)
 {
@@ -153,8 +152,7 @@ static ssize_t my_process_vm_readv(pid_t pid, const struct iovec *to, unsigned l
 		      : process_vm_readv(pid, to, n_to, from, n_from, flags);
 }
 
-/* ---- memory of its own ------------------------------------------------------------------------
- */
+/* ---- memory of its own ----------------------------------------------------------------------- */
 
 static long from_kernel(long rc)
 {
@@ -196,8 +194,7 @@ static void my_free(void *p)
 		free(p);
 }
 
-/* ---- system calls by number -------------------------------------------------------------------
- */
+/* ---- system calls by number ------------------------------------------------------------------ */
 
 static long refuse(long nr)
 {
@@ -252,8 +249,7 @@ static long my_syscall(long nr, long a, long b, long c, long d, long e, long f)
 	return ours() ? answer(nr, a, b, c, d, e) : syscall(nr, a, b, c, d, e, f);
 }
 
-/* ---- files: there are none --------------------------------------------------------------------
- */
+/* ---- files: there are none ------------------------------------------------------------------- */
 
 /* libc's stat and fstat are of 2.33: nothing as new is asked of the loader. */
 
@@ -278,8 +274,7 @@ static int my_close(int fd)
 	return ours() ? 0 : close(fd);
 }
 
-/* ---- locks and signals ------------------------------------------------------------------------
- */
+/* ---- locks and signals ----------------------------------------------------------------------- */
 
 static int my_sigprocmask(int how, const sigset_t *set, sigset_t *old)
 {
@@ -308,8 +303,7 @@ static void my_abort(void)
 	abort();
 }
 
-/* ---- loaded objects ---------------------------------------------------------------------------
- */
+/* ---- loaded objects -------------------------------------------------------------------------- */
 
 /* Only the object that covers the PC in question, found without the loader's lock. */
 static int my_dl_iterate_phdr(int (*callback)(struct dl_phdr_info *, size_t, void *), void *arg)
@@ -319,7 +313,7 @@ static int my_dl_iterate_phdr(int (*callback)(struct dl_phdr_info *, size_t, voi
 
 	if (!ours())
 		return dl_iterate_phdr(callback, arg);
-	if (!fr_modules_find(looking_at, &o))
+	if (!fr_modules_find(frame_pc, &o))
 		return 0;
 	info.dlpi_addr = o.bias;
 	info.dlpi_name = o.name ? o.name : "";
@@ -329,8 +323,7 @@ static int my_dl_iterate_phdr(int (*callback)(struct dl_phdr_info *, size_t, voi
 	return callback(&info, sizeof(info), arg);
 }
 
-/* ---- the table --------------------------------------------------------------------------------
- */
+/* ---- the table ------------------------------------------------------------------------------- */
 
 #define TO(fn) (void *)(uintptr_t)(fn)
 

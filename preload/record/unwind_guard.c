@@ -3,8 +3,8 @@
  * unwind_guard.c - one way out of libunwind, for faults and for what it must not do.
  *
  * libunwind trusts what objects say about their frames; a future one may do what no earlier did.
- * Neither may cost the host its life. The way out is a jump back into the guard, with the mask of
- * the place that faulted; libunwind holds nothing that anybody else waits for (unwind_calls.c).
+ * Neither may end the host. The way out is a jump back into the guard, with the mask of the place
+ * that faulted; libunwind holds nothing that anybody else waits for (unwind_calls.c).
  *
  * Context: under fr_gate.unwind_lock, so that there is one at a time; fr_unwind_inside and
  * fr_unwind_fault on any thread, in signal handlers. Must not: take another thread's fault, or one

@@ -73,8 +73,7 @@ static struct link_map *map_of(void *handle)
 	return dlinfo(handle, RTLD_DI_LINKMAP, &m) == 0 ? m : NULL;
 }
 
-/* ---- a copy -----------------------------------------------------------------------------------
- */
+/* ---- a copy ---------------------------------------------------------------------------------- */
 
 static int executable_memfd(void)
 {
@@ -116,8 +115,7 @@ static void *open_copy(const char *from, int flags)
 	return h;
 }
 
-/* ---- opening ----------------------------------------------------------------------------------
- */
+/* ---- opening --------------------------------------------------------------------------------- */
 
 static void *open_library(void)
 {

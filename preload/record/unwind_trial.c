@@ -24,8 +24,7 @@
 #include "record/unwind_calls.h"
 #include "record/unwind_guard.h"
 
-/* ---- places, and a stack ----------------------------------------------------------------------
- */
+/* ---- places, and a stack --------------------------------------------------------------------- */
 
 #if defined(__x86_64__)
 #define STOP "ud2"
@@ -81,8 +80,7 @@ static void build_stack(void)
 	SECOND[4] = (uintptr_t)THIRD;
 }
 
-/* ---- what must come out -----------------------------------------------------------------------
- */
+/* ---- what must come out ---------------------------------------------------------------------- */
 
 /* Whole pages are asked for. */
 static bool on_stack(void *arg, uintptr_t addr)
@@ -129,8 +127,7 @@ static const char *verdict(void)
 	return right ? NULL : "wrong frames";
 }
 
-/* ---- faults -----------------------------------------------------------------------------------
- */
+/* ---- faults ---------------------------------------------------------------------------------- */
 
 /* As the kernel has it: given back byte by byte. */
 struct kernel_action {
@@ -214,9 +211,9 @@ const char *fr_unwind_trial(void)
 	for (size_t i = 0; i < N_FATAL; i++)
 		take(i);
 	mask = open_mask();
-	if (fr_lock_patiently(&fr_gate.unwind_lock, &signals)) {
+	if (fr_lock_wait_masked(&fr_gate.unwind_lock, &signals)) {
 		why = verdict();
-		fr_unlock_held(&fr_gate.unwind_lock, signals);
+		fr_unlock_masked(&fr_gate.unwind_lock, signals);
 	}
 	fr_sys4(SYS_rt_sigprocmask, SIG_SETMASK, &mask, 0, 8);
 	for (size_t i = 0; i < N_FATAL; i++)

@@ -3,7 +3,7 @@
  * user.c - the recorder's side of fr.h: the one symbol that is exported beside the hooks.
  *
  * Labels and the current task are kept whatever the level is: a level raised later must not find
- * old ones. What is recorded at level slow: tasks, labels, logs and slow regions.
+ * old ones. What is recorded at level slow: tasks, labels, logs and slow zones.
  *
  * Context: the program's own threads and signal handlers, under the guard. Must not: keep a pointer
  * that the program gave; take a lock; trust struct fr_labels, which is the program's memory.
@@ -26,8 +26,7 @@
 _Static_assert(PAIR_MAX <= FR_EVENT_MAX - FR_EVENT_FIXED_MAX, "a pair fits an event");
 _Static_assert(sizeof(((struct fr_labels *)0)->text) == FR_USER_LABEL_BYTES, "one layout");
 
-/* ---- texts
- * ---------------------------------------------------------------------------------------- */
+/* ---- texts ----------------------------------------------------------------------------------- */
 
 /* Copies S with its end; SIZE counts the end. Returns the length without it. */
 static uint32_t copy_text(char *to, const char *s, uint32_t size)
@@ -82,8 +81,7 @@ static int user_snapshot(const char *reason)
 	return 0;
 }
 
-/* ---- tasks
- * ----------------------------------------------------------------------------------------- */
+/* ---- tasks ----------------------------------------------------------------------------------- */
 
 /* Those begun last, so that the end can say what ended and after how long. */
 #define TASKS 256u
@@ -142,10 +140,9 @@ static void user_task_end(uint64_t id)
 	fr_leave(t);
 }
 
-/* ---- regions
- * --------------------------------------------------------------------------------------- */
+/* ---- zones ----------------------------------------------------------------------------------- */
 
-static void user_region_begin(const char *name)
+static void user_zone_begin(const char *name)
 {
 	enum fr_level level = fr_level(FR_CLASS_USER);
 	struct fr_thread *t = fr_enter();
@@ -158,18 +155,17 @@ static void user_region_begin(const char *name)
 		return;
 	u = &t->user;
 	now = fr_clock_ticks();
-	blob = name_blob(u->depth < FR_USER_REGIONS ? u->region[u->depth].name : extra, name);
-	if (u->depth < FR_USER_REGIONS)
-		u->region[u->depth].since = now;
+	blob = name_blob(u->depth < FR_USER_ZONES ? u->zone[u->depth].name : extra, name);
+	if (u->depth < FR_USER_ZONES)
+		u->zone[u->depth].since = now;
 	u->depth++;
 	if (level == FR_LEVEL_FULL)
-		fr_put_cold(
-			t, FR_EV_REGION_BEGIN, FR_TIER_DENSE, now, fr_stack_get(t, FR_SITE()),
-			FR_ARGS(REGION_BEGIN, .task = u->task, .depth = u->depth, .name = &blob));
+		fr_put_cold(t, FR_EV_ZONE_BEGIN, FR_TIER_DENSE, now, fr_stack_get(t, FR_SITE()),
+			    FR_ARGS(ZONE_BEGIN, .task = u->task, .depth = u->depth, .name = &blob));
 	fr_leave(t);
 }
 
-static void user_region_end(void)
+static void user_zone_end(void)
 {
 	enum fr_level level = fr_level(FR_CLASS_USER);
 	struct fr_thread *t = fr_enter();
@@ -181,23 +177,22 @@ static void user_region_end(void)
 		return;
 	u = &t->user;
 	now = fr_clock_ticks();
-	if (u->depth && u->depth <= FR_USER_REGIONS) {
-		const char *name = u->region[u->depth - 1].name;
+	if (u->depth && u->depth <= FR_USER_ZONES) {
+		const char *name = u->zone[u->depth - 1].name;
 
 		blob = (struct fr_blob){name, (uint32_t)strnlen(name, FR_USER_NAME)};
-		dur = now - u->region[u->depth - 1].since;
+		dur = now - u->zone[u->depth - 1].since;
 	}
 	if (level == FR_LEVEL_FULL || (level > FR_LEVEL_OFF && dur >= fr_slow_ticks))
-		fr_put_cold(t, FR_EV_REGION_END, fr_wait_tier(dur, false), now,
+		fr_put_cold(t, FR_EV_ZONE_END, fr_wait_tier(dur, false), now,
 			    fr_stack_get(t, FR_SITE()),
-			    FR_ARGS(REGION_END, .dur = dur, .task = u->task, .depth = u->depth,
+			    FR_ARGS(ZONE_END, .dur = dur, .task = u->task, .depth = u->depth,
 				    .name = &blob));
 	u->depth -= u->depth != 0;
 	fr_leave(t);
 }
 
-/* ---- logs and counters
- * -------------------------------------------------------------------------------- */
+/* ---- logs and counters ----------------------------------------------------------------------- */
 
 static void user_log(const char *key, const char *value)
 {
@@ -227,8 +222,7 @@ static void user_counter(const char *name, int64_t value)
 	fr_leave(t);
 }
 
-/* ---- labels
- * -------------------------------------------------------------------------------------------- */
+/* ---- labels ---------------------------------------------------------------------------------- */
 
 /* The label at *AT as a pair; *AT moves on. False = there is none, or bytes that are no label. */
 static bool next_label(const char *text, uint32_t bytes, uint32_t *at, struct fr_blob *pair)
@@ -295,7 +289,7 @@ void fr_user_take(struct fr_user *u)
 	kept.n = 0;
 }
 
-/* All of them, after a label without key, which takes away what the recording knew. */
+/* All of them, after a label without key, which clears those that the recording knows. */
 static void say_anew(struct fr_thread *t, uint64_t ticks, uint32_t stack)
 {
 	const struct fr_blob none = {"", 1};
@@ -396,8 +390,7 @@ static void user_label_adopt(const struct fr_labels *in)
 	fr_leave(t);
 }
 
-/* ---- the symbol
- * ------------------------------------------------------------------------------------------ */
+/* ---- the symbol ------------------------------------------------------------------------------ */
 
 FR_HOOK const struct fr_api fr_api_v1 = {
 	.version = 1,
@@ -406,8 +399,8 @@ FR_HOOK const struct fr_api fr_api_v1 = {
 	.snapshot = user_snapshot,
 	.task_begin = user_task_begin,
 	.task_end = user_task_end,
-	.region_begin = user_region_begin,
-	.region_end = user_region_end,
+	.zone_begin = user_zone_begin,
+	.zone_end = user_zone_end,
 	.log = user_log,
 	.label_set = user_label_set,
 	.label_get = user_label_get,

@@ -9,7 +9,7 @@
 #include <stdint.h>
 
 #define FR_USER_NAME 64u /* bytes of a name or key with its end */
-#define FR_USER_REGIONS 32u /* regions inside each other that keep name and start */
+#define FR_USER_ZONES 32u /* zones inside each other that keep name and start */
 #define FR_USER_LABELS 8u
 #define FR_USER_LABEL_BYTES 496u
 
@@ -20,16 +20,16 @@ struct fr_user {
 	uint32_t label_bytes;
 	char label[FR_USER_LABEL_BYTES];
 	bool unsaid; /* labels changed while nobody listened: the recording knows others */
-	uint32_t depth; /* regions open, stored or not */
+	uint32_t depth; /* zones open, stored or not */
 	struct {
 		uint64_t since; /* ticks */
 		char name[FR_USER_NAME];
-	} region[FR_USER_REGIONS];
+	} zone[FR_USER_ZONES];
 };
 
 /*
  * A forked child goes on with the labels of the thread that forked: kept when that thread's block
- * is given up, taken by the first thread that is born then. Tasks and regions stay the parent's.
+ * is given up, taken by the first thread that is born then. Tasks and zones stay the parent's.
  */
 void fr_user_keep(const struct fr_user *u);
 void fr_user_take(struct fr_user *u);

@@ -48,7 +48,7 @@ static FR_ALWAYS_INLINE void show_and_leave(struct fr_wait *w, struct fr_thread 
 	fr_leave(t);
 }
 
-/* Whatever the hot half is not for. T: under the guard, or NULL. */
+/* All cases that the hot half does not handle. T: under the guard, or NULL. */
 static FR_COLD void enter_cold(struct fr_wait *w, struct fr_thread *t)
 {
 	if (!t) {
@@ -67,7 +67,7 @@ static FR_COLD void enter_cold(struct fr_wait *w, struct fr_thread *t)
 	show_and_leave(w, t);
 }
 
-/* Apart, because it has a frame to tell of and the hot half is to have no calls but in its tail. */
+/* A function of its own: it needs a stack frame, and the hot half makes only tail calls. */
 static FR_COLD void enter_first(struct fr_wait *w)
 {
 	enter_cold(w, fr_enter());
@@ -111,8 +111,8 @@ static FR_ALWAYS_INLINE struct fr_thread *end(const struct fr_wait *w, bool in_k
 	else
 		fr_state_clear(t);
 	*dur = *now > w->t0 ? *now - w->t0 : 0;
-	if (unlikely(fr_watch_due(*now)))
-		fr_watch(t, *now);
+	if (unlikely(fr_periodic_due(*now)))
+		fr_periodic(t, *now);
 	if (unlikely(*dur > fr_trigger_wait))
 		fr_trigger_waited(t, w, *now, *dur);
 	return t;

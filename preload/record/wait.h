@@ -33,10 +33,10 @@ struct fr_wait {
 };
 
 /*
- * Takes time and stack and shows the thread as waiting in CALL. A wait inside another one shows
- * the other again at its end: SSL_read calls read; a thread that was cancelled in a wait cleans up,
- * and its end tells in what it was cancelled. Not inside a signal handler: it may have left the
- * outer wait for good with a longjmp.
+ * Takes time and stack and shows the thread as waiting in CALL. Waits nest: SSL_read calls read,
+ * and a thread that is cancelled in a wait may wait again while it cleans up. When the inner wait
+ * ends, the thread is shown in the outer one again, so that its end tells in what it was cancelled.
+ * Not so in a signal handler: it may have left the outer wait for good, by a longjmp.
  */
 void fr_wait_enter(struct fr_wait *w); /* of W are given: site, call, owner and the objects */
 
@@ -64,9 +64,9 @@ struct fr_thread *fr_wait_end(const struct fr_wait *w, uint64_t *now, uint64_t *
 bool fr_wait_readable(const void *p, size_t size);
 
 /*
- * Is nothing to be done at W's end but to clear the state and, perhaps, to record? T: fr_self. The
- * first before the clock is read, the second with its time. For hooks whose end is hot and that
- * leave all else to their cold half.
+ * Has W's end nothing to do but to clear the state and, perhaps, to record? T: fr_self. The first
+ * is asked before the clock is read, the second with its time. For hooks with a hot end, which
+ * leave all other cases to a cold function.
  */
 static FR_ALWAYS_INLINE bool fr_call_is_plain(const struct fr_wait *w, const struct fr_thread *t)
 {
@@ -80,8 +80,8 @@ static FR_ALWAYS_INLINE bool fr_call_was_plain(uint64_t now, uint64_t dur)
 }
 
 /*
- * fr_wait_end of a call that always goes through the kernel: what woke it lies so far back that the
- * stamp needs no fence, which after a system call costs as much as all the rest.
+ * fr_wait_end() of a call that always goes through the kernel. What ended the wait happened so long
+ * before that the stamp needs no fence, which after a system call costs as much as all the rest.
  */
 struct fr_thread *fr_call_end(const struct fr_wait *w, uint64_t *now, uint64_t *dur);
 
@@ -132,10 +132,10 @@ static FR_ALWAYS_INLINE bool fr_wait_met_ours_only(const struct fr_wait *w)
 	} while ((rc) < 0 && fr_wait_our_eintr(w))
 
 /*
- * A thread does something although its state says that it waits for a condition, and no handler
- * runs: it was cancelled there and cleans up, and libc has taken the mutex again for it. True once,
- * if LOCK is that mutex: before its next wait, which then shows it as held, or when it is given
- * back before any.
+ * The thread runs, in no handler, although its state says that it waits for a condition: it was
+ * cancelled in that wait and cleans up, and libc has taken the mutex again for it. True once, if
+ * LOCK is that mutex: before the thread's next wait, so that the mutex is shown as held in it, or
+ * else when the mutex is given back.
  */
 bool fr_wait_retook(struct fr_thread *t, uint64_t lock);
 

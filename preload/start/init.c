@@ -54,7 +54,7 @@ _Static_assert(sizeof(struct fr_gate) == FR_PAGE, "the gate is one page");
 
 static bool constructed; /* our constructor has run; until then no call is recorded */
 static bool off; /* nothing is to be recorded in this process or its children */
-static bool watched; /* off because a sanitizer would report our accesses as the host's */
+static bool under_sanitizer; /* off because a sanitizer would report our accesses as the host's */
 static char start_dir[512];
 
 static void set_levels(bool on)
@@ -115,8 +115,7 @@ static void go_live(enum fr_unwind_kind unwind)
 	fr_snapshot_born();
 }
 
-/* ---- birth
- * ---------------------------------------------------------------------------------------- */
+/* ---- birth ----------------------------------------------------------------------------------- */
 
 static bool wanted(void)
 {
@@ -140,7 +139,7 @@ static bool first_birth(int argc, char *const *argv, char *const *envp)
 		fr_tell(envp, FR_TELL_NOT_WANTED, "");
 		return false;
 	}
-	if (!fr_room_look(fr_config.max_bytes)) {
+	if (!fr_room_measure(fr_config.max_bytes)) {
 		fr_tell(envp, FR_TELL_NO_REGION, "");
 		return false;
 	}
@@ -176,7 +175,7 @@ static bool child_birth(void)
 	fr_thread_forget();
 	fr_region_forget(!busy);
 	fr_process_read(true);
-	if (!fr_room_look(fr_config.max_bytes) || !make_world(true, 0, NULL))
+	if (!fr_room_measure(fr_config.max_bytes) || !make_world(true, 0, NULL))
 		return false;
 	fr_modules_rewrite();
 	fr_deepbind_again();
@@ -222,8 +221,8 @@ __attribute__((constructor)) static void construct(int argc, char **argv, char *
 	fr_confine_init();
 	atomic_store(&fr_gate.birth, 1);
 	/* a kernel before 4.14 has no WIPEONFORK: a child could not be told from its parent */
-	watched = fr_sanitizer_find() == FR_SANITIZER_OTHER;
-	off = getauxval(AT_SECURE) || watched ||
+	under_sanitizer = fr_sanitizer_find() == FR_SANITIZER_OTHER;
+	off = getauxval(AT_SECURE) || under_sanitizer ||
 	      fr_sys_madvise(&fr_gate, sizeof(fr_gate), MADV_WIPEONFORK) != 0 ||
 	      !first_birth(argc, argv, envp);
 	if (off)
@@ -246,7 +245,7 @@ void fr_process_started(void)
 {
 	int saved = errno;
 
-	if (watched) {
+	if (under_sanitizer) {
 		fr_config_read(environ); /* not earlier: strcmp() may be the sanitizer's */
 		fr_say("a sanitizer watches this program: not recording", "", "");
 		fr_process_read(false);
@@ -257,7 +256,7 @@ void fr_process_started(void)
 		return;
 	fr_region.hdr->unwind_kind =
 		fr_stack_upgrade(fr_room_unwind((enum fr_unwind_kind)fr_config.unwind));
-	fr_real_look();
+	fr_real_find_shadows();
 	note_unseen_memory();
 	fr_describe();
 	fr_rescue_init();
@@ -265,8 +264,7 @@ void fr_process_started(void)
 	errno = saved;
 }
 
-/* ---- end
- * ------------------------------------------------------------------------------------------ */
+/* ---- end ------------------------------------------------------------------------------------- */
 
 void fr_process_end(void)
 {

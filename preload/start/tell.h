@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * tell.h - the one line that `fr run` owes its user, said when it is known to be true.
+ * tell.h - the line by which a program that `fr run` started says whether it is recorded.
  */
 #ifndef FR_TELL_H
 #define FR_TELL_H

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * budget.c - what recording costs, and the look at it once a second.
+ * budget.c - what recording costs, measured once a second.
  *
- * The cost of an event is an estimate, by class, good for a share of some percent and for which
- * class it is: as redis -P16 and memcached pay it at level full, measured with levels that are
- * switched while they work (`scripts/bench switched` says how). In the hot loop of `scripts/bench
- * micro` it is less, 25 and 90 ns; a server has other things in its caches. What a hook costs that
- * records nothing is not in it: no level but `off` would save that.
+ * The cost of an event is an estimate, by class: good enough to tell a share of some percent, and
+ * which class causes it. It is what redis -P16 and memcached pay at level full, measured with
+ * levels that are switched while they work (`scripts/bench switched` says how). In the hot loop of
+ * `scripts/bench micro` it is less, 25 and 90 ns; a server has other things in its caches. What a
+ * hook costs that records nothing is not in it: no level but `off` would save that.
  *
  * Context: any hook, under the guard. Must not: ask the clock under the host's own filter of
  * system calls (no decision is made there); decide in a vfork child, whose CPU time is another's.
@@ -70,7 +70,7 @@ static uint64_t cpu_time(void)
 	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
 }
 
-static void look(struct fr_thread *t, uint64_t ticks)
+static void measure(struct fr_thread *t, uint64_t ticks)
 {
 	struct fr_budget_view v = {.percent = (uint32_t)fr_config.budget};
 	struct fr_budget_step step;
@@ -87,16 +87,16 @@ static void look(struct fr_thread *t, uint64_t ticks)
 		fr_control_step(t, ticks, &step);
 }
 
-void fr_budget_look(struct fr_thread *t, uint64_t ticks)
+void fr_budget_check(struct fr_thread *t, uint64_t ticks)
 {
 	uint64_t before;
 
 	if (!fr_config.budget || ticks < __atomic_load_n(&next, __ATOMIC_RELAXED) ||
-	    fr_thread_is_foreign())
+	    !fr_thread_reclaim())
 		return;
-	if (!fr_try_lock_held(&fr_gate.settings_lock, &before))
+	if (!fr_try_lock_masked(&fr_gate.settings_lock, &before))
 		return;
 	__atomic_store_n(&next, ticks + fr_clock.per_second / 4, __ATOMIC_RELAXED);
-	look(t, ticks);
-	fr_unlock_held(&fr_gate.settings_lock, before);
+	measure(t, ticks);
+	fr_unlock_masked(&fr_gate.settings_lock, before);
 }

@@ -5,8 +5,9 @@
  *   a full chunk ──> charge, by class ──┐
  *   CPU time, clock ────────────────────┴──> once a second: a step, down or up again, or none
  *
- * No event counts anything: when a chunk is full, its events are charged to the class of the one
- * that had needed it. Over many chunks that is each class's share of the bytes.
+ * Events are not counted one by one: when a chunk is full, all its events are charged to the class
+ * of the event that the chunk was taken for. Over many chunks each class is charged by its share of
+ * the bytes.
  */
 #ifndef FR_BUDGET_H
 #define FR_BUDGET_H
@@ -19,8 +20,7 @@
 
 struct fr_thread;
 
-/* ---- the rule (budget_rule.c): no clock, no memory but its own ---------------------------------
- */
+/* ---- the rule (budget_rule.c): no clock, no memory but its own ------------------------------- */
 
 #define FR_BUDGET_PAUSE (60ull * 1000000000) /* before a lowered class is tried again */
 #define FR_BUDGET_PAUSE_MAX (3600ull * 1000000000)
@@ -30,7 +30,7 @@ struct fr_thread;
 
 struct fr_budget_pause {
 	uint64_t until; /* is tried again then; 0 = not lowered */
-	uint64_t length; /* of this one, or of the last until the class has held as long; or 0 */
+	uint64_t length; /* of this pause, or of the last until the class stays raised; 0 = none */
 	uint64_t raised; /* when it was tried again; 0 = not lately */
 };
 
@@ -41,7 +41,7 @@ struct fr_budget {
 	struct fr_budget_pause pause[FR_CLASSES];
 };
 
-/* What is seen at one look. The costs are sums since the start, as is the CPU time. */
+/* What one check goes by. The costs are sums since the start, as is the CPU time. */
 struct fr_budget_view {
 	uint64_t now_ns, cpu_ns;
 	uint64_t cost_ns[FR_CLASSES];
@@ -61,14 +61,13 @@ struct fr_budget_step {
 bool fr_budget_decide(struct fr_budget *b, const struct fr_budget_view *view,
 		      struct fr_budget_step *step);
 
-/* ---- the looking (budget.c) --------------------------------------------------------------------
- */
+/* ---- the check (budget.c) -------------------------------------------------------------------- */
 
 /* A new region: nothing has been charged, nothing lowered. */
 void fr_budget_init(void);
 
 /* Lowers a class, or tries one again, if it is time. Under the guard. */
-void fr_budget_look(struct fr_thread *t, uint64_t ticks);
+void fr_budget_check(struct fr_thread *t, uint64_t ticks);
 
 /* Somebody has said what level KLASS is to have: no pause goes on. */
 void fr_budget_forget(enum fr_class klass);

@@ -3,7 +3,7 @@
  * budget_rule.c - the decision: which class is lowered, or tried again, and when.
  *
  * A class that was lowered is tried again after a pause; where it had to be lowered again, the
- * pause doubles. It is short again once the class has held for as long as it had waited.
+ * pause doubles. It is short again once the class has stayed raised for as long as the pause was.
  *
  * Context: any, one at a time. Must not: look at anything but its arguments.
  */
@@ -61,7 +61,7 @@ static struct fr_budget_step lowered(struct fr_budget *b, const struct fr_budget
 	return (struct fr_budget_step){(uint8_t)k, v->lower[k], FR_WHY_BUDGET};
 }
 
-/* Classes that were tried again and have held for as long as they had waited. */
+/* Classes that were tried again and have stayed raised for as long as the pause was. */
 static void settle(struct fr_budget *b, uint64_t now)
 {
 	for (int k = 0; k < FR_CLASSES; k++) {

@@ -8,8 +8,8 @@
  * are made under the gate's settings_lock.
  *
  * Context: fr_control_apply in any hook, perhaps a signal handler. Must not: believe a byte of the
- * section that it has not copied and checked; keep what was true of locks, descriptors and memory
- * before a time that nobody watched.
+ * section that it has not copied and checked; keep what was known of locks, descriptors and memory
+ * before a time that was not recorded.
  */
 #include "steer/control.h"
 
@@ -55,8 +55,7 @@ void fr_control_init(void)
 	fr_trigger_init();
 }
 
-/* ---- levels
- * --------------------------------------------------------------------------------------- */
+/* ---- levels ---------------------------------------------------------------------------------- */
 
 static bool all_off(void)
 {
@@ -96,7 +95,7 @@ enum fr_level fr_control_wake(enum fr_class klass)
 	return FR_LEVEL(klass) ? (enum fr_level)FR_LEVEL(klass) : FR_LEVEL_OFF;
 }
 
-/* Nobody saw these locks given back. Their owners are not at work on the list: the level is off. */
+/* No hook saw these locks given back. Their owners do not write the lists now: the level is off. */
 static void forget_holds(void)
 {
 	struct fr_thread_rec *r;
@@ -107,7 +106,7 @@ static void forget_holds(void)
 	}
 }
 
-/* What a descriptor is, is asked again. */
+/* What each descriptor is, the kernel is asked again. */
 static void forget_fds(void)
 {
 	size_t n = atomic_load(&fr_region.fds.ready) / sizeof(struct fr_fd_rec);
@@ -117,7 +116,7 @@ static void forget_fds(void)
 		r[i].x_kind = FR_FD_CLOSED;
 }
 
-/* What is known of a class's objects, and will not be, or was not. */
+/* Drops what is known of a class's objects: it was not, or will not be, kept true. */
 static void forget(int klass, bool off)
 {
 	if (klass == FR_CLASS_MEM)
@@ -160,8 +159,7 @@ static void change_level(struct fr_thread *t, uint64_t ticks, int klass, uint8_t
 		put_level(t, ticks, klass, before, why);
 }
 
-/* ---- the budget --------------------------------------------------------------------------------
- */
+/* ---- the budget ------------------------------------------------------------------------------ */
 
 static const uint8_t below_full[FR_CLASSES] = {
 	[FR_CLASS_LOCK] = FR_LEVEL_SLOW,
@@ -187,8 +185,7 @@ void fr_control_step(struct fr_thread *t, uint64_t ticks, const struct fr_budget
 	show();
 }
 
-/* ---- a request
- * ------------------------------------------------------------------------------------- */
+/* ---- a request ------------------------------------------------------------------------------- */
 
 static bool possible(const struct fr_settings *s)
 {
@@ -272,8 +269,8 @@ void fr_control_apply(struct fr_thread *t, uint64_t ticks)
 {
 	uint64_t before;
 
-	if (!fr_try_lock_held(&fr_gate.settings_lock, &before))
+	if (!fr_try_lock_masked(&fr_gate.settings_lock, &before))
 		return; /* until the next one comes by */
 	apply(t, ticks);
-	fr_unlock_held(&fr_gate.settings_lock, before);
+	fr_unlock_masked(&fr_gate.settings_lock, before);
 }

@@ -2,7 +2,7 @@
 /*
  * trigger.c - was a threshold crossed, and may it ask for a snapshot?
  *
- *   fr_wait_end, an unlock, the second's look ──> which rule ──> rate limit ──> event, snapshot
+ *   fr_wait_end, an unlock, fr_periodic ──> which rule ──> rate limit ──> event, snapshot
  *
  * Context: hooks, under the guard but for fr_trigger_held; perhaps with the host's lock held, so
  * nothing here waits. Must not: fire in a vfork child, whose memory is its parent's.
@@ -25,7 +25,7 @@ FR_HOT uint64_t fr_trigger_hold = UINT64_MAX;
 static uint64_t limits[FR_RULES_MAX]; /* ticks, or bytes; UINT64_MAX = not set */
 static uint64_t cooldown; /* ticks */
 static _Atomic uint64_t fired;
-static _Atomic uint64_t quiet_until; /* ticks */
+static _Atomic uint64_t cooldown_until; /* ticks */
 static bool rss_told; /* memory is over its limit, and that was said */
 
 void fr_trigger_limits(void)
@@ -47,13 +47,12 @@ void fr_trigger_limits(void)
 void fr_trigger_init(void)
 {
 	atomic_store(&fired, 0);
-	atomic_store(&quiet_until, 0);
+	atomic_store(&cooldown_until, 0);
 	rss_told = false;
 	fr_trigger_limits();
 }
 
-/* ---- the reason, in words
- * ------------------------------------------------------------------------- */
+/* ---- the reason, in words -------------------------------------------------------------------- */
 
 static uint64_t to_ns(uint64_t ticks)
 {
@@ -133,22 +132,22 @@ static void put_owner(struct fr_text *t, uint32_t owner)
 	fr_text_num(t, owner, 10);
 }
 
-/* ---- may it?
- * ---------------------------------------------------------------------------------------- */
+/* ---- may it? --------------------------------------------------------------------------------- */
 
-static bool quiet(uint64_t now)
+static bool suppressed(uint64_t now)
 {
-	return atomic_load(&fired) >= fr_config.trigger_max || now < atomic_load(&quiet_until);
+	return atomic_load(&fired) >= fr_config.trigger_max || now < atomic_load(&cooldown_until);
 }
 
-/* Of several threads that cross at once one speaks. */
+/* Of several threads that cross a limit at once, one asks. */
 static bool allowed(uint64_t now)
 {
-	uint64_t until = atomic_load(&quiet_until);
+	uint64_t until = atomic_load(&cooldown_until);
 
 	if (!fr_region.hdr || fr_region.hdr->pid != (uint32_t)fr_sys_getpid())
 		return false;
-	if (quiet(now) || !atomic_compare_exchange_strong(&quiet_until, &until, now + cooldown)) {
+	if (suppressed(now) ||
+	    !atomic_compare_exchange_strong(&cooldown_until, &until, now + cooldown)) {
 		__atomic_fetch_add(&fr_region.control->x_suppressed, 1, __ATOMIC_RELAXED);
 		return false;
 	}
@@ -168,8 +167,7 @@ static void fire(struct fr_thread *t, unsigned int rule, uint64_t now, uint64_t 
 	fr_snapshot_request(FR_TRIGGER_THRESHOLD, 0, 0, reason->p);
 }
 
-/* ---- waits and holds
- * ------------------------------------------------------------------------------- */
+/* ---- waits and holds ------------------------------------------------------------------------- */
 
 /* A transfer on a file is no receive. */
 static int rule_of_wait(const struct fr_wait *w)
@@ -219,8 +217,7 @@ void fr_trigger_held(uint64_t lock, uint64_t since)
 	fr_leave(t);
 }
 
-/* ---- what no hook sees
- * ------------------------------------------------------------------------------ */
+/* ---- what no hook sees ----------------------------------------------------------------------- */
 
 /* A thread record is written by its owner: a copy of its state, or false while it changes. */
 static bool state_of(const struct fr_thread_rec *r, struct fr_thread_rec *copy)
@@ -243,7 +240,7 @@ static bool is_stuck(const struct fr_thread_rec *r, uint64_t now)
 	       now - r->st_since > limits[FR_RULE_stuck];
 }
 
-static void look_stuck(struct fr_thread *t, uint64_t now)
+static void check_stuck(struct fr_thread *t, uint64_t now)
 {
 	char buf[192];
 	struct fr_text reason = fr_text_on(buf, sizeof(buf));
@@ -265,7 +262,7 @@ static void look_stuck(struct fr_thread *t, uint64_t now)
 	}
 }
 
-bool fr_trigger_patience(struct timespec *until)
+bool fr_trigger_stuck_until(struct timespec *until)
 {
 	uint64_t limit = fr_config.trigger[FR_RULE_stuck], end;
 
@@ -278,13 +275,13 @@ bool fr_trigger_patience(struct timespec *until)
 	return true;
 }
 
-void fr_trigger_impatient(void)
+void fr_trigger_stuck_check(void)
 {
 	struct fr_thread *t = fr_enter();
 
 	if (!t)
 		return;
-	fr_trigger_look(t, fr_clock_ticks());
+	fr_trigger_check(t, fr_clock_ticks());
 	fr_leave(t);
 }
 
@@ -303,7 +300,7 @@ static uint64_t resident(void)
 }
 
 /* Once per crossing: it must fall below seven eighths of the limit to be told again. */
-static void look_rss(struct fr_thread *t, uint64_t now)
+static void check_rss(struct fr_thread *t, uint64_t now)
 {
 	char buf[192];
 	struct fr_text reason = fr_text_on(buf, sizeof(buf));
@@ -319,10 +316,10 @@ static void look_rss(struct fr_thread *t, uint64_t now)
 	fire(t, FR_RULE_rss, now, rss, &reason);
 }
 
-void fr_trigger_look(struct fr_thread *t, uint64_t now)
+void fr_trigger_check(struct fr_thread *t, uint64_t now)
 {
-	if (limits[FR_RULE_stuck] != UINT64_MAX && !quiet(now))
-		look_stuck(t, now);
-	if (limits[FR_RULE_rss] != UINT64_MAX && !quiet(now))
-		look_rss(t, now);
+	if (limits[FR_RULE_stuck] != UINT64_MAX && !suppressed(now))
+		check_stuck(t, now);
+	if (limits[FR_RULE_rss] != UINT64_MAX && !suppressed(now))
+		check_rss(t, now);
 }

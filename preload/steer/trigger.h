@@ -3,7 +3,7 @@
  * trigger.h - thresholds that ask for a snapshot: FR_TRIGGER, FR_TRIGGER_MAX, FR_COOLDOWN.
  *
  * A hook compares once, with the least limit of all (UINT64_MAX when none is set); which rule it
- * is and whether it may speak is found out in the cold half.
+ * is, and whether it may ask, is found out in the cold half.
  */
 #ifndef FR_TRIGGER_H
 #define FR_TRIGGER_H
@@ -21,8 +21,7 @@ struct fr_wait;
 /* Ticks. The limit of a hold. */
 extern uint64_t fr_trigger_hold;
 
-/* ---- the looking (trigger.c) -------------------------------------------------------------------
- */
+/* ---- the check (trigger.c) ------------------------------------------------------------------- */
 
 /* Limits from fr_config, in ticks. At birth and when they change. */
 void fr_trigger_limits(void);
@@ -34,14 +33,14 @@ void fr_trigger_init(void);
 void fr_trigger_held(uint64_t lock, uint64_t since);
 
 /* What no hook sees by itself: threads that are stuck, memory. About once a second. */
-void fr_trigger_look(struct fr_thread *t, uint64_t now);
+void fr_trigger_check(struct fr_thread *t, uint64_t now);
 
 /*
- * Where every thread hangs nobody comes by to look. So, while `stuck` is set, a thread that is
- * about to wait for a lock waits up to *UNTIL (CLOCK_MONOTONIC) first, then looks itself, and then
- * waits as it was told to. False: it need not.
+ * Where every thread hangs, none makes the check above. So, while `stuck` is set, a thread that is
+ * about to wait for a lock waits until *UNTIL (CLOCK_MONOTONIC) first, then makes the check itself,
+ * and then waits as the host asked. False: `stuck` is not set.
  */
-bool fr_trigger_patience(struct timespec *until);
-void fr_trigger_impatient(void);
+bool fr_trigger_stuck_until(struct timespec *until);
+void fr_trigger_stuck_check(void);
 
 #endif

@@ -2,12 +2,12 @@
 /*
  * leftover.c - which files in the directory of regions are left, and which of them are rubbish.
  *
- * Each start of a program comes by here, so a file is opened once in its life: a left region is
- * then made read-only, which says "seen" at the price of a look from outside. Opening, removing
- * and marking need all of: the name of a region, a regular file, our own, whose first bytes are
- * those of a region (or of one that was never finished), whose process is gone, and that no process
- * holds open for writing or mapped. The last is what the kernel knows, whatever the namespaces: it
- * grants no read lease on such a file. Where it grants none at all, pid, boot and host decide.
+ * This runs at each start of a program, so a file is opened only once: a left region is then made
+ * read-only, and later starts tell by its mode that it was seen. Opening, removing and marking need
+ * all of: the name of a region, a regular file, our own, whose first bytes are those of a region
+ * (or of one that was never finished), whose process is gone, and that no process holds open for
+ * writing or mapped. The last is what the kernel knows, whatever the namespaces: it grants no read
+ * lease on such a file. Where it grants none at all, pid, boot and host decide.
  *
  * An earlier image of ours has our pid, boot and host, is not a crash, and began after our process
  * did: then no other process can have had the pid since.
@@ -39,7 +39,7 @@ struct dirent64_head {
 	char name[];
 };
 
-/* ---- processes ------------------------------------------------------------------------------ */
+/* ---- processes ------------------------------------------------------------------------------- */
 
 /* Field 22 of /proc/PID/stat: start in clock ticks (100 a second on Linux) since boot. */
 static uint64_t process_start_ns(long pid)
@@ -84,7 +84,7 @@ static bool is_gone(long pid)
 	return fr_sys2(SYS_kill, pid, 0) == ESRCH_;
 }
 
-/* ---- one file ------------------------------------------------------------------------------- */
+/* ---- one file -------------------------------------------------------------------------------- */
 
 struct machine {
 	bool boot, host; /* the same as here */
@@ -103,13 +103,13 @@ static struct machine machine_of(struct fr_leftover_desk *d)
 	};
 }
 
-enum held { HELD_NO, HELD_YES, HELD_UNKNOWN };
+enum in_use { IN_USE_NO, IN_USE_YES, IN_USE_UNKNOWN };
 
 /*
  * Somebody who opens the file for writing meanwhile breaks the lease, of which the holder is told
  * by a signal: one that kills nobody.
  */
-static enum held held_by_somebody(int fd)
+static enum in_use in_use_by_somebody(int fd)
 {
 	long rc;
 
@@ -117,44 +117,44 @@ static enum held held_by_somebody(int fd)
 	rc = fr_sys3(SYS_fcntl, fd, 1024 /* F_SETLEASE */, F_RDLCK);
 	if (rc == 0)
 		fr_sys3(SYS_fcntl, fd, 1024, F_UNLCK);
-	return rc == 0 ? HELD_NO : rc == EAGAIN_ ? HELD_YES : HELD_UNKNOWN;
+	return rc == 0 ? IN_USE_NO : rc == EAGAIN_ ? IN_USE_YES : IN_USE_UNKNOWN;
 }
 
-static bool is_dead(const struct fr_header *h, struct machine m, enum held held)
+static bool is_dead(const struct fr_header *h, struct machine m, enum in_use in_use)
 {
 	long pid = h->pid;
 
-	if (held == HELD_YES)
+	if (in_use == IN_USE_YES)
 		return false;
 	if (!m.host)
-		return m.boot && held == HELD_NO;
-	if (!m.boot || held == HELD_NO || is_gone(pid))
+		return m.boot && in_use == IN_USE_NO;
+	if (!m.boot || in_use == IN_USE_NO || is_gone(pid))
 		return true;
 	return started_later(pid, h);
 }
 
-static bool is_earlier_image(const struct fr_header *h, struct machine m, enum held held)
+static bool is_earlier_image(const struct fr_header *h, struct machine m, enum in_use in_use)
 {
-	return held != HELD_YES && h->pid == fr_process.pid && h->x_state != FR_STATE_CRASHED &&
+	return in_use != IN_USE_YES && h->pid == fr_process.pid && h->x_state != FR_STATE_CRASHED &&
 	       m.boot && m.host && h->start_mono_ns >= process_start_ns(h->pid);
 }
 
 /* Its process has died between making the file and writing the first page of it. */
 static bool is_half_born(const struct fr_header *h, long n, const struct fr_leftover_entry *e,
-			 enum held held)
+			 enum in_use in_use)
 {
 	/*
 	 * Between its creation and its opening a file is nobody's; where the kernel tells nothing,
 	 * the process may be one that has another number here.
 	 */
-	uint64_t age = held == HELD_NO ? 1 : 60;
+	uint64_t age = in_use == IN_USE_NO ? 1 : 60;
 	const char *p = (const char *)h;
 
 	for (size_t i = 0; i < sizeof(*h) && (long)i < n; i++) {
 		if (p[i])
 			return false;
 	}
-	return n >= 0 && held != HELD_YES && (held == HELD_NO || is_gone(e->pid)) &&
+	return n >= 0 && in_use != IN_USE_YES && (in_use == IN_USE_NO || is_gone(e->pid)) &&
 	       e->mtime_s + age < fr_clock_ns(CLOCK_REALTIME) / SECOND;
 }
 
@@ -179,14 +179,14 @@ static uint64_t last_recorded_s(int fd, struct fr_leftover_desk *d)
 	return last / SECOND;
 }
 
-static enum fr_leftover judge(struct fr_leftover_desk *d, enum held held)
+static enum fr_leftover judge(struct fr_leftover_desk *d, enum in_use in_use)
 {
 	const struct fr_header *h = &d->h;
 	struct machine m = machine_of(d);
 
-	if (is_earlier_image(h, m, held))
+	if (is_earlier_image(h, m, in_use))
 		return FR_LEFTOVER_RUBBISH;
-	if (!is_dead(h, m, held))
+	if (!is_dead(h, m, in_use))
 		return FR_LEFTOVER_OTHER;
 	return h->x_state == FR_STATE_UNWANTED || h->x_state == FR_STATE_STARTING
 		       ? FR_LEFTOVER_RUBBISH
@@ -198,36 +198,36 @@ static bool is_our_file(const struct stat *st)
 	return S_ISREG(st->st_mode) && st->st_uid == fr_process.uid;
 }
 
-struct fr_leftover_look fr_leftover_look(struct fr_leftover_desk *d,
-					 const struct fr_leftover_entry *e)
+struct fr_leftover_state fr_leftover_inspect(struct fr_leftover_desk *d,
+					     const struct fr_leftover_entry *e)
 {
-	struct fr_leftover_look look = {FR_LEFTOVER_OTHER, false, 0};
+	struct fr_leftover_state state = {FR_LEFTOVER_OTHER, false, 0};
 	struct fr_header *h = &d->h;
-	enum held held;
+	enum in_use in_use;
 	struct stat st;
 	long n;
 	int fd = fr_sys_openat(d->dirfd, e->name,
 			       O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0);
 
 	if (fd < 0)
-		return look;
+		return state;
 	n = fr_sys2(SYS_fstat, fd, &st) == 0 && is_our_file(&st) ? fr_sys_read(fd, h, sizeof(*h))
 								 : -1;
-	held = n >= 0 ? held_by_somebody(fd) : HELD_YES;
+	in_use = n >= 0 ? in_use_by_somebody(fd) : IN_USE_YES;
 	if (n == (long)sizeof(*h) && memcmp(h->magic, FR_MAGIC, 8) == 0) {
-		look.verdict = judge(d, held);
-		look.crashed = h->x_state == FR_STATE_CRASHED;
-		look.died_s = last_recorded_s(fd, d);
-	} else if (is_half_born(h, n, e, held)) {
-		look.verdict = FR_LEFTOVER_RUBBISH;
+		state.verdict = judge(d, in_use);
+		state.crashed = h->x_state == FR_STATE_CRASHED;
+		state.died_s = last_recorded_s(fd, d);
+	} else if (is_half_born(h, n, e, in_use)) {
+		state.verdict = FR_LEFTOVER_RUBBISH;
 	}
-	if (look.verdict == FR_LEFTOVER_LEFT && (st.st_mode & S_IWUSR))
+	if (state.verdict == FR_LEFTOVER_LEFT && (st.st_mode & S_IWUSR))
 		fr_sys2(SYS_fchmod, fd, S_IRUSR);
 	fr_sys_close(fd);
-	return look;
+	return state;
 }
 
-/* ---- the directory -------------------------------------------------------------------------- */
+/* ---- the directory --------------------------------------------------------------------------- */
 
 /* The pid in NAME-PID-TIME.frr; 0 = no such name. */
 static long pid_of(const char *name)
@@ -307,7 +307,7 @@ static void count(struct tidy *t, const struct fr_leftover_entry *e)
 static void tidy_one(void *arg, const struct fr_leftover_entry *e)
 {
 	struct tidy *t = arg;
-	struct fr_leftover_look look = {FR_LEFTOVER_LEFT, false, 0};
+	struct fr_leftover_state state = {FR_LEFTOVER_LEFT, false, 0};
 
 	if (e->alive) {
 		t->unsure++;
@@ -315,10 +315,10 @@ static void tidy_one(void *arg, const struct fr_leftover_entry *e)
 		return;
 	}
 	if (!e->seen)
-		look = fr_leftover_look(t->desk, e);
-	if (look.verdict == FR_LEFTOVER_LEFT)
+		state = fr_leftover_inspect(t->desk, e);
+	if (state.verdict == FR_LEFTOVER_LEFT)
 		count(t, e);
-	if (look.verdict == FR_LEFTOVER_RUBBISH)
+	if (state.verdict == FR_LEFTOVER_RUBBISH)
 		fr_sys3(SYS_unlinkat, t->desk->dirfd, e->name, 0);
 }
 
@@ -331,7 +331,7 @@ static void resolve_one(void *arg, const struct fr_leftover_entry *e)
 	if (!e->alive)
 		return;
 	i = t->unsure++ - t->first;
-	if (i < UNSURE_MAX && fr_leftover_look(t->desk, e).verdict == FR_LEFTOVER_LEFT)
+	if (i < UNSURE_MAX && fr_leftover_inspect(t->desk, e).verdict == FR_LEFTOVER_LEFT)
 		count(t, e);
 }
 

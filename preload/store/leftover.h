@@ -21,7 +21,7 @@
  */
 void fr_leftover_tidy(int dirfd, bool forked);
 
-/* ---- for leftover*.c ------------------------------------------------------------------------ */
+/* ---- for leftover*.c ------------------------------------------------------------------------- */
 
 /* What the name NAME-PID-TIME.frr says; the longest is 15 + 1 + 10 + 1 + 16 + 4 bytes. */
 #define FR_LEFTOVER_NAME 48u
@@ -42,7 +42,7 @@ struct fr_leftover_desk {
 	struct fr_clock_pair pairs[FR_CLOCK_PAIRS];
 };
 
-struct fr_leftover_look {
+struct fr_leftover_state {
 	enum fr_leftover verdict;
 	bool crashed;
 	uint64_t died_s; /* CLOCK_REALTIME: the last second in which something was recorded */
@@ -58,8 +58,8 @@ struct fr_leftover_entry {
 };
 
 /* Opens the file, and marks it as seen if it is left. */
-struct fr_leftover_look fr_leftover_look(struct fr_leftover_desk *d,
-					 const struct fr_leftover_entry *e);
+struct fr_leftover_state fr_leftover_inspect(struct fr_leftover_desk *d,
+					     const struct fr_leftover_entry *e);
 
 /* Left regions beyond FR_KEEP_MAX go; N and BYTES are what there is. */
 void fr_leftover_trim(struct fr_leftover_desk *d, uint64_t n, uint64_t bytes);

@@ -2,10 +2,10 @@
 /*
  * leftover_trim.c - which left regions go when there are more than FR_KEEP_MAX.
  *
- * They go by groups: what died in the same second tells one story (a master and its workers, a
+ * They go by groups: what died in the same second belongs together (a master and its workers, a
  * client and its server), so it goes or stays as a whole. Those without a crash go first, among
  * these the oldest. A group that alone is too much is cut, file by file in the same order: the
- * bound holds, and the newest story is not lost whole.
+ * limit is kept, and a part of the newest group stays.
  *
  * To know when and how a process died its file has to be opened. So that not each start of a
  * program in a crash loop opens 200, where there are many an eighth more goes than must.
@@ -42,22 +42,22 @@ struct trim {
 static void collect(void *arg, const struct fr_leftover_entry *e)
 {
 	struct trim *t = arg;
-	struct fr_leftover_look look;
+	struct fr_leftover_state state;
 	struct left *l;
 
 	if (e->alive || t->n == LEFT_MAX)
 		return;
-	look = fr_leftover_look(t->desk, e);
-	if (look.verdict != FR_LEFTOVER_LEFT)
+	state = fr_leftover_inspect(t->desk, e);
+	if (state.verdict != FR_LEFTOVER_LEFT)
 		return;
 	l = &t->all[t->n++];
-	l->died_s = look.died_s;
+	l->died_s = state.died_s;
 	l->bytes = e->bytes;
-	l->crashed = l->crashed_group = look.crashed;
+	l->crashed = l->crashed_group = state.crashed;
 	fr_text_copy(l->name, sizeof(l->name), e->name);
 }
 
-/* ---- the order ------------------------------------------------------------------------------ */
+/* ---- the order ------------------------------------------------------------------------------- */
 
 static bool before(const struct left *a, const struct left *b)
 {
@@ -112,7 +112,7 @@ static void order(struct trim *t)
 	sort(t->all, t->n);
 }
 
-/* ---- removal -------------------------------------------------------------------------------- */
+/* ---- removal --------------------------------------------------------------------------------- */
 
 static bool over(const struct trim *t, struct fr_keep_max max)
 {

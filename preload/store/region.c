@@ -35,7 +35,7 @@ static size_t page_up(size_t n)
 	return (n + FR_PAGE - 1) & ~(size_t)(FR_PAGE - 1);
 }
 
-/* ---- layout --------------------------------------------------------------------------------- */
+/* ---- layout ---------------------------------------------------------------------------------- */
 
 struct plan {
 	uint32_t id;
@@ -143,7 +143,7 @@ static void span_init(struct fr_span *s, enum fr_section_id id, size_t step)
 	atomic_store_explicit(&s->ready, 0, memory_order_relaxed);
 }
 
-/* ---- growth --------------------------------------------------------------------------------- */
+/* ---- growth ---------------------------------------------------------------------------------- */
 
 bool fr_region_populate(const void *p, size_t size)
 {
@@ -218,7 +218,7 @@ bool fr_span_grow(struct fr_span *s, size_t end)
 	return grown;
 }
 
-/* ---- birth ---------------------------------------------------------------------------------- */
+/* ---- birth ----------------------------------------------------------------------------------- */
 
 /* OWN: the directory is ours alone, and made if need be. A descriptor, or -1 and why. */
 static int open_file_in(const char *dir, bool own, bool first, struct fr_refusal *r)

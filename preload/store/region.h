@@ -28,7 +28,7 @@ struct fr_span {
 	size_t step; /* bytes to add at a time */
 	uint64_t *x_used; /* the section's bytes in use, for readers */
 	_Atomic size_t used; /* the same, at hand */
-	_Atomic bool full; /* it could not grow, and nobody held what it lacked */
+	_Atomic bool full; /* it could not grow, and no other thread had taken what it lacked */
 };
 
 struct fr_region {

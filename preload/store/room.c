@@ -47,7 +47,7 @@ uint64_t fr_room_share(uint64_t left)
 	return left < SCARCE ? 0 : left / 4;
 }
 
-/* ---- files of numbers ---------------------------------------------------------------------- */
+/* ---- files of numbers ------------------------------------------------------------------------ */
 
 /* Not on the stack: a child may be born on a small one. Births come one at a time. */
 static char text[2048];
@@ -84,7 +84,7 @@ static uint64_t value_of(const char *key)
 	return 0;
 }
 
-/* ---- limits of the process ----------------------------------------------------------------- */
+/* ---- limits of the process ------------------------------------------------------------------- */
 
 static uint64_t limit(int what)
 {
@@ -115,7 +115,7 @@ static void subtract_used(uint64_t *space, uint64_t *data)
 		*data = subtract(*data, number(p) * FR_PAGE);
 }
 
-/* ---- limits of the cgroup ------------------------------------------------------------------ */
+/* ---- limits of the cgroup -------------------------------------------------------------------- */
 
 static const struct cgroups {
 	const char *line; /* of /proc/self/cgroup: what stands before the path */
@@ -211,7 +211,7 @@ static uint64_t left_of_cgroups(uint64_t want)
 	return least;
 }
 
-/* ---- the decision -------------------------------------------------------------------------- */
+/* ---- the decision ---------------------------------------------------------------------------- */
 
 static void note_less(uint64_t want, uint64_t max)
 {
@@ -228,7 +228,7 @@ static void note_less(uint64_t want, uint64_t max)
 	fr_say("memory is limited, FR_MAX_BYTES is ", change, "");
 }
 
-bool fr_room_look(uint64_t want)
+bool fr_room_measure(uint64_t want)
 {
 	uint64_t space = limit(RLIMIT_AS), data = limit(RLIMIT_DATA), max = want;
 	uint64_t pages = left_of_cgroups(want);

@@ -20,7 +20,7 @@ extern struct fr_room fr_room;
  * Reads the limits and what is left of them. At birth, before anything is mapped, and in each
  * forked child once its parent's region is given up. False: nothing is to be recorded.
  */
-bool fr_room_look(uint64_t want);
+bool fr_room_measure(uint64_t want);
 
 /* WANT, or frame pointers where libunwind has no room. Notes it. */
 enum fr_unwind_kind fr_room_unwind(enum fr_unwind_kind want);

@@ -32,7 +32,7 @@
 #define FR_HEADER_SIZE 4096u
 #define FR_SECTIONS_MAX 24u
 
-/* ---- header ------------------------------------------------------------------------------- */
+/* ---- header ---------------------------------------------------------------------------------- */
 
 enum fr_state {
 	FR_STATE_STARTING = 0, /* the header is not complete yet */
@@ -122,7 +122,7 @@ struct fr_header {
 	struct fr_failure x_failure; /* 0 in recordings of older recorders */
 };
 
-/* ---- time --------------------------------------------------------------------------------- */
+/* ---- time ------------------------------------------------------------------------------------ */
 
 /*
  * Renewed at least each second in which something was recorded. ticks(raw) = raw >> tick_shift.
@@ -136,7 +136,7 @@ struct fr_clock_pair {
 };
 #define FR_CLOCK_PAIRS 64u
 
-/* ---- threads ------------------------------------------------------------------------------ */
+/* ---- threads --------------------------------------------------------------------------------- */
 
 enum fr_thread_life {
 	FR_THREAD_FREE = 0,
@@ -197,7 +197,7 @@ struct fr_thread_rec {
 	struct fr_held held[FR_HELD_MAX];
 };
 
-/* ---- modules ------------------------------------------------------------------------------ */
+/* ---- modules --------------------------------------------------------------------------------- */
 
 struct fr_module_rec {
 	uint64_t base; /* lowest mapped address */
@@ -208,12 +208,12 @@ struct fr_module_rec {
 	uint32_t build_id_len; /* 0 = none */
 	uint32_t x_ready; /* 1 when the record is complete */
 	uint8_t build_id[32];
-	uint64_t past; /* 1: loaded with RTLD_DEEPBIND, its calls go past the hooks */
+	uint64_t deepbind; /* 1: loaded with RTLD_DEEPBIND, so its calls do not reach the hooks */
 	uint64_t reserved;
 	char path[416]; /* NUL-terminated; "" = unknown, "[vdso]" for the vDSO */
 };
 
-/* ---- stack depot -------------------------------------------------------------------------- */
+/* ---- stack depot ----------------------------------------------------------------------------- */
 
 /*
  * Stack id n stands at byte 8 * n of the depot; id 0 is "no stack". PCs are leaf first and always
@@ -231,7 +231,7 @@ struct fr_stack_rec {
 #define FR_STACK_CUT 2u /* FR_STACK_DEPTH reached: outer frames are missing */
 #define FR_STACK_NO_CFI 4u /* some frame was found by its frame pointer only */
 
-/* ---- objects ------------------------------------------------------------------------------ */
+/* ---- objects --------------------------------------------------------------------------------- */
 
 enum fr_fd_kind {
 	FR_FD_CLOSED = 0,
@@ -267,7 +267,7 @@ struct fr_lock_rec {
 	uint64_t reserved[2];
 };
 
-/* ---- chunks and events -------------------------------------------------------------------- */
+/* ---- chunks and events ----------------------------------------------------------------------- */
 
 /*
  * One thread fills a chunk; x_state says whether it still may. A reader copies the chunk, then
@@ -358,7 +358,7 @@ struct fr_event_rec {
 	uint64_t reserved[2];
 };
 
-/* ---- trigger, crash, coverage ------------------------------------------------------------- */
+/* ---- trigger, crash, coverage ---------------------------------------------------------------- */
 
 enum fr_trigger_kind {
 	FR_TRIGGER_NONE = 0,
@@ -422,7 +422,7 @@ enum fr_wait_kind {
 };
 #undef WAIT_KIND
 
-/* ---- levels and classes ------------------------------------------------------------------- */
+/* ---- levels and classes ---------------------------------------------------------------------- */
 
 enum fr_class {
 	FR_CLASS_THREAD = 0,

@@ -124,7 +124,7 @@ AT(fr_module_rec, unloaded, 32);
 AT(fr_module_rec, build_id_len, 40);
 AT(fr_module_rec, x_ready, 44);
 AT(fr_module_rec, build_id, 48);
-AT(fr_module_rec, past, 80);
+AT(fr_module_rec, deepbind, 80);
 AT(fr_module_rec, reserved, 88);
 AT(fr_module_rec, path, 96);
 

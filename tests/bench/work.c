@@ -63,8 +63,7 @@ static double cpu_ns(void)
 	return ns_of(CLOCK_THREAD_CPUTIME_ID);
 }
 
-/* ---- the operations: a mutex and blocks of each thread's own -----------------------------------
- */
+/* ---- the operations: a mutex and blocks of each thread's own --------------------------------- */
 
 static double lock_unlock(long n)
 {
@@ -117,7 +116,7 @@ static double calloc_free(long n)
 	return cpu_ns() - t0;
 }
 
-/* ---- sockets: one byte there and back ------------------------------------------------------- */
+/* ---- sockets: one byte there and back -------------------------------------------------------- */
 
 static void exchange(const int fds[2], long n)
 {
@@ -210,8 +209,7 @@ static struct halves malloc_halves(long n)
 	return h;
 }
 
-/* ---- two or more threads at one mutex ----------------------------------------------------------
- */
+/* ---- two or more threads at one mutex -------------------------------------------------------- */
 
 static pthread_mutex_t shared = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t turned = PTHREAD_COND_INITIALIZER;
@@ -245,8 +243,7 @@ static double ping_pong(long n)
 	return now_ns() - t0;
 }
 
-/* ---- stacks ------------------------------------------------------------------------------------
- */
+/* ---- stacks ---------------------------------------------------------------------------------- */
 
 #define PATH 12 /* frames whose callers vary: 4096 stacks at one stack pointer */
 
@@ -329,8 +326,7 @@ static double backtrace_each(long n)
 	return walk_each(n, backtrace);
 }
 
-/* ---- halves of pairs ---------------------------------------------------------------------------
- */
+/* ---- halves of pairs ------------------------------------------------------------------------- */
 
 static double lock_only(long n)
 {
@@ -371,8 +367,7 @@ static const struct op ops[] = {
 	{"backtrace", backtrace_each},
 };
 
-/* ---- running
- * ------------------------------------------------------------------------------------- */
+/* ---- running --------------------------------------------------------------------------------- */
 
 static __attribute__((noinline)) double dig(int left, long n)
 {

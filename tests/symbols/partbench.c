@@ -45,8 +45,7 @@ static uint64_t now_ns(void)
 	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
-/* ---- the parts: each adds up what it found ------------------------------------------------------
- */
+/* ---- the parts: each adds up what it found --------------------------------------------------- */
 
 static void own_index(struct bench *b)
 {
@@ -198,8 +197,7 @@ static const struct {
 	{"names", own_names, lib_names},
 };
 
-/* ---- what they work on --------------------------------------------------------------------------
- */
+/* ---- what they work on ----------------------------------------------------------------------- */
 
 static bool take_die(void *arg, const struct skim_die *die)
 {

@@ -5,8 +5,8 @@
  *   dl cxx      a C++ plugin throws, is left by pthread_exit and by a cancellation
  *   dl origin   plugins that are found only through $ORIGIN in a RUNPATH
  *   dl deep     a plugin under RTLD_DEEPBIND, to and fro
- *   dl past deep|plain PATH ...   says which of these call another malloc than we do; a child, too
- *   dl storm    threads load and unload objects while others call through them
+ *   dl bypass deep|plain PATH ...   says which of these call another malloc than we do; a child,
+ * too dl storm    threads load and unload objects while others call through them
  */
 #include <dlfcn.h>
 #include <pthread.h>
@@ -119,27 +119,27 @@ static void *own_malloc(void)
 }
 
 /* The handle stays open, unless another of the same file is: then the first one decides. */
-static void say_past(const char *how, const char *path)
+static void say_bypass(const char *how, const char *path)
 {
 	int deep = strcmp(how, "deep") == 0;
 	void *h = dlopen(path, RTLD_NOW | (deep ? RTLD_DEEPBIND : 0));
 	void *(*its)(void);
 
 	if (!h) {
-		say("{\"path\":\"%s\",\"loaded\":false,\"past\":false}", path);
+		say("{\"path\":\"%s\",\"loaded\":false,\"bypass\":false}", path);
 		return;
 	}
 	*(void **)&its = sym(h, "deep_malloc");
-	say("{\"path\":\"%s\",\"loaded\":true,\"past\":%s}", path,
+	say("{\"path\":\"%s\",\"loaded\":true,\"bypass\":%s}", path,
 	    its() == own_malloc() ? "false" : "true");
 }
 
-static void past(int argc, char **argv)
+static void bypass(int argc, char **argv)
 {
 	pid_t pid;
 
 	for (int i = 2; i + 1 < argc; i += 2)
-		say_past(argv[i], argv[i + 1]);
+		say_bypass(argv[i], argv[i + 1]);
 	fflush(stdout);
 	pid = fork();
 	if (pid == 0) {
@@ -204,8 +204,8 @@ int main(int argc, char **argv)
 		origin();
 	else if (strcmp(kind, "deep") == 0)
 		deep();
-	else if (strcmp(kind, "past") == 0)
-		past(argc, argv);
+	else if (strcmp(kind, "bypass") == 0)
+		bypass(argc, argv);
 	else
 		storm();
 	return 0;

@@ -17,8 +17,7 @@
 
 #include "did.h"
 
-/* ---- files --------------------------------------------------------------------------------------
- */
+/* ---- files ----------------------------------------------------------------------------------- */
 
 /* What fortified programs call; no header has them on their own. */
 ssize_t __pread_chk(int fd, void *buf, size_t n, off_t at, size_t buflen);
@@ -185,8 +184,7 @@ NOINLINE static int opens(void)
 	return fd;
 }
 
-/* ---- sleeps -------------------------------------------------------------------------------------
- */
+/* ---- sleeps ---------------------------------------------------------------------------------- */
 
 #define SLEPT(via, ns) DID("io.sleep", via, "\"about_ns\":%ld,\"err\":%d", (long)(ns), rc)
 
@@ -214,11 +212,10 @@ NOINLINE static void sleeps(void)
 	SLEPT("clock_nanosleep", 0);
 }
 
-/* ---- who holds, who wakes
- * ------------------------------------------------------------------------ */
+/* ---- who holds, who wakes -------------------------------------------------------------------- */
 
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
-static int quiet[2];
+static int idle[2];
 static const char *call_held;
 
 NOINLINE static void slow_call(void)
@@ -227,7 +224,7 @@ NOINLINE static void slow_call(void)
 	char c;
 
 	if (strcmp(call_held, "read") == 0) {
-		if (read(quiet[0], &c, 1) != 1)
+		if (read(idle[0], &c, 1) != 1)
 			broken("read");
 	} else {
 		nanosleep(&t, NULL);
@@ -260,7 +257,7 @@ static void hold(void)
 	volatile int ready = 0, waits = 0;
 	pthread_t a, b;
 
-	must(pipe(quiet) == 0, "pipe");
+	must(pipe(idle) == 0, "pipe");
 	pthread_create(&a, NULL, holder, (void *)&ready);
 	while (!ready)
 		;
@@ -273,7 +270,7 @@ static void hold(void)
 		struct timespec t = {0, 40000000};
 
 		nanosleep(&t, NULL);
-		must(write(quiet[1], "x", 1) == 1, "write");
+		must(write(idle[1], "x", 1) == 1, "write");
 	}
 	pthread_join(a, NULL);
 	pthread_join(b, NULL);
@@ -315,8 +312,7 @@ static void wakes(void)
 	wake(e, e);
 }
 
-/* ---- maps ---------------------------------------------------------------------------------------
- */
+/* ---- maps ------------------------------------------------------------------------------------ */
 
 #define SIZE (4 << 20)
 

@@ -27,10 +27,10 @@ static void say_held(int from, int n)
 int main(int argc, char **argv)
 {
 	int n = argc > 2 ? atoi(argv[2]) : 3;
-	int back = argc > 2 ? n / 2 : 1, quiet[2];
+	int back = argc > 2 ? n / 2 : 1, idle[2];
 	char c;
 
-	if (argc < 2 || n > N_MAX || pipe(quiet) != 0)
+	if (argc < 2 || n > N_MAX || pipe(idle) != 0)
 		broken("usage: held order|many N");
 	for (int i = 0; i < n; i++) {
 		pthread_mutex_init(&locks[i], NULL);
@@ -39,5 +39,5 @@ int main(int argc, char **argv)
 	for (int i = 0; i < back; i++)
 		pthread_mutex_unlock(&locks[i]);
 	say_held(back, n);
-	return (int)read(quiet[0], &c, 1);
+	return (int)read(idle[0], &c, 1);
 }

@@ -23,7 +23,7 @@ static jmp_buf out;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_once_t once;
 static volatile int jumps, calls;
-static int quiet[2], echo[2];
+static int idle[2], echo[2];
 
 static void jump(int sig)
 {
@@ -45,14 +45,14 @@ static void one(unsigned int i)
 
 	switch (i % 8) {
 	case 0:
-		if (read(quiet[0], &c, 1) < 0)
+		if (read(idle[0], &c, 1) < 0)
 			break;
 		break;
 	case 1:
-		poll(&(struct pollfd){quiet[0], POLLIN, 0}, 1, 2);
+		poll(&(struct pollfd){idle[0], POLLIN, 0}, 1, 2);
 		break;
 	case 2:
-		recv(quiet[0], &c, 1, 0);
+		recv(idle[0], &c, 1, 0);
 		break;
 	case 3:
 		nanosleep(&long_time, NULL);
@@ -129,7 +129,7 @@ int main(int argc, char **argv)
 	volatile unsigned int i = 0;
 	int n = argc > 1 ? atoi(argv[1]) : 1000;
 
-	if (socketpair(AF_UNIX, SOCK_STREAM, 0, quiet) || socketpair(AF_UNIX, SOCK_STREAM, 0, echo))
+	if (socketpair(AF_UNIX, SOCK_STREAM, 0, idle) || socketpair(AF_UNIX, SOCK_STREAM, 0, echo))
 		broken("socketpair");
 	if (argc > 2)
 		somebody_has_a_stack();

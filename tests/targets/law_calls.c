@@ -97,8 +97,7 @@ static void errno_after(const struct row *r, long most)
 	say("%s: %ld errno %d", r->name, rc > most ? most : rc, errno);
 }
 
-/* ---- cancelled ----------------------------------------------------------------------------------
- */
+/* ---- cancelled ------------------------------------------------------------------------------- */
 
 static bool pending; /* the cancellation is there before the call */
 static volatile int caller_tid;

@@ -74,8 +74,7 @@ int SSL_write_ex(void *, const void *, size_t, size_t *);
 }
 #endif
 
-/* ---- anew before each row ----------------------------------------------------------------------
- */
+/* ---- anew before each row -------------------------------------------------------------------- */
 
 static pthread_mutex_t mutex, strict; /* strict: an unlock by another thread fails */
 static pthread_rwlock_t rwlock;
@@ -149,17 +148,16 @@ static void fresh(void)
 	sem_init(&sem, 0, 0);
 }
 
-/* ---- once ---------------------------------------------------------------------------------------
- */
+/* ---- once ------------------------------------------------------------------------------------ */
 
 static const struct timespec no_wait = {0, 0};
-static const struct timespec past = {1, 0}, bad_time = {0, 2000000000}, minute = {60, 0};
+static const struct timespec expired = {1, 0}, bad_time = {0, 2000000000}, minute = {60, 0};
 static struct timespec far_off; /* CLOCK_REALTIME */
 static struct timeval no_time;
 static volatile size_t huge = SIZE_MAX / 3;
 static void *volatile wild = (void *)8;
 static int *volatile nowhere = (int *)8;
-static int quiet[2], full[2], empty[2]; /* nothing to read, no room to write, an empty pipe */
+static int idle[2], full[2], empty[2]; /* nothing to read, no room to write, an empty pipe */
 static int ended, listener, outside, epoll, zero, file, two[2], status, herr;
 static char bytes[1 << 16], fifo[64];
 static struct iovec vector = {bytes, sizeof(bytes)};
@@ -210,7 +208,7 @@ static void wait_for_ever(void)
 {
 	char c;
 
-	if (read(quiet[0], &c, 1) != 0)
+	if (read(idle[0], &c, 1) != 0)
 		broken("read");
 }
 
@@ -312,7 +310,7 @@ static void set_up_values(void)
 	message.msg_iov = &vector;
 	message.msg_iovlen = 1;
 	messages.msg_hdr = message;
-	never.fd = quiet[0];
+	never.fd = idle[0];
 	never.events = POLLIN;
 	hints.ai_flags = AI_NUMERICHOST;
 	whole.l_type = F_WRLCK;
@@ -350,7 +348,7 @@ static void set_up(void)
 	epoll = epoll_create1(EPOLL_CLOEXEC);
 	zero = eventfd(0, 0);
 	if (file < 0 || mkfifo(fifo, 0600) || pipe(empty) ||
-	    socketpair(AF_UNIX, SOCK_STREAM, 0, quiet) ||
+	    socketpair(AF_UNIX, SOCK_STREAM, 0, idle) ||
 	    socketpair(AF_UNIX, SOCK_STREAM, 0, full) || socketpair(AF_UNIX, SOCK_STREAM, 0, gone))
 		broken("descriptors");
 	close(gone[1]);

@@ -39,7 +39,7 @@ static struct sockaddr_in loopback(int port)
 				    .sin_port = htons((uint16_t)port)};
 }
 
-/* ---- making connections -------------------------------------------------------------------- */
+/* ---- making connections ---------------------------------------------------------------------- */
 
 NOINLINE static int serve(int *port)
 {
@@ -190,7 +190,7 @@ NOINLINE static int accepted(int listener, int port, int room)
 	return got;
 }
 
-/* ---- transfers ------------------------------------------------------------------------------ */
+/* ---- transfers ------------------------------------------------------------------------------- */
 
 #define IO_DID(event, via, f, n, result)                                                           \
 	DID(event, via, "\"fd\":%d,\"size\":%d,\"result\":%d,\"err\":%d", f, n, result,            \
@@ -242,7 +242,7 @@ NOINLINE static void files(int a, int b)
 	close(p[1]);
 }
 
-/* ---- waits ---------------------------------------------------------------------------------- */
+/* ---- waits ----------------------------------------------------------------------------------- */
 
 #define POLL_DID(via, f, n, ms, result)                                                            \
 	DID("net.poll", via, "\"fd\":%d,\"nfds\":%d,\"timeout_ms\":%d,\"result\":%d", f, n, ms,    \
@@ -301,7 +301,7 @@ NOINLINE static void polls(int b)
 	close(ep);
 }
 
-/* ---- names ---------------------------------------------------------------------------------- */
+/* ---- names ----------------------------------------------------------------------------------- */
 
 #define DNS_DID(via, name, answer)                                                                 \
 	DID("dns.lookup", via, "\"name\":\"%s\",\"result\":%d", name, (int)(answer))

@@ -76,7 +76,7 @@ static void *thread(void *arg)
 	return NULL;
 }
 
-/* ---- a thread without one, where another thread has one ------------------------------------- */
+/* ---- a thread without one, where another thread has one -------------------------------------- */
 
 static int depth;
 static sigjmp_buf out;

@@ -146,8 +146,7 @@ NOINLINE static void spawns(void)
 	DID("process.wait", "pclose", "\"asked\":-1,\"err\":%d", 0);
 }
 
-/* ---- exec ---------------------------------------------------------------------------------------
- */
+/* ---- exec ------------------------------------------------------------------------------------ */
 
 static int by_form(const char *form, const char *path)
 {
@@ -224,8 +223,7 @@ static void failing(const char *garbage)
 	say("pid %d", getpid());
 }
 
-/* ---- failing while others record ----------------------------------------------------------------
- */
+/* ---- failing while others record ------------------------------------------------------------- */
 
 #define BUSY 3
 static volatile int enough;
@@ -282,8 +280,7 @@ static void leave(char *program)
 	say("status %d", status);
 }
 
-/* ---- vfork --------------------------------------------------------------------------------------
- */
+/* ---- vfork ----------------------------------------------------------------------------------- */
 
 /* The child's descriptors are its own: what the parent sends on its socket is still a socket's. */
 static void vfork_child(void)

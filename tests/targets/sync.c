@@ -26,7 +26,7 @@ static pthread_t start_blocked(void *(*fn)(void *), void *arg)
 	return t;
 }
 
-/* ---- locks made and destroyed ------------------------------------------------------------- */
+/* ---- locks made and destroyed ---------------------------------------------------------------- */
 
 #define INIT_DID(via, p, value)                                                                    \
 	DID("lock.init", via, "\"lock\":\"%p\",\"value\":%d,\"err\":%d", (void *)(p), value, rc)
@@ -60,7 +60,7 @@ NOINLINE static void lives(void)
 	DESTROY_DID("pthread_cond_destroy", &cond);
 }
 
-/* ---- spin locks --------------------------------------------------------------------------- */
+/* ---- spin locks ------------------------------------------------------------------------------ */
 
 static pthread_spinlock_t spin;
 
@@ -105,7 +105,7 @@ NOINLINE static void spins(void)
 	DESTROY_DID("pthread_spin_destroy", &spin);
 }
 
-/* ---- semaphores --------------------------------------------------------------------------- */
+/* ---- semaphores ------------------------------------------------------------------------------ */
 
 static sem_t sem;
 
@@ -179,7 +179,7 @@ NOINLINE static void named(void)
 	DESTROY_DID("sem_close", s);
 }
 
-/* ---- barriers ----------------------------------------------------------------------------- */
+/* ---- barriers -------------------------------------------------------------------------------- */
 
 static pthread_barrier_t barrier;
 
@@ -210,7 +210,7 @@ NOINLINE static void barriers(void)
 	DESTROY_DID("pthread_barrier_destroy", &barrier);
 }
 
-/* ---- once --------------------------------------------------------------------------------- */
+/* ---- once ------------------------------------------------------------------------------------ */
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static int gate[2];
@@ -256,7 +256,7 @@ NOINLINE static void onces(void)
 	must(pthread_once(&once, slow_init) == 0, "pthread_once, done"); /* no event */
 }
 
-/* ---- file locks --------------------------------------------------------------------------- */
+/* ---- file locks ------------------------------------------------------------------------------ */
 
 #define FILE_DID(via, f, mode)                                                                     \
 	DID("file.lock", via, "\"fd\":%d,\"mode\":%d,\"err\":%d", f, mode, err_of(rc))

@@ -18,7 +18,7 @@ static pthread_cond_t cond = PTHREAD_COND_INITIALIZER;
 static sem_t sem, done, alone;
 static pthread_t sleeper;
 
-/* ---- without waiting ---------------------------------------------------------------------- */
+/* ---- without waiting ------------------------------------------------------------------------- */
 
 NOINLINE static void *waits_for(void *its_end)
 {
@@ -46,7 +46,7 @@ NOINLINE static void named(void)
 	    pthread_self());
 }
 
-/* ---- joined in other ways ------------------------------------------------------------------ */
+/* ---- joined in other ways -------------------------------------------------------------------- */
 
 #define JOINED(via, t) DID("thread.join", via, "\"handle\":\"0x%lx\",\"err\":%d", t, rc)
 
@@ -73,7 +73,7 @@ NOINLINE static void joined(void)
 	JOINED("pthread_clockjoin_np", t);
 }
 
-/* ---- cancelled in a wait ------------------------------------------------------------------ */
+/* ---- cancelled in a wait --------------------------------------------------------------------- */
 
 static void unlock(void *m)
 {

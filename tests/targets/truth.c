@@ -33,7 +33,7 @@ static void must(int ok, const char *what)
 		broken(what);
 }
 
-/* ---- locks -------------------------------------------------------------------------------- */
+/* ---- locks ----------------------------------------------------------------------------------- */
 
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static pthread_mutex_t strict; /* error checking: relock and foreign unlock fail */
@@ -153,7 +153,7 @@ NOINLINE static void *cond_waiter(void *arg)
 	return arg;
 }
 
-/* ---- threads ------------------------------------------------------------------------------ */
+/* ---- threads --------------------------------------------------------------------------------- */
 
 NOINLINE static void threads(void)
 {
@@ -187,7 +187,7 @@ NOINLINE static void threads(void)
 	say("{\"event\":\"thread.exit\",\"via\":\"\",\"tid\":%d,\"handle\":\"0x%lx\"}", waiter, t);
 }
 
-/* ---- contention: who waits for whom, how long --------------------------------------------- */
+/* ---- contention: who waits for whom, how long ------------------------------------------------ */
 
 static pthread_mutex_t contended = PTHREAD_MUTEX_INITIALIZER;
 static volatile int loser_tid;
@@ -223,7 +223,7 @@ NOINLINE static void contention(void)
 	pthread_join(t, NULL);
 }
 
-/* ---- memory ------------------------------------------------------------------------------- */
+/* ---- memory ---------------------------------------------------------------------------------- */
 
 #define ALLOC_DID(via, p, n)                                                                       \
 	DID("mem.alloc", via, "\"ptr\":\"%p\",\"size\":%zu", (void *)(p), (size_t)(n))
@@ -273,7 +273,7 @@ NOINLINE static void memory(void)
 	give_back(p);
 }
 
-/* ---- sockets ------------------------------------------------------------------------------ */
+/* ---- sockets --------------------------------------------------------------------------------- */
 
 #define SOCKET_DID(f, d, t, err)                                                                   \
 	DID("net.socket", "socket", "\"fd\":%d,\"domain\":%d,\"type\":%d,\"err\":%d", f, d, t, err)

@@ -38,7 +38,7 @@ static void install(void (*f)(int, siginfo_t *, void *))
 	sigaction(SIGUSR2, &a, NULL);
 }
 
-/* ---- told ----------------------------------------------------------------------------------- */
+/* ---- told ------------------------------------------------------------------------------------ */
 
 static void tell(int sig, siginfo_t *si, void *uc)
 {
@@ -46,7 +46,7 @@ static void tell(int sig, siginfo_t *si, void *uc)
 	show("asked there");
 }
 
-/* ---- set in a handler ----------------------------------------------------------------------- */
+/* ---- set in a handler ------------------------------------------------------------------------ */
 
 static void set(int sig, siginfo_t *si, void *uc)
 {

@@ -10,11 +10,11 @@ NOINLINE static void scoped(void)
 	uint64_t inner = fr_task_begin("inner task"); /* inner task begins here */
 	struct timespec nap = {0, 3000000};
 
-	fr_region_begin("parse");
-	fr_region_begin("slow part");
+	fr_zone_begin("parse");
+	fr_zone_begin("slow part");
 	syscall(SYS_nanosleep, &nap, NULL);
-	fr_region_end();
-	fr_region_end();
+	fr_zone_end();
+	fr_zone_end();
 	fr_task_end(inner);
 	fr_log("after", "inner");
 	fr_task_end(outer);

@@ -39,7 +39,7 @@ static void *helper(void *arg)
 	fr_label_adopt((const struct fr_labels *)arg);
 	make_event();
 	SAY("{\"labelled\":{\"request\":\"r-17\"},\"tid\":%d}", tid());
-	fr_region_begin("adopted");
+	fr_region_begin("adopted"); /* by the names of before */
 	fr_region_end();
 	return NULL;
 }
@@ -89,14 +89,14 @@ static inline void oddities(void)
 	fr_log("", "");
 	fr_log(huge, huge);
 	fr_counter(NULL, -1);
-	fr_region_begin(huge);
-	fr_region_end();
-	fr_region_end();
-	fr_region_end();
+	fr_zone_begin(huge);
+	fr_zone_end();
+	fr_zone_end();
+	fr_zone_end();
 	for (int i = 0; i < 50; i++)
-		fr_region_begin("deep");
+		fr_zone_begin("deep");
 	for (int i = 0; i < 50; i++)
-		fr_region_end();
+		fr_zone_end();
 	fr_task_end(0);
 	fr_task_end(12345678);
 	fr_label_set(NULL, "x");
@@ -116,7 +116,7 @@ static inline void oddities(void)
 	fr_log("escape \033[31m\n", "\xff\xfe\"\\");
 }
 
-/* Runs the whole program; SCOPED makes regions and tasks in the language's own way. */
+/* Runs the whole program; SCOPED makes zones and tasks in the language's own way. */
 static inline int run(int argc, char **argv, void (*scoped)(void))
 {
 	int rc;

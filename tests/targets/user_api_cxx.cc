@@ -12,9 +12,9 @@ NOINLINE static void scoped()
 
 	{
 		fr::task inner("inner task"); /* inner task begins here */
-		fr::region parse("parse");
+		fr::zone parse("parse");
 		{
-			fr::region slow("slow part");
+			fr::zone slow("slow part");
 			syscall(SYS_nanosleep, &nap, NULL);
 		}
 		id = inner.id();

@@ -46,8 +46,7 @@ static void other(int sig)
 	caught = -sig;
 }
 
-/* ---- in the child -------------------------------------------------------------------------------
- */
+/* ---- in the child ---------------------------------------------------------------------------- */
 
 static const struct sigaction dfl = {.sa_handler = SIG_DFL};
 static const struct sigaction ign = {.sa_handler = SIG_IGN};
@@ -118,7 +117,7 @@ static void waits_for_signals(void)
 }
 
 /* What the child sees: its own doings, and before them what its parent had. */
-static void looks(void)
+static void reads_handlers(void)
 {
 	struct sigaction a, b, c;
 	int wrong;
@@ -156,7 +155,7 @@ static const struct deed {
 	{"siginterrupt", interrupts},
 	{"sigaltstack", other_altstack},
 	{"waits", waits_for_signals},
-	{"looks", looks},
+	{"reads handlers", reads_handlers},
 	{"catches", catches},
 };
 
@@ -187,8 +186,7 @@ static int status_of(const char *how, const struct deed *d)
 	return WIFSIGNALED(status) ? -WTERMSIG(status) : WEXITSTATUS(status);
 }
 
-/* ---- in the parent ------------------------------------------------------------------------------
- */
+/* ---- in the parent --------------------------------------------------------------------------- */
 
 static const char *name(sighandler_t h)
 {
@@ -245,8 +243,7 @@ static void signals(const char *how)
 	}
 }
 
-/* ---- the rest -----------------------------------------------------------------------------------
- */
+/* ---- the rest -------------------------------------------------------------------------------- */
 
 static pthread_mutex_t mine = PTHREAD_MUTEX_INITIALIZER, its = PTHREAD_MUTEX_INITIALIZER;
 static pthread_rwlock_t its_rw = PTHREAD_RWLOCK_INITIALIZER;

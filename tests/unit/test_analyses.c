@@ -35,7 +35,7 @@ static void expect_line(const struct finding *f, const char *part)
 		 f->n_lines ? f->lines[0].text : "no lines");
 }
 
-/* ---- lock-held-across-blocking-call ------------------------------------------------------- */
+/* ---- lock-held-across-blocking-call ---------------------------------------------------------- */
 
 /* Scene 1: a reporter with N locks asks a peer; 14 threads want some of them. */
 static struct synth *slow_request(double recv_from, double recv_to, bool with_recv)
@@ -179,7 +179,7 @@ static void nothing_to_judge_by(void **state)
 	scene_close(&sc);
 }
 
-/* ---- hot-lock ----------------------------------------------------------------------------- */
+/* ---- hot-lock -------------------------------------------------------------------------------- */
 
 static struct synth *contention(double hold_ms, double every_ms)
 {
@@ -236,7 +236,7 @@ static void hand_off_is_charged_to_nobody(void **state)
 	scene_close(&sc);
 }
 
-/* ---- deadlock ----------------------------------------------------------------------------- */
+/* ---- deadlock -------------------------------------------------------------------------------- */
 
 /* T1 has L1 and wants L2; T2 has L2 and wants L1. */
 static struct synth *two_locks(double since, const char *call, bool t2_holds)
@@ -398,7 +398,7 @@ static void deadlock_in_a_left_region(void **state)
 	scene_close(&sc);
 }
 
-/* ---- self-deadlock ------------------------------------------------------------------------ */
+/* ---- self-deadlock --------------------------------------------------------------------------- */
 
 static void self_deadlock_speaks(void **state)
 {

@@ -33,7 +33,7 @@ static bool has_line(const struct finding *f, const char *part)
 	return false;
 }
 
-/* ---- stuck-thread ------------------------------------------------------------------------- */
+/* ---- stuck-thread ---------------------------------------------------------------------------- */
 
 static struct synth *waiting_for_peer(double since, bool connected, const char *call)
 {
@@ -118,7 +118,7 @@ static void lock_is_not_given_back(void **state)
 	scene_close(&sc);
 }
 
-/* ---- crash -------------------------------------------------------------------------------- */
+/* ---- crash ----------------------------------------------------------------------------------- */
 
 static struct synth *crashed(uint32_t signo, int32_t code, uint64_t addr)
 {
@@ -174,7 +174,7 @@ static void no_crash(void **state)
 	scene_close(&sc);
 }
 
-/* ---- recorder ----------------------------------------------------------------------------- */
+/* ---- recorder -------------------------------------------------------------------------------- */
 
 static void complete_recording(void **state)
 {

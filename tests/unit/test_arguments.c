@@ -81,8 +81,7 @@ static void no_numbers(void **state)
 	(void)state;
 }
 
-/* ---- tables -------------------------------------------------------------------------------------
- */
+/* ---- tables ---------------------------------------------------------------------------------- */
 
 static const struct argument rows[] = {
 	{"thread", "THREAD", "which", 1, 't'},
@@ -194,8 +193,7 @@ static void what_is_wrong_is_said(void **state)
 	(void)state;
 }
 
-/* ---- the rest -----------------------------------------------------------------------------------
- */
+/* ---- the rest -------------------------------------------------------------------------------- */
 
 static bool is_less(const void *element, const void *key)
 {

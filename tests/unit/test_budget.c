@@ -37,7 +37,7 @@ static struct world world(uint32_t percent)
 }
 
 /* Lets NS pass and looks. True: a step was to be done, and is. */
-static bool look(struct world *w, uint64_t ns, struct fr_budget_step *step)
+static bool elapse(struct world *w, uint64_t ns, struct fr_budget_step *step)
 {
 	w->v.now_ns += ns;
 	w->v.cpu_ns += (uint64_t)((double)ns * w->cpu);
@@ -56,7 +56,7 @@ static bool look(struct world *w, uint64_t ns, struct fr_budget_step *step)
 static uint64_t until(struct world *w, uint64_t max, struct fr_budget_step *step)
 {
 	for (uint64_t s = 1; s <= max; s++) {
-		if (look(w, SECOND, step))
+		if (elapse(w, SECOND, step))
 			return s;
 	}
 	return 0;
@@ -170,15 +170,15 @@ static void two_pauses(void **state)
 }
 
 /* Half a second, and a tenth of a second of CPU time: less says nothing, and is kept for later. */
-static void short_looks(void **state)
+static void short_intervals(void **state)
 {
 	struct world w = world(5);
 	struct fr_budget_step step;
 	int n = 0;
 
 	w.share[FR_CLASS_MEM] = 50;
-	assert_false(look(&w, SECOND, &step));
-	while (!look(&w, SECOND / 100, &step))
+	assert_false(elapse(&w, SECOND, &step));
+	while (!elapse(&w, SECOND / 100, &step))
 		n++;
 	assert_int_equal(n, 49);
 	w = world(5);
@@ -195,23 +195,19 @@ static void clocks_that_go_back(void **state)
 
 	w.v.cpu_ns = 100 * SECOND;
 	w.share[FR_CLASS_MEM] = 50;
-	assert_false(look(&w, SECOND, &step));
+	assert_false(elapse(&w, SECOND, &step));
 	w.v.cpu_ns = 0;
-	assert_false(look(&w, SECOND, &step));
+	assert_false(elapse(&w, SECOND, &step));
 	assert_int_equal(until(&w, 10, &step), 1);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(within_the_budget),
-		cmocka_unit_test(the_costliest_first),
-		cmocka_unit_test(not_all_can_be_lowered),
-		cmocka_unit_test(pauses_grow),
-		cmocka_unit_test(pauses_shrink),
-		cmocka_unit_test(two_pauses),
-		cmocka_unit_test(short_looks),
-		cmocka_unit_test(clocks_that_go_back),
+		cmocka_unit_test(within_the_budget),      cmocka_unit_test(the_costliest_first),
+		cmocka_unit_test(not_all_can_be_lowered), cmocka_unit_test(pauses_grow),
+		cmocka_unit_test(pauses_shrink),          cmocka_unit_test(two_pauses),
+		cmocka_unit_test(short_intervals),        cmocka_unit_test(clocks_that_go_back),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

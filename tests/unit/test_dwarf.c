@@ -15,7 +15,7 @@
 #include "symbols/dwarf_file.h"
 #include "symbols/dwarf_lines.h"
 
-/* ---- bytes --------------------------------------------------------------------------------- */
+/* ---- bytes ----------------------------------------------------------------------------------- */
 
 static uint8_t bytes[400];
 static size_t n_bytes;
@@ -44,7 +44,7 @@ static struct span span_of(const void *data, size_t size)
 	return (struct span){data, size};
 }
 
-/* ---- ranges -------------------------------------------------------------------------------- */
+/* ---- ranges ---------------------------------------------------------------------------------- */
 
 static struct dwarf_file file;
 static struct unit unit;
@@ -197,7 +197,7 @@ static void high_is_address_or_length(void **state)
 	EXPECT(0x2000, 0x2030, 0x2000, 0x2040);
 }
 
-/* ---- lines --------------------------------------------------------------------------------- */
+/* ---- lines ----------------------------------------------------------------------------------- */
 
 static struct line_file files[] = {{0}, {.name = "/src/one.c"}, {.name = "/src/two.c"}};
 

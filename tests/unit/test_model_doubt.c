@@ -29,7 +29,7 @@ static const struct hold *hold_at(const struct scene *sc, uint64_t addr, uint32_
 	return &sc->m->holds[l->first_hold + i];
 }
 
-/* ---- what took, and what did not ----------------------------------------------------------- */
+/* ---- what took, and what did not ------------------------------------------------------------- */
 
 /* EOWNERDEAD gives the mutex: it is held from there on, and the wait did not fail. */
 static void a_dead_owners_mutex_is_taken(void **state)
@@ -78,7 +78,7 @@ static void a_condition_wait_divides_a_hold(void **state)
 	scene_close(&sc);
 }
 
-/* ---- holds --------------------------------------------------------------------------------- */
+/* ---- holds ----------------------------------------------------------------------------------- */
 
 /* Another one's wait was over in the middle: it had the lock then, whoever gave it back. */
 static void a_hold_does_not_reach_over_anothers(void **state)
@@ -158,7 +158,7 @@ static void the_costliest_is_the_first(void **state)
 	scene_close(&sc);
 }
 
-/* ---- owners -------------------------------------------------------------------------------- */
+/* ---- owners ---------------------------------------------------------------------------------- */
 
 static struct synth *waits_and_saw(uint32_t owner)
 {
@@ -214,7 +214,7 @@ static void a_list_that_overflowed_denies_nothing(void **state)
 	scene_close(&sc);
 }
 
-/* ---- states -------------------------------------------------------------------------------- */
+/* ---- states ---------------------------------------------------------------------------------- */
 
 /* An odd number: the thread was killed while it wrote what it waits for. */
 static void half_a_state_is_none(void **state)

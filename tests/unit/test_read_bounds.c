@@ -96,7 +96,7 @@ static void open_changed(struct opened *o, struct synth *s, size_t n,
 	open_path(o);
 }
 
-/* ---- times --------------------------------------------------------------------------------- */
+/* ---- times ----------------------------------------------------------------------------------- */
 
 /* One flipped bit must not put an event, and with it the end of all waits, years later. */
 static void events_after_the_end_of_time(void **state)
@@ -163,7 +163,7 @@ static void times_never_fall(void **state)
 	done(&o);
 }
 
-/* ---- clocks -------------------------------------------------------------------------------- */
+/* ---- clocks ---------------------------------------------------------------------------------- */
 
 static struct synth *with_tsc(void)
 {
@@ -222,7 +222,7 @@ static void one_pair_and_a_trigger(void **state)
 	done(&o);
 }
 
-/* ---- lengths and rows ---------------------------------------------------------------------- */
+/* ---- lengths and rows ------------------------------------------------------------------------ */
 
 static void longer_than_itself(struct fr_chunk *c)
 {

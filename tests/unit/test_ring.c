@@ -57,7 +57,7 @@ void fr_span_raise(struct fr_span *s, size_t end)
 	atomic_store(&s->used, end);
 }
 
-void fr_watch(struct fr_thread *t, uint64_t ticks)
+void fr_periodic(struct fr_thread *t, uint64_t ticks)
 {
 	(void)t;
 	(void)ticks;

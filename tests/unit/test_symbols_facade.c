@@ -110,7 +110,7 @@ static bool said(const struct fixture *f, const char *what)
 	return false;
 }
 
-/* ---- real stacks ---------------------------------------------------------------------------- */
+/* ---- real stacks ----------------------------------------------------------------------------- */
 
 static uint64_t pcs[2];
 static unsigned int lines[2];
@@ -196,7 +196,7 @@ static void code_and_data(void **state)
 	end(&f);
 }
 
-/* ---- what must stay an offset --------------------------------------------------------------- */
+/* ---- what must stay an offset ---------------------------------------------------------------- */
 
 static void wrong_build_id_gives_no_name(void **state)
 {
