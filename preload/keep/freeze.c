@@ -3,15 +3,15 @@
  * freeze.c - see freeze.h.
  *
  * The means is userfaultfd's write protection: a fault of user code on a protected page waits until
- * the descriptor is closed, then it is tried again, on whatever is mapped there by then. Only the
- * pages that the region has are protected; new ones may come meanwhile.
+ * the descriptor is closed, then it is tried again, on whatever is mapped there by then. Pages that
+ * the region does not have yet are protected too. The kernel does not make wait who asks for those:
+ * it refuses, and fr_span_grow() waits by a write to the drops, which are protected first.
  *
  * Context: as region_name.c. Must not: write to the region.
  */
 #include "keep/freeze.h"
 
 #include <linux/userfaultfd.h>
-#include <stdatomic.h>
 #include <stdbool.h>
 #include <sys/ioctl.h>
 
@@ -25,13 +25,12 @@
 #define UFFD_FEATURE_WP_HUGETLBFS_SHMEM (1 << 12)
 #endif
 
-static bool protect(int fd, const void *from, size_t n)
+static bool protect(int fd, const uint8_t *from, const uint8_t *to)
 {
-	struct uffdio_writeprotect wp = {{(uintptr_t)from, n}, UFFDIO_WRITEPROTECT_MODE_WP};
+	struct uffdio_writeprotect wp = {{(uintptr_t)from, (size_t)(to - from)},
+					 UFFDIO_WRITEPROTECT_MODE_WP};
 
-	/* a page that is not mapped here just now cannot be protected */
-	return !n || (fr_region_populate(from, n) &&
-		      fr_sys3(SYS_ioctl, fd, UFFDIO_WRITEPROTECT, &wp) == 0);
+	return fr_sys3(SYS_ioctl, fd, UFFDIO_WRITEPROTECT, &wp) == 0;
 }
 
 static bool protect_region(int fd)
@@ -40,18 +39,11 @@ static bool protect_region(int fd)
 	struct uffdio_register reg = {.range = {(uintptr_t)fr_region.hdr, fr_region.size},
 				      .mode = UFFDIO_REGISTER_MODE_WP};
 	const uint8_t *base = (const uint8_t *)fr_region.hdr;
-	struct fr_span *spans[FR_SPANS];
 
-	if (fr_sys3(SYS_ioctl, fd, UFFDIO_API, &api) != 0 ||
-	    fr_sys3(SYS_ioctl, fd, UFFDIO_REGISTER, &reg) != 0 ||
-	    !protect(fd, base, (size_t)(fr_region.threads.base - base)))
-		return false;
-	fr_region_spans(spans);
-	for (unsigned int i = 0; i < FR_SPANS; i++) {
-		if (!protect(fd, spans[i]->base, atomic_load(&spans[i]->ready)))
-			return false;
-	}
-	return true;
+	return fr_sys3(SYS_ioctl, fd, UFFDIO_API, &api) == 0 &&
+	       fr_sys3(SYS_ioctl, fd, UFFDIO_REGISTER, &reg) == 0 &&
+	       protect(fd, base, fr_region.threads.base) &&
+	       protect(fd, fr_region.threads.base, base + fr_region.size);
 }
 
 int fr_freeze_begin(void)

@@ -99,11 +99,18 @@ bool fr_region_name_remove_for_execvp(const char *file)
 
 /* ---- undo ------------------------------------------------------------------------------------ */
 
+/*
+ * Only the kernel knows of a thread that is being born: it writes to the region before its record
+ * says that it lives. Without /proc the records have to do.
+ */
 static bool others_write(void)
 {
 	const struct fr_thread_rec *recs = (const void *)fr_region.threads.base;
 	size_t n = atomic_load(&fr_region.threads.ready) / sizeof(*recs);
+	struct stat st;
 
+	if (fr_sys4(SYS_newfstatat, AT_FDCWD, "/proc/self/task", &st, 0) == 0)
+		return st.st_nlink != 2 + 1; /* as each directory, and for each thread */
 	for (size_t i = 0; i < n; i++) {
 		if (recs[i].x_life == FR_THREAD_LIVE && &recs[i] != fr_self->rec)
 			return true;
@@ -129,28 +136,16 @@ static bool copy_bytes(int fd, const uint8_t *from, size_t n)
 	return true;
 }
 
-/*
- * What has pages in the region has them in the copy: nothing needs to grow a second time. What
- * another thread got meanwhile nobody made wait: those spans are copied again.
- */
+/* What has pages in the region has them in the copy: nothing needs to grow a second time. */
 static bool copy_spans(int fd)
 {
-	size_t copied[FR_SPANS] = {0}, ready;
 	struct fr_span *spans[FR_SPANS];
-	bool grown = true;
 
+	atomic_fetch_add(&fr_region.exchanges, 1);
 	fr_region_spans(spans);
-	for (int round = 0; grown && round < 10; round++) {
-		grown = false;
-		for (unsigned int i = 0; i < FR_SPANS; i++) {
-			ready = atomic_load(&spans[i]->ready);
-			if (ready == copied[i])
-				continue;
-			if (!copy_bytes(fd, spans[i]->base, ready))
-				return false;
-			copied[i] = ready;
-			grown = true;
-		}
+	for (unsigned int i = 0; i < FR_SPANS; i++) {
+		if (!copy_bytes(fd, spans[i]->base, atomic_load(&spans[i]->ready)))
+			return false;
 	}
 	return true;
 }

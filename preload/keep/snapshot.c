@@ -48,6 +48,7 @@ struct writer {
 	struct stat file;
 	int fd;
 	bool shared_table;
+	long tid; /* of its last thread, if that may still be in the process */
 	bool here; /* not in a thread of its own */
 	bool ok;
 };
@@ -414,7 +415,6 @@ void fr_snapshot_request(enum fr_trigger_kind kind, int signo, uint32_t sender, 
 {
 	/* SIGBUS stays open: a page of the region that is gone is no reason to die (rescue.h) */
 	uint64_t all = ~(1ull << (SIGBUS - 1)), old;
-	long tid;
 
 	if (too_early(kind, signo, sender))
 		return;
@@ -423,8 +423,8 @@ void fr_snapshot_request(enum fr_trigger_kind kind, int signo, uint32_t sender, 
 		fr_sys4(SYS_rt_sigprocmask, 2 /* SIG_SETMASK */, &old, 0, 8);
 		return;
 	}
-	tid = fr_clone(thread_main, self->stack + STACK_SIZE - 64, &fr_gate.snapshot_lock);
-	if (tid < 0) {
+	self->tid = fr_clone(thread_main, self->stack + STACK_SIZE - 64, &fr_gate.snapshot_lock);
+	if (self->tid < 0) {
 		write_here();
 		fr_unlock(&fr_gate.snapshot_lock);
 	}
@@ -452,11 +452,25 @@ static bool may_write(void)
 	}
 }
 
+/* The kernel gives the lock back first, and a little later the thread is not in the process. */
+static void wait_until_alone(void)
+{
+	struct timespec ms = {0, 1000000};
+
+	for (int i = 0; i < 2000 && self && self->tid > 0; i++) {
+		if (fr_sys3(SYS_tgkill, fr_sys_getpid(), self->tid, 0) == 0)
+			fr_sys2(SYS_nanosleep, &ms, 0);
+		else
+			self->tid = 0;
+	}
+}
+
 bool fr_snapshot_lock(void)
 {
 	if (!may_write())
 		return false;
 	fr_snapshot_wait();
+	wait_until_alone();
 	return fr_try_lock(&fr_gate.snapshot_lock);
 }
 

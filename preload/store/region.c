@@ -165,6 +165,20 @@ bool fr_region_populate(const void *p, size_t size)
 	return rc == 0;
 }
 
+/*
+ * As fr_region_populate(), on whatever file is mapped by now. While the region gets another one
+ * (keep/freeze.h) the kernel refuses: who then writes to the region waits until that is over.
+ */
+static bool populate_or_wait(const void *p, size_t size)
+{
+	for (int tries = 0; tries < 3; tries++) {
+		if (fr_region_populate(p, size))
+			return true;
+		fr_drop_n(FR_DROP_REGION_FULL, 0);
+	}
+	return false;
+}
+
 /* N bytes of what FR_MAX_BYTES has left. */
 static bool budget_take(size_t n)
 {
@@ -188,6 +202,7 @@ static void budget_return(size_t n)
  */
 static bool grow(struct fr_span *s, size_t end)
 {
+	uint32_t exchanges = atomic_load(&fr_region.exchanges);
 	size_t ready = atomic_load(&s->ready), want, n, step;
 
 	if (end > s->size || !fr_region.hdr)
@@ -202,14 +217,17 @@ static bool grow(struct fr_span *s, size_t end)
 			if (!budget_take(want - ready))
 				return false;
 		}
-		if (!fr_region_populate(s->base + ready, want - ready)) {
+		if (!populate_or_wait(s->base + ready, want - ready)) {
 			budget_return(want - ready);
 			fr_drop(FR_DROP_REGION_FULL);
 			return false;
 		}
 		n = want - ready;
-		if (atomic_compare_exchange_strong(&s->ready, &ready, want))
-			return true;
+		if (atomic_compare_exchange_strong(&s->ready, &ready, want)) {
+			/* a new file has what was `ready` when it was made */
+			return exchanges == atomic_load(&fr_region.exchanges) ||
+			       populate_or_wait(s->base + want - n, n);
+		}
 		budget_return(n); /* another thread was faster */
 	}
 	return true;

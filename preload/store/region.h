@@ -44,6 +44,7 @@ struct fr_region {
 	struct fr_clock_pair *clocks;
 	struct fr_crash *crash;
 	_Atomic uint32_t growing; /* threads at work in fr_span_grow() */
+	_Atomic uint32_t exchanges; /* of its file for another (keep/region_name.h), begun */
 	char path[384]; /* of the file; "" = memfd */
 	uint32_t n_threads_max, n_modules_max, n_fds_max, n_locks_max;
 	struct fr_setting_rec *settings; /* by enum fr_setting */

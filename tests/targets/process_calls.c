@@ -249,11 +249,13 @@ static void *be_busy(void *arg)
 
 static void busy_while_failing(const char *garbage)
 {
+	/* each is born while an exec fails */
 	for (int i = 0; i < BUSY; i++) {
 		pthread_mutex_init(&busy[i].mutex, NULL);
 		pthread_create(&busy[i].thread, NULL, be_busy, &busy[i]);
+		failing(garbage);
 	}
-	for (int i = 0; i < 5; i++)
+	for (int i = 0; i < 3; i++)
 		failing(garbage);
 	enough = 1;
 	for (int i = 0; i < BUSY; i++) {
