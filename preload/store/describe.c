@@ -79,8 +79,6 @@ static void describe_hooks(struct fr_hook_rec *recs)
 		rec->provider = (uint64_t)fr_real_slot(row);
 		rec->taken = rec->provider != 0;
 		rec->flags = hook_flags(row);
-		if (fr_hook_shadows[row->id])
-			rec->provider = (uint64_t)fr_hook_shadows[row->id];
 		if (rec->id >= top)
 			top = rec->id + 1;
 	}
@@ -93,9 +91,27 @@ void fr_describe_notes(void)
 	fr_section_used(FR_SEC_NOTES, fr_notes_len);
 }
 
+static void describe_shadows(struct fr_hook_rec *recs)
+{
+	for (unsigned int i = 0; i < fr_hook_count; i++) {
+		const struct fr_hook_row *row = &fr_hook_rows[i];
+
+		if (!fr_hook_shadows[row->id])
+			continue;
+		recs[row->id].provider = (uint64_t)fr_hook_shadows[row->id];
+		recs[row->id].flags = hook_flags(row);
+	}
+}
+
+void fr_describe_shadows(void)
+{
+	describe_shadows(fr_section_base(FR_SEC_HOOKS));
+	fr_describe_notes();
+}
+
 void fr_describe(void)
 {
 	describe_events(fr_section_base(FR_SEC_SCHEMA));
 	describe_hooks(fr_section_base(FR_SEC_HOOKS));
-	fr_describe_notes();
+	fr_describe_shadows(); /* a forked child's are known already */
 }
