@@ -23,10 +23,10 @@
 	{id, n_short, FR_CLASS_##klass, text, {__VA_ARGS__}},
 struct event_row {
 	uint32_t id, n_short, klass;
-	const char *name;
+	char name[24]; /* not by pointers: see struct fr_hook_row */
 	struct {
 		uint8_t type;
-		const char *name;
+		char name[12]; /* NUL-terminated unless 12 long */
 	} arg[FR_ARGS_MAX];
 };
 static const struct event_row event_rows[] = {
