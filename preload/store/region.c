@@ -22,6 +22,7 @@
 #include "core/say.h"
 #include "core/sys.h"
 #include "core/text.h"
+#include "store/describe.h"
 #include "store/leftover.h"
 
 #ifndef MADV_POPULATE_WRITE
@@ -380,8 +381,9 @@ static void spans_init(void)
 static bool small_sections(size_t max_bytes)
 {
 	size_t end = section(FR_SEC_THREADS)->offset;
+	size_t written = section(FR_SEC_SCHEMA)->offset + fr_describe_schema_size(); /* the last */
 
-	if (!fr_region_populate(fr_region.hdr, end))
+	if (!fr_region_populate(fr_region.hdr, written))
 		return false;
 	atomic_store(&fr_region.left, max_bytes > end ? max_bytes - end : 0);
 	fr_region.drops = fr_section_base(FR_SEC_DROPS);
