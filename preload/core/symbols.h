@@ -11,7 +11,7 @@
 
 /* The hash table of an object's names (DT_GNU_HASH). */
 struct fr_symbols {
-	const ElfW(Addr) *bloom; /* NULL: it has no such table, or not only that */
+	const ElfW(Addr) * bloom; /* NULL: it has no such table, or not only that */
 	const uint32_t *buckets, *chains;
 	uint32_t n_buckets, first, bloom_mask, bloom_shift;
 };

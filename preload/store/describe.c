@@ -35,16 +35,9 @@ static const struct event_row event_rows[] = {
 #undef EVENT
 #undef ARG
 
-#define N_EVENTS (sizeof(event_rows) / sizeof(*event_rows))
-
-size_t fr_describe_schema_size(void)
-{
-	return N_EVENTS * sizeof(struct fr_event_rec);
-}
-
 static void describe_events(struct fr_event_rec *rec)
 {
-	for (size_t i = 0; i < N_EVENTS; i++, rec++) {
+	for (size_t i = 0; i < FR_EVENTS; i++, rec++) {
 		const struct event_row *row = &event_rows[i];
 
 		rec->id = row->id;
@@ -57,7 +50,7 @@ static void describe_events(struct fr_event_rec *rec)
 			rec->n_args = a + 1;
 		}
 	}
-	fr_section_used(FR_SEC_SCHEMA, fr_describe_schema_size());
+	fr_section_used(FR_SEC_SCHEMA, FR_EVENTS * sizeof(struct fr_event_rec));
 }
 
 static uint32_t hook_flags(const struct fr_hook_row *row)

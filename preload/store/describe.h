@@ -5,11 +5,6 @@
 #ifndef FR_DESCRIBE_H
 #define FR_DESCRIBE_H
 
-#include <stddef.h>
-
-/* So much of the section `schema` is ever written. */
-size_t fr_describe_schema_size(void);
-
 /* Fills in what is known only after birth: notes, coverage, schema. */
 void fr_describe(void);
 

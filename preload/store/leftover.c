@@ -262,7 +262,7 @@ static bool fill_entry(int dirfd, struct fr_leftover_entry *e)
 }
 
 /* Its own process is asked about only where the file does not say that it is left. */
-static bool look_at(int dirfd, struct fr_leftover_entry *e, bool no_more_alive)
+static bool inspect_entry(int dirfd, struct fr_leftover_entry *e, bool no_more_alive)
 {
 	bool other = e->pid != (long)fr_process.pid;
 
@@ -290,7 +290,7 @@ void fr_leftover_walk(struct fr_leftover_desk *d, unsigned int alive_max,
 			at += head->reclen;
 			if (e.pid <= 0)
 				continue;
-			if (!look_at(d->dirfd, &e, alive >= alive_max))
+			if (!inspect_entry(d->dirfd, &e, alive >= alive_max))
 				continue;
 			alive += e.alive;
 			fn(arg, &e);

@@ -22,8 +22,8 @@
 #include "core/say.h"
 #include "core/sys.h"
 #include "core/text.h"
-#include "store/describe.h"
 #include "store/leftover.h"
+#include "wire/events.h"
 
 #ifndef MADV_POPULATE_WRITE
 #define MADV_POPULATE_WRITE 23 /* Linux 5.14 */
@@ -381,7 +381,8 @@ static void spans_init(void)
 static bool small_sections(size_t max_bytes)
 {
 	size_t end = section(FR_SEC_THREADS)->offset;
-	size_t written = section(FR_SEC_SCHEMA)->offset + fr_describe_schema_size(); /* the last */
+	/* the schema is the last of them, and has room for more events than there are */
+	size_t written = section(FR_SEC_SCHEMA)->offset + FR_EVENTS * sizeof(struct fr_event_rec);
 
 	if (!fr_region_populate(fr_region.hdr, written))
 		return false;
