@@ -142,6 +142,14 @@ def test_host_that_unwinds_itself(full, program, caller):
         assert fr.names(e["stack"])[:2] == ["calls", caller]
 
 
+@pytest.mark.parametrize("program, copied", [("unwinds", True), ("unwound", False)])
+def test_library_of_the_host_is_copied(full, program, copied):
+    """The copy is loaded from a memfd; where the host has none, there is nothing to copy."""
+    p = full.run(fr.TARGETS / program, PLUGINS / "unwinder.so", LD_DEBUG="files")
+    assert ("calling init: /proc/self/fd/" in p.stderr()) == copied
+    assert "libunwind.so.8" in p.stderr()
+
+
 def test_rules_go_with_their_module(full):
     """A plugin stands where another stood: the frame that the first had there is not believed."""
     p = full.run(fr.TARGETS / "dl", "instead")

@@ -11,8 +11,10 @@
 #include <link.h>
 #include <stdatomic.h>
 #include <stddef.h>
+#include <sys/auxv.h>
 
 #include "core/check.h"
+#include "core/symbols.h"
 #include "wire/wire.h"
 
 struct fr_real fr_real;
@@ -43,13 +45,28 @@ static void *first_in_line(const struct fr_hook_row *row)
 
 void *fr_hook_shadows[FR_HOOK_MAX];
 
-void fr_real_find_shadows(void)
+/* Those that an object may cause whose names are S. */
+static void find_shadows(const struct fr_symbols *s)
 {
 	for (unsigned int i = 0; i < fr_hook_count; i++) {
 		const struct fr_hook_row *row = &fr_hook_rows[i];
 
-		if (row->version[0] != '@')
+		if (row->version[0] != '@' && !fr_hook_shadows[row->id] &&
+		    fr_symbols_may_have(s, row->name))
 			fr_hook_shadows[row->id] = first_in_line(row);
+	}
+}
+
+/* The objects before us in the list are those that are searched before us, and the vdso. */
+void fr_real_find_shadows(void)
+{
+	uintptr_t vdso = getauxval(AT_SYSINFO_EHDR);
+
+	for (const struct link_map *m = _r_debug.r_map; m && m->l_ld != _DYNAMIC; m = m->l_next) {
+		struct fr_symbols s = fr_symbols_of(m);
+
+		if (!m->l_addr || m->l_addr != vdso)
+			find_shadows(&s);
 	}
 }
 

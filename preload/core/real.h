@@ -140,8 +140,9 @@ extern void *fr_hook_shadows[FR_HOOK_MAX];
 
 /* One row per hook, in the order of hooks.def. */
 struct fr_hook_row {
-	const char *name;
-	const char *version;
+	/* not by pointers: the loader would write to each row, and copy its page, at each start */
+	char name[32];
+	char version[16];
 	unsigned short id;
 	unsigned char klass;
 	unsigned char wait; /* enum fr_wait_kind */

@@ -117,23 +117,43 @@ static void *open_copy(const char *from, int flags)
 
 /* ---- opening --------------------------------------------------------------------------------- */
 
+/* What is loaded now ends with it. */
+static const struct link_map *last_loaded(void)
+{
+	const struct link_map *m = _r_debug.r_map;
+
+	while (m && m->l_next)
+		m = m->l_next;
+	return m;
+}
+
+static bool stands_up_to(const struct link_map *last, const struct link_map *wanted)
+{
+	const struct link_map *m = _r_debug.r_map;
+
+	while (m && m != wanted && m != last)
+		m = m->l_next;
+	return m == wanted;
+}
+
+/* One that was there before is the host's. To ask with RTLD_NOLOAD would search the disk twice. */
 static void *open_library(void)
 {
 	int flags = RTLD_NOW | (fr_process.sanitized ? 0 : RTLD_DEEPBIND);
-	void *hosts = FR_REAL(dlopen)(NAME, RTLD_NOW | RTLD_NOLOAD), *h;
+	const struct link_map *last = last_loaded();
+	void *first = FR_REAL(dlopen)(NAME, flags), *h;
 
-	if (!hosts) {
-		h = FR_REAL(dlopen)(NAME, flags);
-		map = h ? map_of(h) : NULL;
-		if (!map)
-			fr_note(NAME, " cannot be loaded: stacks by frame pointers only", "");
-		return h;
+	map = first ? map_of(first) : NULL;
+	if (!map) {
+		fr_note(NAME, " cannot be loaded: stacks by frame pointers only", "");
+		return NULL;
 	}
-	map = map_of(hosts);
-	h = map ? open_copy(map->l_name, flags) : NULL;
+	if (!stands_up_to(last, map))
+		return first;
+	h = open_copy(map->l_name, flags);
 	if (!h)
 		fr_unwind_lib_note("is the program's own, and a copy cannot be loaded", "");
-	FR_REAL(dlclose)(hosts);
+	FR_REAL(dlclose)(first);
 	return h;
 }
 

@@ -260,7 +260,7 @@ void fr_process_started(void)
 		fr_stack_upgrade(fr_room_unwind((enum fr_unwind_kind)fr_config.unwind));
 	fr_real_find_shadows();
 	note_unseen_memory();
-	fr_describe();
+	fr_describe_shadows();
 	fr_rescue_init();
 	at_quick_exit(fr_process_end);
 	errno = saved;

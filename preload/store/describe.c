@@ -23,10 +23,10 @@
 	{id, n_short, FR_CLASS_##klass, text, {__VA_ARGS__}},
 struct event_row {
 	uint32_t id, n_short, klass;
-	const char *name;
+	char name[24]; /* not by pointers: see struct fr_hook_row */
 	struct {
 		uint8_t type;
-		const char *name;
+		char name[12]; /* NUL-terminated unless 12 long */
 	} arg[FR_ARGS_MAX];
 };
 static const struct event_row event_rows[] = {
@@ -37,9 +37,7 @@ static const struct event_row event_rows[] = {
 
 static void describe_events(struct fr_event_rec *rec)
 {
-	const size_t n = sizeof(event_rows) / sizeof(*event_rows);
-
-	for (size_t i = 0; i < n; i++, rec++) {
+	for (size_t i = 0; i < FR_EVENTS; i++, rec++) {
 		const struct event_row *row = &event_rows[i];
 
 		rec->id = row->id;
@@ -52,7 +50,7 @@ static void describe_events(struct fr_event_rec *rec)
 			rec->n_args = a + 1;
 		}
 	}
-	fr_section_used(FR_SEC_SCHEMA, n * sizeof(*rec));
+	fr_section_used(FR_SEC_SCHEMA, FR_EVENTS * sizeof(struct fr_event_rec));
 }
 
 static uint32_t hook_flags(const struct fr_hook_row *row)
@@ -79,8 +77,6 @@ static void describe_hooks(struct fr_hook_rec *recs)
 		rec->provider = (uint64_t)fr_real_slot(row);
 		rec->taken = rec->provider != 0;
 		rec->flags = hook_flags(row);
-		if (fr_hook_shadows[row->id])
-			rec->provider = (uint64_t)fr_hook_shadows[row->id];
 		if (rec->id >= top)
 			top = rec->id + 1;
 	}
@@ -93,9 +89,27 @@ void fr_describe_notes(void)
 	fr_section_used(FR_SEC_NOTES, fr_notes_len);
 }
 
+static void describe_shadows(struct fr_hook_rec *recs)
+{
+	for (unsigned int i = 0; i < fr_hook_count; i++) {
+		const struct fr_hook_row *row = &fr_hook_rows[i];
+
+		if (!fr_hook_shadows[row->id])
+			continue;
+		recs[row->id].provider = (uint64_t)fr_hook_shadows[row->id];
+		recs[row->id].flags = hook_flags(row);
+	}
+}
+
+void fr_describe_shadows(void)
+{
+	describe_shadows(fr_section_base(FR_SEC_HOOKS));
+	fr_describe_notes();
+}
+
 void fr_describe(void)
 {
 	describe_events(fr_section_base(FR_SEC_SCHEMA));
 	describe_hooks(fr_section_base(FR_SEC_HOOKS));
-	fr_describe_notes();
+	fr_describe_shadows(); /* a forked child's are known already */
 }

@@ -256,9 +256,21 @@ static bool fill_entry(int dirfd, struct fr_leftover_entry *e)
 	    !is_our_file(&st))
 		return false;
 	e->seen = !(st.st_mode & S_IWUSR);
-	e->alive = e->alive && !e->seen;
 	e->mtime_s = (uint64_t)st.st_mtim.tv_sec;
 	e->bytes = (uint64_t)st.st_blocks * 512; /* most of a region's size is a hole */
+	return true;
+}
+
+/* Its own process is asked about only where the file does not say that it is left. */
+static bool inspect_entry(int dirfd, struct fr_leftover_entry *e, bool no_more_alive)
+{
+	bool other = e->pid != (long)fr_process.pid;
+
+	if (no_more_alive && other && !is_gone(e->pid))
+		return false;
+	if (!fill_entry(dirfd, e))
+		return false;
+	e->alive = !e->seen && other && !is_gone(e->pid);
 	return true;
 }
 
@@ -278,11 +290,10 @@ void fr_leftover_walk(struct fr_leftover_desk *d, unsigned int alive_max,
 			at += head->reclen;
 			if (e.pid <= 0)
 				continue;
-			e.alive = e.pid != (long)fr_process.pid && !is_gone(e.pid);
-			if (e.alive && alive++ >= alive_max)
+			if (!inspect_entry(d->dirfd, &e, alive >= alive_max))
 				continue;
-			if (fill_entry(d->dirfd, &e))
-				fn(arg, &e);
+			alive += e.alive;
+			fn(arg, &e);
 		}
 	}
 }

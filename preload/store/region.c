@@ -23,6 +23,7 @@
 #include "core/sys.h"
 #include "core/text.h"
 #include "store/leftover.h"
+#include "wire/events.h"
 
 #ifndef MADV_POPULATE_WRITE
 #define MADV_POPULATE_WRITE 23 /* Linux 5.14 */
@@ -398,8 +399,10 @@ static void spans_init(void)
 static bool small_sections(size_t max_bytes)
 {
 	size_t end = section(FR_SEC_THREADS)->offset;
+	/* the schema is the last of them, and has room for more events than there are */
+	size_t written = section(FR_SEC_SCHEMA)->offset + FR_EVENTS * sizeof(struct fr_event_rec);
 
-	if (!fr_region_populate(fr_region.hdr, end))
+	if (!fr_region_populate(fr_region.hdr, written))
 		return false;
 	atomic_store(&fr_region.left, max_bytes > end ? max_bytes - end : 0);
 	fr_region.drops = fr_section_base(FR_SEC_DROPS);

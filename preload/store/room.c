@@ -131,20 +131,18 @@ static const struct cgroups {
 #define CGROUP_PATH 512u
 #define CGROUP_LEVELS 12
 
-/* "11:cpu,memory:/a/b\n" -> "/a/b" behind the root. False: it is in none. */
+/* "11:cpu,memory:/a/b\n" of /proc/self/cgroup -> "/a/b" behind the root. False: it is in none. */
 static bool find_cgroup(const struct cgroups *v, char *path)
 {
-	const char *at;
+	const char *at = strstr(text, v->line);
 	struct fr_text t = fr_text_on(path, CGROUP_PATH);
 
-	if (!read_text("/proc/self/cgroup"))
-		return false;
-	at = strstr(text, v->line);
 	if (!at || !strchr(at, '/'))
 		return false;
 	fr_text_str(&t, v->root);
 	at = strchr(at, '/');
-	fr_text_bytes(&t, at, strcspn(at, "\n"));
+	if (at[1] != '\n') /* not the root itself */
+		fr_text_bytes(&t, at, strcspn(at, "\n"));
 	return true;
 }
 
@@ -180,14 +178,11 @@ static uint64_t left_in(const struct cgroups *v, const char *dir, uint64_t want)
 	return left / 4 >= want ? left : left + reclaimable(v, dir);
 }
 
-/* The tightest of the cgroup and those above it. */
-static uint64_t left_of_cgroup(const struct cgroups *v, uint64_t want)
+/* The tightest of the cgroup at PATH and those above it. */
+static uint64_t left_above(const struct cgroups *v, char *path, uint64_t want)
 {
-	char path[CGROUP_PATH];
 	uint64_t least = NONE;
 
-	if (!find_cgroup(v, path))
-		return NONE;
 	for (int i = 0; i < CGROUP_LEVELS && strlen(path) >= strlen(v->root); i++) {
 		uint64_t left = left_in(v, path, want);
 
@@ -197,16 +192,21 @@ static uint64_t left_of_cgroup(const struct cgroups *v, uint64_t want)
 	return least;
 }
 
+/* The first version that has the process: memory is counted by one of them alone. */
 static uint64_t left_of_cgroups(uint64_t want)
 {
 	static bool none; /* at the first birth: children need not ask */
+	const size_t n = sizeof(versions) / sizeof(*versions);
+	char path[CGROUP_PATH];
 	uint64_t least = NONE;
+	size_t i = 0;
 
-	for (size_t i = 0; !none && i < sizeof(versions) / sizeof(*versions); i++) {
-		uint64_t left = left_of_cgroup(&versions[i], want);
-
-		least = left < least ? left : least;
-	}
+	if (none || !read_text("/proc/self/cgroup"))
+		return NONE;
+	while (i < n && !find_cgroup(&versions[i], path))
+		i++;
+	if (i < n)
+		least = left_above(&versions[i], path, want);
 	none = least == NONE;
 	return least;
 }

@@ -16,6 +16,13 @@ enum fr_event {
 };
 #undef EVENT
 
+#define EVENT(...) +1
+enum {
+	FR_EVENTS = 0
+#include "events.def"
+};
+#undef EVENT
+
 /* FR_EACH_ARG(F, X, ARG(type, name)...) is F(X, (type, name)) of each of up to eight. */
 #define ARG(type, name) (type, name)
 #define FR_ARG_TYPE(type, name) type
