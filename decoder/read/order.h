@@ -6,7 +6,8 @@
  * as much as the whole stamp). The processor may read the clock while it still waits for the
  * mutex's cache line, so the stamp can lie before the release that made the acquisition possible:
  * of two threads that pass a mutex to and fro, 1 of 10 000, by up to 180 ns (AMD EPYC; 0 with a
- * barrier). The merge puts such an event off until that release has come.
+ * barrier). It waits for all stores before, too: dozens, each of which may miss the caches. The
+ * merge puts such an event off until that release has come.
  *
  * A small table without chains: a mutex that another one has pushed out is not put right. Only
  * merge.c includes this.
@@ -19,7 +20,7 @@
 #include "read/events.h"
 
 #define ORDER_SLOTS 4096 /* a power of two; 64 KiB a stream */
-#define ORDER_SKEW_NS 1000 /* later than that, a release is not the one before */
+#define ORDER_SKEW_NS 10000 /* later than that, a release is not the one before */
 
 struct holder {
 	uint64_t lock; /* 0 = none */

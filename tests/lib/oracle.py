@@ -28,16 +28,24 @@ def locks(events):
     release was taken before the window.
     """
     holder = {}
+
+    def around(e):
+        """What to read when this fails: the lock's events before and after, in ns from this one."""
+        mine = [x for x in events if x.get("lock") == e["lock"]]
+        at = mine.index(e)
+        return [(x["id"], x["t_ns"] - e["t_ns"], x["tid"], x["event"], x.get("dur_ns"))
+                for x in mine[max(0, at - 6):at + 6]]
+
     for e in events:
         if e["event"] == "mutex.lock" and not e.get("err"):
             lock = e["lock"]
             owner, depth = holder.get(lock, (None, 0))
             # stamped after the call: the releaser's event, stamped before its call, came first
-            assert owner in (None, e["tid"]), f"{e}: held by {owner}"
+            assert owner in (None, e["tid"]), f"held by {owner}: {around(e)} {e}"
             holder[lock] = (e["tid"], depth + 1)
         elif e["event"] == "mutex.unlock" and e["lock"] in holder:
             owner, depth = holder[e["lock"]]
-            assert owner in (None, e["tid"]), f"{e}: held by {owner}"
+            assert owner in (None, e["tid"]), f"held by {owner}: {around(e)} {e}"
             holder[e["lock"]] = (owner, depth - 1) if depth > 1 else (None, 0)
         elif e["event"] == "cond.wait":
             # released and taken again inside: the holder before and after is the waiter
