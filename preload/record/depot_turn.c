@@ -45,12 +45,17 @@ FR_HOT uint32_t fr_depot_mask;
 void fr_turn_init(uint32_t words)
 {
 	fr_depot_mask = words - 1;
-	memset(&ring, 0, sizeof(ring));
+	ring.quiescent_after = 0;
+	atomic_store(&ring.turns, 0);
 	ring.lap_shift = (unsigned int)__builtin_ctz(words);
 	ring.shift = ring.lap_shift - (unsigned int)__builtin_ctz(SEGMENTS);
 	ring.in_use = SEGMENTS;
-	for (uint32_t i = 1; i < SEGMENTS; i++)
-		atomic_store(&ring.number[i], UINT32_MAX); /* none yet */
+	for (uint32_t i = 0; i < SEGMENTS; i++) {
+		atomic_store(&ring.number[i], i ? UINT32_MAX : 0); /* none yet but the first */
+		atomic_store(&ring.begun[i], 0);
+	}
+	for (uint32_t i = 0; i < 2; i++)
+		atomic_store(&ring.n_pins[i], 0); /* their pages are not touched at each start */
 }
 
 uint32_t fr_depot_turns(void)
@@ -156,7 +161,9 @@ static void gather(uint32_t turn, uint32_t segment)
 
 uint32_t fr_turn_place(uint32_t from, uint32_t words)
 {
-	uint32_t turn = fr_depot_turns() & 1, n = atomic_load(&ring.n_pins[turn]);
+	/* those of FROM's own segment: the next one's may be there before the cursor moves */
+	uint32_t turn = atomic_load(&ring.begun[(from >> ring.shift) % SEGMENTS]) & 1;
+	uint32_t n = atomic_load(&ring.n_pins[turn]);
 	uint32_t lap = from & ~fr_depot_mask, at = from & fr_depot_mask;
 	uint32_t end = (at | ((1u << ring.shift) - 1)) + 1;
 
