@@ -105,21 +105,12 @@ struct change {
 	struct fr_settings want;
 };
 
-/* Where a setting's number is asked for: a field of struct fr_settings, or a record of its own. */
 struct row {
 	enum fr_setting_unit unit;
 	uint64_t least, most;
-	size_t offset, size; /* of the field; 0 bytes = no field */
 };
 
-#define FIELD_START(name) 0, 0
-#define FIELD_LIVE(name) 0, 0
-#define FIELD_OWN(name) 0, 0
-#define FIELD_FIELD(name)                                                                          \
-	offsetof(struct fr_settings, name), sizeof(((struct fr_settings *)0)->name)
-
-#define SETTING(name, variable, type, dflt, least, most, change, ...)                              \
-	{FR_UNIT_OF_##type, least, most, FIELD_##change(name)},
+#define SETTING(name, variable, type, dflt, least, most, ...) {FR_UNIT_OF_##type, least, most},
 static const struct row settings[FR_SETTINGS] = {
 #include "preload/wire/config.def"
 };
@@ -168,17 +159,17 @@ static bool parse(enum fr_setting_unit unit, const char *v, uint64_t *n)
 /* False also where the recorder has no such setting. */
 static bool set_number(struct change *ch, const char *name, const struct row *row, const char *v)
 {
+	const struct fr_setting_field *field = &fr_setting_fields[row - settings];
 	struct fr_setting_rec *own = fr_control_setting(ch->ctl, name);
 	uint64_t n;
 
 	if (!parse(row->unit, v, &n) || n < row->least || n > row->most)
 		return false;
-	if (row->size)
-		memcpy((char *)&ch->want + row->offset, &n,
-		       row->size); /* the low bytes come first */
+	if (field->size)
+		memcpy((char *)&ch->want + field->at, &n, field->size); /* the low bytes first */
 	else if (own)
 		own->x_wanted = n;
-	return row->size || own;
+	return field->size || own;
 }
 
 #define ALL_CLASSES ((1u << FR_CLASS_RECORDER) - 1)
@@ -249,16 +240,17 @@ void fr_ctl_help(FILE *out)
 /* The value in force of the setting in this row; false = the recorder has none. */
 static bool print_value(struct sbuf *b, struct control *ctl, size_t row)
 {
-	const struct row *s = &settings[row];
+	const struct fr_setting_field *field = &fr_setting_fields[row];
+	enum fr_setting_unit unit = settings[row].unit;
 	struct fr_setting_rec *own = fr_control_setting(ctl, rows[row].name);
-	struct fr_setting_rec r = {.unit = s->unit};
+	struct fr_setting_rec r = {.unit = unit};
 
 	if (own)
 		r = *own;
-	else if (s->unit != FR_UNIT_LEVELS && s->unit != FR_UNIT_RULES && !s->size)
+	else if (unit != FR_UNIT_LEVELS && unit != FR_UNIT_RULES && !field->size)
 		return false;
-	if (s->size)
-		memcpy(&r.x_value, (const char *)&ctl->c.in_force + s->offset, s->size);
+	if (field->size)
+		memcpy(&r.x_value, (const char *)&ctl->c.in_force + field->at, field->size);
 	fr_setting_text(b, &r, &ctl->c);
 	return true;
 }

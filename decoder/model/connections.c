@@ -394,13 +394,13 @@ static bool is_unix(const struct event *e, uint64_t len)
 /* A connect that goes on has its port already; UNIX ones never do. */
 void fr_connections_connect(struct build *b, const struct event *e, uint32_t sock)
 {
-	struct half c = half_of(e, fr_sock_first(b, sock), e->arg[FR_A_NET_CONNECT_dur]);
-	uint64_t id = e->arg[FR_A_NET_CONNECT_link];
+	struct half c = half_of(e, fr_sock_first(b, sock), e->arg[FR_A(NET_CONNECT, dur)]);
+	uint64_t id = e->arg[FR_A(NET_CONNECT, link)];
 
 	if (!id || b->m->socks[c.sock].other_end != MODEL_NONE)
 		return;
-	if (is_unix(e, e->arg[FR_A_NET_CONNECT_peer])) {
-		if (!e->arg[FR_A_NET_CONNECT_err])
+	if (is_unix(e, e->arg[FR_A(NET_CONNECT, peer)])) {
+		if (!e->arg[FR_A(NET_CONNECT, err)])
 			unix_connect(b, queue_of(b, id), &c);
 		return;
 	}
@@ -413,10 +413,10 @@ void fr_connections_connect(struct build *b, const struct event *e, uint32_t soc
 void fr_connections_accept(struct build *b, const struct event *e, uint32_t listener, uint32_t sock)
 {
 	struct sock *l = &b->m->socks[listener];
-	struct half a = half_of(e, sock, e->arg[FR_A_NET_ACCEPT_dur]);
-	uint64_t id = e->arg[FR_A_NET_ACCEPT_link];
+	struct half a = half_of(e, sock, e->arg[FR_A(NET_ACCEPT, dur)]);
+	uint64_t id = e->arg[FR_A(NET_ACCEPT, link)];
 
-	if (e->arg[FR_A_NET_ACCEPT_err] == AGAIN && a.began >= b->m->sure_ns)
+	if (e->arg[FR_A(NET_ACCEPT, err)] == AGAIN && a.began >= b->m->sure_ns)
 		l->empty_ns = a.began;
 	if (sock == MODEL_NONE)
 		return;
@@ -425,7 +425,7 @@ void fr_connections_accept(struct build *b, const struct event *e, uint32_t list
 	l->polled = 0;
 	if (!id)
 		return;
-	if (is_unix(e, e->arg[FR_A_NET_ACCEPT_peer])) {
+	if (is_unix(e, e->arg[FR_A(NET_ACCEPT, peer)])) {
 		unix_accept(b, queue_of(b, id), listener, &a);
 		return;
 	}

@@ -17,23 +17,23 @@ static void opened(struct build *b, const struct event *e)
 {
 	uint32_t i;
 
-	begin(b, (int64_t)e->arg[FR_A_FD_OPEN_fd], e->t_ns, 0);
-	i = fr_build_sock(b, (int64_t)e->arg[FR_A_FD_OPEN_fd]);
+	begin(b, (int64_t)e->arg[FR_A(FD_OPEN, fd)], e->t_ns, 0);
+	i = fr_build_sock(b, (int64_t)e->arg[FR_A(FD_OPEN, fd)]);
 	if (i == MODEL_NONE || !e->blob)
 		return;
 	b->m->socks[i].path = e->blob;
-	b->m->socks[i].path_len = (uint32_t)e->arg[FR_A_FD_OPEN_path];
+	b->m->socks[i].path_len = (uint32_t)e->arg[FR_A(FD_OPEN, path)];
 }
 
 static void pair(struct build *b, const struct event *e)
 {
 	uint32_t i, k;
 
-	begin(b, (int64_t)e->arg[FR_A_FD_PAIR_fd], e->t_ns, e->arg[FR_A_FD_PAIR_kind]);
-	begin(b, (int64_t)e->arg[FR_A_FD_PAIR_fd2], e->t_ns, e->arg[FR_A_FD_PAIR_kind]);
-	i = fr_build_sock(b, (int64_t)e->arg[FR_A_FD_PAIR_fd]);
-	k = fr_build_sock(b, (int64_t)e->arg[FR_A_FD_PAIR_fd2]);
-	if (e->arg[FR_A_FD_PAIR_err] || i == MODEL_NONE || k == MODEL_NONE)
+	begin(b, (int64_t)e->arg[FR_A(FD_PAIR, fd)], e->t_ns, e->arg[FR_A(FD_PAIR, kind)]);
+	begin(b, (int64_t)e->arg[FR_A(FD_PAIR, fd2)], e->t_ns, e->arg[FR_A(FD_PAIR, kind)]);
+	i = fr_build_sock(b, (int64_t)e->arg[FR_A(FD_PAIR, fd)]);
+	k = fr_build_sock(b, (int64_t)e->arg[FR_A(FD_PAIR, fd2)]);
+	if (e->arg[FR_A(FD_PAIR, err)] || i == MODEL_NONE || k == MODEL_NONE)
 		return;
 	b->m->socks[i].other_end = k;
 	b->m->socks[k].other_end = i;
@@ -45,11 +45,11 @@ static void copy(struct build *b, const struct event *e)
 	uint32_t from, to;
 	struct sock *s;
 
-	if (e->arg[FR_A_FD_DUP_err] || (int64_t)e->arg[FR_A_FD_DUP_fd] < 0 ||
-	    e->arg[FR_A_FD_DUP_old] == e->arg[FR_A_FD_DUP_fd])
+	if (e->arg[FR_A(FD_DUP, err)] || (int64_t)e->arg[FR_A(FD_DUP, fd)] < 0 ||
+	    e->arg[FR_A(FD_DUP, old)] == e->arg[FR_A(FD_DUP, fd)])
 		return;
-	from = fr_build_sock(b, (int64_t)e->arg[FR_A_FD_DUP_old]);
-	to = fr_build_sock_new(b, (int64_t)e->arg[FR_A_FD_DUP_fd], e->t_ns);
+	from = fr_build_sock(b, (int64_t)e->arg[FR_A(FD_DUP, old)]);
+	to = fr_build_sock_new(b, (int64_t)e->arg[FR_A(FD_DUP, fd)], e->t_ns);
 	if (from == MODEL_NONE || to == MODEL_NONE)
 		return;
 	s = &b->m->socks[to];
@@ -69,10 +69,10 @@ static void received(struct build *b, const struct event *e)
 {
 	uint32_t i;
 
-	begin(b, (int64_t)e->arg[FR_A_FD_RECEIVED_fd], e->t_ns, e->arg[FR_A_FD_RECEIVED_kind]);
-	i = fr_build_sock(b, (int64_t)e->arg[FR_A_FD_RECEIVED_fd]);
+	begin(b, (int64_t)e->arg[FR_A(FD_RECEIVED, fd)], e->t_ns, e->arg[FR_A(FD_RECEIVED, kind)]);
+	i = fr_build_sock(b, (int64_t)e->arg[FR_A(FD_RECEIVED, fd)]);
 	if (i != MODEL_NONE)
-		fr_build_sock_peer(b, &b->m->socks[i], e->blob, e->arg[FR_A_FD_RECEIVED_peer]);
+		fr_build_sock_peer(b, &b->m->socks[i], e->blob, e->arg[FR_A(FD_RECEIVED, peer)]);
 }
 
 /* Somebody who waits for data at the other end has what E wrote: E began to give it at its start.
@@ -80,7 +80,7 @@ static void received(struct build *b, const struct event *e)
 void fr_build_wrote(struct build *b, const struct event *e, uint32_t sock)
 {
 	uint32_t first = fr_sock_first(b, sock), reader = b->m->socks[first].other_end;
-	uint64_t dur = e->arg[FR_A_IO_WRITE_dur];
+	uint64_t dur = e->arg[FR_A(IO_WRITE, dur)];
 	uint64_t began = e->t_ns - (dur < e->t_ns ? dur : e->t_ns);
 
 	if (e->kind == FR_EV_NET_SEND && !b->net_full)
@@ -95,21 +95,22 @@ void fr_build_wrote(struct build *b, const struct event *e, uint32_t sock)
 
 static void transferred(struct build *b, const struct event *e)
 {
-	uint32_t i = fr_build_sock(b, (int64_t)e->arg[FR_A_IO_READ_fd]);
+	uint32_t i = fr_build_sock(b, (int64_t)e->arg[FR_A(IO_READ, fd)]);
 	struct sock *s = i == MODEL_NONE ? NULL : &b->m->socks[i];
 
 	if (!s)
 		return;
-	if (e->arg[FR_A_IO_READ_kind] > FR_FD_LISTENER && e->arg[FR_A_IO_READ_kind] <= FR_FD_OTHER)
-		s->kind = (uint8_t)e->arg[FR_A_IO_READ_kind];
+	if (e->arg[FR_A(IO_READ, kind)] > FR_FD_LISTENER &&
+	    e->arg[FR_A(IO_READ, kind)] <= FR_FD_OTHER)
+		s->kind = (uint8_t)e->arg[FR_A(IO_READ, kind)];
 	s->calls++;
-	if ((int64_t)e->arg[FR_A_IO_READ_result] <= 0)
+	if ((int64_t)e->arg[FR_A(IO_READ, result)] <= 0)
 		return;
 	if (e->kind == FR_EV_IO_READ) {
-		s->received += e->arg[FR_A_IO_READ_result];
+		s->received += e->arg[FR_A(IO_READ, result)];
 		return;
 	}
-	s->sent += e->arg[FR_A_IO_READ_result];
+	s->sent += e->arg[FR_A(IO_READ, result)];
 	fr_build_wrote(b, e, i);
 }
 
@@ -120,7 +121,7 @@ void fr_build_fd(struct build *b, const struct event *e)
 		opened(b, e);
 		break;
 	case FR_EV_FD_MAKE:
-		begin(b, (int64_t)e->arg[FR_A_FD_MAKE_fd], e->t_ns, e->arg[FR_A_FD_MAKE_kind]);
+		begin(b, (int64_t)e->arg[FR_A(FD_MAKE, fd)], e->t_ns, e->arg[FR_A(FD_MAKE, kind)]);
 		break;
 	case FR_EV_FD_PAIR:
 		pair(b, e);
@@ -132,7 +133,7 @@ void fr_build_fd(struct build *b, const struct event *e)
 		received(b, e);
 		break;
 	case FR_EV_FD_CLOSE:
-		fr_build_sock_over(b, (int64_t)e->arg[FR_A_FD_CLOSE_fd], e->t_ns);
+		fr_build_sock_over(b, (int64_t)e->arg[FR_A(FD_CLOSE, fd)], e->t_ns);
 		break;
 	default:
 		transferred(b, e);

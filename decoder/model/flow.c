@@ -273,9 +273,9 @@ static void nobody_yet(struct build *b)
 
 void fr_flow_level(struct build *b, const struct event *e)
 {
-	if (e->arg[FR_A_LEVEL_class] != FR_CLASS_NET)
+	if (e->arg[FR_A(LEVEL, class)] != FR_CLASS_NET)
 		return;
-	b->net_full = e->arg[FR_A_LEVEL_level] == FR_LEVEL_FULL;
-	if (e->arg[FR_A_LEVEL_before] != FR_LEVEL_FULL)
+	b->net_full = e->arg[FR_A(LEVEL, level)] == FR_LEVEL_FULL;
+	if (e->arg[FR_A(LEVEL, before)] != FR_LEVEL_FULL)
 		nobody_yet(b);
 }

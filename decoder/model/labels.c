@@ -33,7 +33,7 @@ struct labels *fr_labels_open(const struct recording *rec)
 
 	l->n_threads = rec->n_threads;
 	l->threads = fr_mem_alloc((rec->n_threads + 1) * sizeof(l->threads[0]));
-	l->known = row && row->type[FR_A_LABEL_label] == FR_ARG_PAIR;
+	l->known = row && row->type[FR_A(LABEL, label)] == FR_ARG_PAIR;
 	return l;
 }
 
@@ -95,8 +95,8 @@ void fr_labels_change(struct labels *l, const struct event *e)
 	struct label new;
 
 	if (e->kind == FR_EV_LEVEL) {
-		if (e->arg[FR_A_LEVEL_class] == FR_CLASS_USER &&
-		    e->arg[FR_A_LEVEL_level] <= FR_LEVEL_OFF)
+		if (e->arg[FR_A(LEVEL, class)] == FR_CLASS_USER &&
+		    e->arg[FR_A(LEVEL, level)] <= FR_LEVEL_OFF)
 			forget_all(l);
 		return;
 	}
@@ -105,7 +105,7 @@ void fr_labels_change(struct labels *l, const struct event *e)
 	t = &l->threads[e->thread];
 	if (!*t)
 		*t = fr_mem_alloc(sizeof(**t));
-	new = fr_label_split(e->blob, e->arg[FR_A_LABEL_label]);
+	new = fr_label_split(e->blob, e->arg[FR_A(LABEL, label)]);
 	if (new.n_key)
 		set(*t, &new);
 	else

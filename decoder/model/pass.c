@@ -25,11 +25,11 @@ struct span_row {
 
 #define SPAN(EVENT, KIND, object, dur, owner, err, via, min_ns)                                    \
 	[FR_EV_##EVENT] = {SPAN_##KIND,                                                            \
-			   FR_A_##EVENT##_##object,                                                \
-			   FR_A_##EVENT##_##dur,                                                   \
-			   FR_A_##EVENT##_##owner,                                                 \
-			   FR_A_##EVENT##_##err,                                                   \
-			   FR_A_##EVENT##_##via,                                                   \
+			   FR_A(EVENT, object),                                                    \
+			   FR_A(EVENT, dur),                                                       \
+			   FR_A(EVENT, owner),                                                     \
+			   FR_A(EVENT, err),                                                       \
+			   FR_A(EVENT, via),                                                       \
 			   min_ns},
 static const struct span_row rows[128] = {
 #include "model/spans.def"
@@ -68,24 +68,24 @@ static inline bool is_sure(const struct build *b, const struct holding *h)
 /* The hooks that were on their way at the change do not count as recorded. */
 static void lock_level(struct build *b, const struct event *e)
 {
-	if (e->arg[FR_A_LEVEL_class] != FR_CLASS_LOCK)
+	if (e->arg[FR_A(LEVEL, class)] != FR_CLASS_LOCK)
 		return;
 	if (!b->lock_before)
-		b->lock_before = (uint32_t)e->arg[FR_A_LEVEL_before];
-	b->full = e->arg[FR_A_LEVEL_level] == FR_LEVEL_FULL;
-	b->full_ns = e->t_ns + e->arg[FR_A_LEVEL_settled] + CLOCK_SLACK_NS;
+		b->lock_before = (uint32_t)e->arg[FR_A(LEVEL, before)];
+	b->full = e->arg[FR_A(LEVEL, level)] == FR_LEVEL_FULL;
+	b->full_ns = e->t_ns + e->arg[FR_A(LEVEL, settled)] + CLOCK_SLACK_NS;
 }
 
 static void lowered(struct build *b, const struct event *e)
 {
-	struct lowered *l = &b->m->lowered[e->arg[FR_A_LEVEL_class]];
+	struct lowered *l = &b->m->lowered[e->arg[FR_A(LEVEL, class)]];
 
-	if (e->arg[FR_A_LEVEL_why] == FR_WHY_BUDGET) {
+	if (e->arg[FR_A(LEVEL, why)] == FR_WHY_BUDGET) {
 		*l = (struct lowered){.event = e->id,
 				      .ns = e->t_ns,
 				      .times = l->times + 1,
-				      .from = (uint8_t)e->arg[FR_A_LEVEL_before],
-				      .to = (uint8_t)e->arg[FR_A_LEVEL_level]};
+				      .from = (uint8_t)e->arg[FR_A(LEVEL, before)],
+				      .to = (uint8_t)e->arg[FR_A(LEVEL, level)]};
 	} else if (l->event && !l->again) {
 		l->again = e->id;
 	}
@@ -93,13 +93,14 @@ static void lowered(struct build *b, const struct event *e)
 
 static void level_changed(struct build *b, const struct event *e)
 {
-	if (e->arg[FR_A_LEVEL_class] >= FR_CLASSES)
+	if (e->arg[FR_A(LEVEL, class)] >= FR_CLASSES)
 		return;
 	lowered(b, e);
 	lock_level(b, e);
 	fr_flow_level(b, e);
-	if (e->arg[FR_A_LEVEL_before] == FR_LEVEL_OFF &&
-	    (e->arg[FR_A_LEVEL_class] == FR_CLASS_NET || e->arg[FR_A_LEVEL_class] == FR_CLASS_IO))
+	if (e->arg[FR_A(LEVEL, before)] == FR_LEVEL_OFF &&
+	    (e->arg[FR_A(LEVEL, class)] == FR_CLASS_NET ||
+	     e->arg[FR_A(LEVEL, class)] == FR_CLASS_IO))
 		fr_build_sock_all_over(b, e->t_ns);
 }
 
@@ -144,7 +145,7 @@ static void lock_given(struct build *b, const struct event *e, uint32_t lock)
 	exact = h && is_sure(b, h);
 	if (exact)
 		hold_over(b, h, e->t_ns);
-	if (e->arg[FR_A_MUTEX_UNLOCK_contended]) {
+	if (e->arg[FR_A(MUTEX_UNLOCK, contended)]) {
 		out = fr_build_hold(b);
 		out->thread = e->thread;
 		out->lock = lock;
@@ -164,7 +165,7 @@ static void cond_retook(struct build *b, const struct event *e, struct span *s)
 {
 	struct holding *h;
 
-	s->object2 = fr_build_lock(b, e->arg[FR_A_COND_WAIT_lock]);
+	s->object2 = fr_build_lock(b, e->arg[FR_A(COND_WAIT, lock)]);
 	if (s->object2 == MODEL_NONE)
 		return;
 	h = holding_find(&b->tp[e->thread], s->object2);
@@ -185,19 +186,19 @@ static bool took(uint64_t err)
 /* A handshake whose descriptor OpenSSL does not know: the one its thread has just moved data on. */
 static int64_t tls_fd(const struct thread *t, const struct event *e, uint64_t start_ns)
 {
-	if ((int64_t)e->arg[FR_A_TLS_HANDSHAKE_fd] >= 0)
-		return (int64_t)e->arg[FR_A_TLS_HANDSHAKE_fd];
+	if ((int64_t)e->arg[FR_A(TLS_HANDSHAKE, fd)] >= 0)
+		return (int64_t)e->arg[FR_A(TLS_HANDSHAKE, fd)];
 	return t->moved_ns && t->moved_ns >= start_ns ? t->moved_fd : -1;
 }
 
 /* recv() with MSG_WAITALL fills what it was given; recvmmsg waits for several messages. */
 static uint8_t read_flags(const struct build *b, const struct event *e)
 {
-	if ((int64_t)e->arg[FR_A_NET_RECV_result] <= 0)
+	if ((int64_t)e->arg[FR_A(NET_RECV, result)] <= 0)
 		return 0;
 	if (e->kind == FR_EV_NET_RECV &&
-	    (e->arg[FR_A_NET_RECV_size] == e->arg[FR_A_NET_RECV_result] ||
-	     !strcmp(fr_recording_call(b->rec, (uint32_t)e->arg[FR_A_NET_RECV_via]), "recvmmsg")))
+	    (e->arg[FR_A(NET_RECV, size)] == e->arg[FR_A(NET_RECV, result)] ||
+	     !strcmp(fr_recording_call(b->rec, (uint32_t)e->arg[FR_A(NET_RECV, via)]), "recvmmsg")))
 		return SPAN_DATA | SPAN_WHOLE;
 	return SPAN_DATA;
 }
@@ -261,7 +262,7 @@ static inline bool is_heap(const struct event *e)
 
 static void lock_event(struct build *b, const struct event *e)
 {
-	uint32_t lock = fr_build_lock(b, e->arg[FR_A_MUTEX_LOCK_lock]);
+	uint32_t lock = fr_build_lock(b, e->arg[FR_A(MUTEX_LOCK, lock)]);
 
 	if (lock == MODEL_NONE)
 		return;
@@ -270,7 +271,7 @@ static void lock_event(struct build *b, const struct event *e)
 	case FR_EV_RWLOCK_RDLOCK:
 	case FR_EV_RWLOCK_WRLOCK:
 	case FR_EV_SPIN_LOCK:
-		if (took(e->arg[FR_A_MUTEX_LOCK_err]))
+		if (took(e->arg[FR_A(MUTEX_LOCK, err)]))
 			lock_taken(b, e, lock);
 		if (e->kind == FR_EV_RWLOCK_RDLOCK && b->m->locks[lock].kind == FR_HELD_MUTEX)
 			b->m->locks[lock].kind = FR_HELD_RDLOCK;
@@ -290,7 +291,7 @@ static void see_descriptor(struct build *b, const struct event *e)
 	switch (e->kind) {
 	case FR_EV_NET_SEND:
 	case FR_EV_NET_RECV:
-		b->m->threads[e->thread].moved_fd = (int64_t)e->arg[FR_A_NET_SEND_fd];
+		b->m->threads[e->thread].moved_fd = (int64_t)e->arg[FR_A(NET_SEND, fd)];
 		b->m->threads[e->thread].moved_ns = e->t_ns;
 		fr_build_net(b, e);
 		break;
@@ -355,18 +356,18 @@ static void see(struct build *b, const struct event *e)
 		break;
 	case FR_EV_COND_SIGNAL:
 	case FR_EV_COND_BROADCAST:
-		fr_build_signalled(b, e, SPAN_COND, e->arg[FR_A_COND_SIGNAL_cond]);
+		fr_build_signalled(b, e, SPAN_COND, e->arg[FR_A(COND_SIGNAL, cond)]);
 		break;
 	case FR_EV_SEM_POST:
-		fr_build_signalled(b, e, SPAN_SEM, e->arg[FR_A_SEM_POST_sem]);
+		fr_build_signalled(b, e, SPAN_SEM, e->arg[FR_A(SEM_POST, sem)]);
 		break;
 	case FR_EV_BARRIER_WAIT:
-		if (e->arg[FR_A_BARRIER_WAIT_serial])
-			fr_build_opened(b, e, SPAN_BARRIER, e->arg[FR_A_BARRIER_WAIT_barrier]);
+		if (e->arg[FR_A(BARRIER_WAIT, serial)])
+			fr_build_opened(b, e, SPAN_BARRIER, e->arg[FR_A(BARRIER_WAIT, barrier)]);
 		break;
 	case FR_EV_ONCE:
-		if (!e->arg[FR_A_ONCE_waited])
-			fr_build_opened(b, e, SPAN_ONCE, e->arg[FR_A_ONCE_once]);
+		if (!e->arg[FR_A(ONCE, waited)])
+			fr_build_opened(b, e, SPAN_ONCE, e->arg[FR_A(ONCE, once)]);
 		break;
 	default:
 		see_descriptor(b, e);

@@ -68,25 +68,25 @@ static struct watch *watch_new(struct build *b, uint32_t epoll, uint64_t data)
 
 void fr_ready_watch(struct build *b, const struct event *e)
 {
-	uint32_t epoll = fr_build_sock(b, (int64_t)e->arg[FR_A_NET_WATCH_epoll]);
-	uint32_t sock = fr_build_sock(b, (int64_t)e->arg[FR_A_NET_WATCH_fd]), *last;
+	uint32_t epoll = fr_build_sock(b, (int64_t)e->arg[FR_A(NET_WATCH, epoll)]);
+	uint32_t sock = fr_build_sock(b, (int64_t)e->arg[FR_A(NET_WATCH, fd)]), *last;
 	struct watch *w;
 
-	if (e->arg[FR_A_NET_WATCH_err] || epoll == MODEL_NONE || sock == MODEL_NONE)
+	if (e->arg[FR_A(NET_WATCH, err)] || epoll == MODEL_NONE || sock == MODEL_NONE)
 		return;
 	last = &b->m->socks[sock].watch;
 	if (*last && b->watches[*last - 1].epoll == epoll && b->watches[*last - 1].sock == sock)
 		b->watches[*last - 1].sock = MODEL_NONE;
-	if (e->arg[FR_A_NET_WATCH_op] == EPOLL_DEL)
+	if (e->arg[FR_A(NET_WATCH, op)] == EPOLL_DEL)
 		return;
-	w = watch_of(b, epoll, e->arg[FR_A_NET_WATCH_data]);
+	w = watch_of(b, epoll, e->arg[FR_A(NET_WATCH, data)]);
 	if (!w)
-		w = watch_new(b, epoll, e->arg[FR_A_NET_WATCH_data]);
+		w = watch_new(b, epoll, e->arg[FR_A(NET_WATCH, data)]);
 	if (w->sock == WATCH_SEVERAL || (fr_sock_open(b, w->sock) && w->sock != sock))
 		w->sock = WATCH_SEVERAL;
 	else
 		w->sock = sock;
-	w->edge = e->arg[FR_A_NET_WATCH_events] & EPOLL_ET;
+	w->edge = e->arg[FR_A(NET_WATCH, events)] & EPOLL_ET;
 	*last = (uint32_t)(w - b->watches) + 1;
 }
 
@@ -115,7 +115,7 @@ static void keep(struct build *b, uint32_t sock)
 /* All that were ready, or none if one of them is not known. */
 static uint32_t list(struct build *b, const struct event *e, uint32_t epoll)
 {
-	const uint8_t *p = e->blob, *end = p ? p + e->arg[FR_A_NET_POLL_ready] : NULL;
+	const uint8_t *p = e->blob, *end = p ? p + e->arg[FR_A(NET_POLL, ready)] : NULL;
 	size_t first = b->n_ready;
 	struct answer a;
 
@@ -128,20 +128,20 @@ static uint32_t list(struct build *b, const struct event *e, uint32_t epoll)
 		}
 		keep(b, sock);
 	}
-	if (b->n_ready - first != e->arg[FR_A_NET_POLL_result])
+	if (b->n_ready - first != e->arg[FR_A(NET_POLL, result)])
 		b->n_ready = first;
 	return (uint32_t)(b->n_ready - first);
 }
 
 void fr_ready_polled(struct build *b, const struct span *s, const struct event *e)
 {
-	const char *call = fr_recording_call(b->rec, (uint32_t)e->arg[FR_A_NET_POLL_via]);
+	const char *call = fr_recording_call(b->rec, (uint32_t)e->arg[FR_A(NET_POLL, via)]);
 	bool is_epoll = !strncmp(call, "epoll", 5);
 	uint32_t first = (uint32_t)b->n_ready, n;
 	uint32_t epoll =
-		is_epoll ? fr_build_sock(b, (int64_t)e->arg[FR_A_NET_POLL_fd]) : MODEL_NONE;
+		is_epoll ? fr_build_sock(b, (int64_t)e->arg[FR_A(NET_POLL, fd)]) : MODEL_NONE;
 
-	if ((int64_t)e->arg[FR_A_NET_POLL_result] <= 0 || (is_epoll && epoll == MODEL_NONE))
+	if ((int64_t)e->arg[FR_A(NET_POLL, result)] <= 0 || (is_epoll && epoll == MODEL_NONE))
 		return;
 	n = list(b, e, epoll);
 	if (!n)

@@ -75,7 +75,7 @@ void fr_build_woke_earlier(struct build *b, unsigned int kinds, uint32_t object,
 /* A barrier's last comer opened it when its call began; a once is open when its function ends. */
 void fr_build_opened(struct build *b, const struct event *e, enum span_kind kind, uint64_t addr)
 {
-	uint64_t dur = e->arg[FR_A_BARRIER_WAIT_dur];
+	uint64_t dur = e->arg[FR_A(BARRIER_WAIT, dur)];
 	uint64_t came = e->t_ns - (dur < e->t_ns ? dur : e->t_ns);
 	uint32_t object = fr_build_lock(b, addr);
 
@@ -91,16 +91,16 @@ void fr_build_opened(struct build *b, const struct event *e, enum span_kind kind
  */
 void fr_build_created(struct build *b, const struct event *e)
 {
-	uint32_t thread = fr_build_handle(b, e->arg[FR_A_THREAD_CREATE_handle]);
+	uint32_t thread = fr_build_handle(b, e->arg[FR_A(THREAD_CREATE, handle)]);
 	struct thread *t = thread == MODEL_NONE ? NULL : &b->m->threads[thread];
 
-	if (e->arg[FR_A_THREAD_CREATE_err])
+	if (e->arg[FR_A(THREAD_CREATE, err)])
 		return;
 	if (t && t->creator == e->thread && !t->create_event) {
 		t->create_event = e->id;
 		return;
 	}
-	b->creates[e->thread] = (struct created){e->arg[FR_A_THREAD_CREATE_handle], e->id};
+	b->creates[e->thread] = (struct created){e->arg[FR_A(THREAD_CREATE, handle)], e->id};
 }
 
 void fr_build_started(struct build *b, const struct event *e)
@@ -108,9 +108,9 @@ void fr_build_started(struct build *b, const struct event *e)
 	struct thread *t = &b->m->threads[e->thread];
 	struct created *c = t->creator == MODEL_NONE ? NULL : &b->creates[t->creator];
 
-	if (c && c->handle && c->handle == e->arg[FR_A_THREAD_START_handle]) {
+	if (c && c->handle && c->handle == e->arg[FR_A(THREAD_START, handle)]) {
 		t->create_event = c->event;
 		c->handle = 0;
 	}
-	fr_build_handle_set(b, e->arg[FR_A_THREAD_START_handle], e->thread);
+	fr_build_handle_set(b, e->arg[FR_A(THREAD_START, handle)], e->thread);
 }

@@ -132,8 +132,8 @@ void fr_depot_settle(const struct recording *rec, struct event *e, size_t n)
 	for (size_t i = 0; i < n; i++) {
 		e[i].stack = fr_depot_place(rec, e[i].stack);
 		if (e[i].kind == FR_EV_THREAD_START)
-			e[i].arg[FR_A_THREAD_START_created_by] = fr_depot_place(
-				rec, (uint32_t)e[i].arg[FR_A_THREAD_START_created_by]);
+			e[i].arg[FR_A(THREAD_START, created_by)] = fr_depot_place(
+				rec, (uint32_t)e[i].arg[FR_A(THREAD_START, created_by)]);
 	}
 }
 

@@ -23,7 +23,7 @@ struct event {
 	uint8_t n_args; /* by fr_event_schema(); missing ones are 0 */
 	uint8_t tier;
 	/*
-	 * At the places that events.def has them, FR_A_MUTEX_LOCK_dur, whatever the order in the
+	 * At the places that events.def has them, FR_A(MUTEX_LOCK, dur), whatever the order in the
 	 * recording; what it lacks is 0. Kinds that are not there: in the recording's order.
 	 * INT and FD sign-extended (cast to int64_t), NS in nanoseconds, STR and SOCK: length of
 	 * the bytes at `blob`.
@@ -34,7 +34,7 @@ struct event {
 
 /* Checks, where one function reads both events, that ARG stands at the same place of both. */
 #define FR_SAME_PLACE(A, B, arg)                                                                   \
-	_Static_assert((int)FR_A_##A##_##arg == (int)FR_A_##B##_##arg,                             \
+	_Static_assert((int)FR_A(A, arg) == (int)FR_A(B, arg),                                     \
 		       #A " and " #B " have `" #arg "` at different places")
 
 struct stream;

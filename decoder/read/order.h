@@ -41,12 +41,12 @@ static inline uint64_t order_takes(const struct event *e)
 	uint64_t err;
 
 	if (e->kind == FR_EV_MUTEX_LOCK) {
-		err = e->arg[FR_A_MUTEX_LOCK_err];
-		return !err || err == EOWNERDEAD ? e->arg[FR_A_MUTEX_LOCK_lock] : 0;
+		err = e->arg[FR_A(MUTEX_LOCK, err)];
+		return !err || err == EOWNERDEAD ? e->arg[FR_A(MUTEX_LOCK, lock)] : 0;
 	}
 	if (e->kind == FR_EV_COND_WAIT) {
-		err = e->arg[FR_A_COND_WAIT_err];
-		return !err || err == ETIMEDOUT || err == EOWNERDEAD ? e->arg[FR_A_COND_WAIT_lock]
+		err = e->arg[FR_A(COND_WAIT, err)];
+		return !err || err == ETIMEDOUT || err == EOWNERDEAD ? e->arg[FR_A(COND_WAIT, lock)]
 								     : 0;
 	}
 	return 0;
@@ -80,8 +80,8 @@ static inline void order_note(struct holder *table, const struct event *e)
 			h->depth = 0;
 		*h = (struct holder){taken, e->thread, h->depth + 1};
 	} else if (e->kind == FR_EV_MUTEX_UNLOCK) {
-		h = order_slot(table, e->arg[FR_A_MUTEX_UNLOCK_lock]);
-		if (h->lock == e->arg[FR_A_MUTEX_UNLOCK_lock] &&
+		h = order_slot(table, e->arg[FR_A(MUTEX_UNLOCK, lock)]);
+		if (h->lock == e->arg[FR_A(MUTEX_UNLOCK, lock)] &&
 		    !(h->thread == e->thread && --h->depth))
 			h->lock = 0;
 	}

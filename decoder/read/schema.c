@@ -3,11 +3,11 @@
  * schema.c - what the bytes of each kind of event mean: the recording's own rows, or, where the
  * section is missing or damaged, the rows this decoder was built with.
  *
- * Readers find an argument at the place where events.def has it (FR_A_MUTEX_LOCK_dur), whatever the
- * order in the recording: its arguments are led there by name, here, once. What this decoder does
- * not know comes behind; what the recording lacks is a hole: type FR_ARG_NONE, always 0. How it is
- * stored, only the recording's row says. Kinds of events that this decoder does not know keep their
- * order.
+ * Readers find an argument at the place where events.def has it, FR_A(MUTEX_LOCK, dur), whatever
+ * the order in the recording: its arguments are led there by name, here, once. What this decoder
+ * does not know comes behind; what the recording lacks is a hole: type FR_ARG_NONE, always 0. How it
+ * is stored, only the recording's row says. Kinds of events that this decoder does not know keep
+ * their order.
  *
  * The decoder of chunks trusts its rows blindly; a row is checked here or not used at all.
  */
@@ -17,16 +17,9 @@
 #include "read/events.h"
 #include "read/impl.h"
 
-#define ARG(type, name)                                                                            \
-	{                                                                                          \
-		FR_ARG_##type, #name                                                               \
-	}
-#define EVENT(id_, NAME, name_, CLASS, TIER, short_, ...)                                          \
-	{.id = id_,                                                                                \
-	 .name = name_,                                                                            \
-	 .klass = FR_CLASS_##CLASS,                                                                \
-	 .n_short = short_,                                                                        \
-	 .args = {__VA_ARGS__}},
+#define ARG(type, name) {FR_ARG_##type, #name},
+#define EVENT(id_, NAME, name_, CLASS, TIER, short_, args_)                                        \
+	{.id = id_, .name = name_, .klass = FR_CLASS_##CLASS, .n_short = short_, .args = {args_}},
 static const struct {
 	uint32_t id;
 	const char *name;

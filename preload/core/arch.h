@@ -33,6 +33,7 @@ struct fr_site {
 #if defined(__x86_64__)
 
 #define FR_ELF_MACHINE 62u
+#define FR_UNW_ARCH "x86_64" /* in the names of libunwind's functions */
 
 /* Only in the hook function itself: libfr is built with frame pointers. */
 #define FR_SITE()                                                                                  \
@@ -143,6 +144,7 @@ static inline unsigned int fr_arch_ucontext_regs(const ucontext_t *uc, uint64_t 
 #elif defined(__aarch64__)
 
 #define FR_ELF_MACHINE 183u
+#define FR_UNW_ARCH "aarch64"
 
 #define FR_SITE()                                                                                  \
 	({                                                                                         \

@@ -28,9 +28,20 @@ enum fr_where {
 };
 
 #ifdef FR_DEBUG
+#define FR_CHECKS 1
+#else
+#define FR_CHECKS 0 /* what is checked is compiled, and no code comes of it */
+#endif
 
 _Noreturn void fr_check_failed(const char *what, const char *file, unsigned int line);
-#define FR_CHECK(what) ((what) ? (void)0 : fr_check_failed(#what, __FILE__, __LINE__))
+void fr_where_check(unsigned int allowed, uintptr_t frame, const char *function);
+
+#define FR_CHECK(what) (!FR_CHECKS || (what) ? (void)0 : fr_check_failed(#what, __FILE__, __LINE__))
+#define FR_RUNS(allowed)                                                                           \
+	(FR_CHECKS ? fr_where_check((allowed), (uintptr_t)__builtin_frame_address(0), __func__)    \
+		   : (void)0)
+
+#ifdef FR_DEBUG
 
 /* A chunk of SIZE bytes that is about to be closed; returns how many events it holds. */
 uint64_t fr_chunk_check(const struct fr_chunk *c, size_t size);
@@ -46,20 +57,15 @@ void fr_region_check(void);
 /* The region's file was cut (rescue.h): from here on its content is not checked. */
 void fr_check_no_region(void);
 
-void fr_where_check(unsigned int allowed, uintptr_t frame, const char *function);
-#define FR_RUNS(allowed) fr_where_check((allowed), (uintptr_t)__builtin_frame_address(0), __func__)
-
 /* The calling thread is in PLACE too; gives what fr_where_leave() wants back. */
 unsigned int fr_where_enter(enum fr_where place);
 void fr_where_leave(unsigned int before);
 
 #else
 
-#define FR_CHECK(what) ((void)0)
-#define FR_RUNS(allowed) ((void)0)
-
-static inline void fr_chunk_check(const struct fr_chunk *c, size_t size)
+static inline uint64_t fr_chunk_check(const struct fr_chunk *c, size_t size)
 {
+	return 0;
 }
 
 static inline void fr_span_check(const struct fr_span *s)

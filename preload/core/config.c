@@ -42,21 +42,21 @@ static bool within(uint64_t n, uint64_t least, uint64_t most, uint64_t *v)
 	return true;
 }
 
-static bool parse_bytes(const char *s, uint64_t *v, uint64_t least, uint64_t most)
+static bool parse_bytes(const char *s, void *v, uint64_t least, uint64_t most)
 {
 	uint64_t n;
 
 	return fr_units_bytes(s, &n) && within(n, least, most, v);
 }
 
-static bool parse_duration(const char *s, uint64_t *v, uint64_t least, uint64_t most)
+static bool parse_duration(const char *s, void *v, uint64_t least, uint64_t most)
 {
 	uint64_t n;
 
 	return fr_units_time(s, &n) && within(n, least, most, v);
 }
 
-static bool parse_number(const char *s, uint64_t *v, uint64_t least, uint64_t most)
+static bool parse_number(const char *s, void *v, uint64_t least, uint64_t most)
 {
 	const char *end;
 	uint64_t n;
@@ -64,78 +64,75 @@ static bool parse_number(const char *s, uint64_t *v, uint64_t least, uint64_t mo
 	return fr_units_number(s, &end, &n) && !*end && within(n, least, most, v);
 }
 
-static bool parse_flag(const char *s, bool *v, uint64_t least, uint64_t most)
+static bool parse_flag(const char *s, void *v, uint64_t least, uint64_t most)
 {
 	if ((s[0] != '0' && s[0] != '1') || s[1])
 		return false;
-	*v = s[0] == '1';
+	*(fr_setting_flag *)v = s[0] == '1';
 	return true;
 }
 
 /* "64M" is a size, "200" a number of files. */
-static bool keep_part(const char *s, struct fr_keep_max *v)
+static bool keep_part(const char *s, uint64_t *bounds)
 {
 	const char *end;
 	uint64_t n;
 
 	if (fr_units_number(s, &end, &n) && !*end) {
-		v->files = n;
+		bounds[FR_KEEP_FILES] = n;
 		return true;
 	}
-	return fr_units_bytes(s, &v->bytes);
+	return fr_units_bytes(s, &bounds[FR_KEEP_BYTES]);
 }
 
 /* "64M,200"; either alone, and the other stays as it is; "none": no limit. */
-static bool parse_keep_max(const char *s, struct fr_keep_max *v, uint64_t least, uint64_t most)
+static bool parse_keep_max(const char *s, void *v, uint64_t least, uint64_t most)
 {
-	struct fr_keep_max out = *v;
+	fr_setting_keep_max out = {UINT64_MAX, UINT64_MAX};
 	const char *comma = strchr(s, ',');
 	char first[32];
 
-	if (strcmp(s, "none") == 0) {
-		*v = (struct fr_keep_max){UINT64_MAX, UINT64_MAX};
-		return true;
+	if (strcmp(s, "none") != 0) {
+		memcpy(out, v, sizeof(out));
+		if (comma && (size_t)(comma - s) >= sizeof(first))
+			return false;
+		fr_text_copy(first, sizeof(first), s);
+		if (comma)
+			first[comma - s] = '\0';
+		if (strlen(s) >= sizeof(first) || !keep_part(first, out) ||
+		    (comma && !keep_part(comma + 1, out)))
+			return false;
 	}
-	if (comma && (size_t)(comma - s) >= sizeof(first))
-		return false;
-	fr_text_copy(first, sizeof(first), s);
-	if (comma)
-		first[comma - s] = '\0';
-	if (strlen(s) >= sizeof(first) || !keep_part(first, &out) ||
-	    (comma && !keep_part(comma + 1, &out)))
-		return false;
-	*v = out;
+	memcpy(v, out, sizeof(out));
 	return true;
 }
 
 /* "5%" or "5"; "none" or "0": no limit. */
-static bool parse_budget(const char *s, uint64_t *v, uint64_t least, uint64_t most)
+static bool parse_budget(const char *s, void *v, uint64_t least, uint64_t most)
 {
 	const char *end;
 	uint64_t n;
 
-	if (strcmp(s, "none") == 0) {
-		*v = 0;
-		return true;
-	}
+	if (strcmp(s, "none") == 0)
+		return within(0, 0, 0, v);
 	return fr_units_number(s, &end, &n) && (!*end || strcmp(end, "%") == 0) &&
 	       within(n, least, most, v);
 }
 
-/* The field holds MOST characters and a NUL. */
-static bool text_into(char *field, const char *s, uint64_t least, uint64_t most)
+static bool parse_text(const char *s, void *v, uint64_t least, uint64_t most)
 {
 	size_t n = strlen(s);
 
-	if (n < least || n > most)
+	if (n < least || n > most || n >= sizeof(fr_setting_text))
 		return false;
-	memcpy(field, s, n + 1);
+	memcpy(v, s, n + 1);
 	return true;
 }
 
-#define parse_text(s, field, least, most) text_into(*(field), s, least, most)
-#define parse_path(s, field, least, most)                                                          \
-	((!(s)[0] || (s)[0] == '/') && text_into(*(field), s, least, most))
+static bool parse_path(const char *s, void *v, uint64_t least, uint64_t most)
+{
+	return (!s[0] || s[0] == '/') && parse_text(s, v, least, most);
+}
 
 static const char *const class_names[FR_CLASSES] = {"thread", "lock", "net",     "mem",
 						    "io",     "user", "recorder"};
@@ -156,13 +153,12 @@ static void set_level(uint8_t *levels, int klass, int level)
 }
 
 /* "full" for every class, or "class=level,class=level". */
-static bool parse_events(const char *s, uint8_t (*levels)[FR_CLASSES], uint64_t least,
-			 uint64_t most)
+static bool parse_events(const char *s, void *v, uint64_t least, uint64_t most)
 {
-	uint8_t out[FR_CLASSES];
+	fr_setting_events out;
 	int level = find_name(s, strlen(s), level_names, FR_LEVEL_FULL + 1);
 
-	memcpy(out, *levels, sizeof(out));
+	memcpy(out, v, sizeof(out));
 	for (int k = 0; level > 0 && k < FR_CLASS_RECORDER; k++)
 		set_level(out, k, level);
 	while (level <= 0 && *s) {
@@ -180,7 +176,7 @@ static bool parse_events(const char *s, uint8_t (*levels)[FR_CLASSES], uint64_t 
 		level = 0;
 		s = *end ? end + 1 : end;
 	}
-	memcpy(*levels, out, sizeof(out));
+	memcpy(v, out, sizeof(out));
 	return true;
 }
 
@@ -195,26 +191,27 @@ static const struct signal_name signal_names[] = {
 	{"IO", SIGIO},   {"QUIT", SIGQUIT}, {"TERM", SIGTERM},     {"CONT", SIGCONT},
 };
 
-static bool parse_signal(const char *s, int *v, uint64_t least, uint64_t most)
+static bool parse_signal(const char *s, void *v, uint64_t least, uint64_t most)
 {
+	fr_setting_signal *signal = v;
 	const char *end;
 	uint64_t n;
 
 	if (strcmp(s, "auto") == 0 || strcmp(s, "none") == 0) {
-		*v = s[0] == 'a' ? FR_SIGNAL_AUTO : FR_SIGNAL_NONE;
+		*signal = s[0] == 'a' ? FR_SIGNAL_AUTO : FR_SIGNAL_NONE;
 		return true;
 	}
 	if (strncmp(s, "SIG", 3) == 0)
 		s += 3;
 	for (size_t i = 0; i < sizeof(signal_names) / sizeof(*signal_names); i++) {
 		if (strcmp(s, signal_names[i].name) == 0) {
-			*v = signal_names[i].number;
+			*signal = signal_names[i].number;
 			return true;
 		}
 	}
 	if (strncmp(s, "RTMIN+", 6) != 0 || !fr_units_number(s + 6, &end, &n) || *end || n > 28)
 		return false;
-	*v = 34 + (int)n; /* glibc's SIGRTMIN; the function behind the macro is not up yet */
+	*signal = 34 + (int)n; /* glibc's SIGRTMIN; the function behind the macro is not up yet */
 	return true;
 }
 
@@ -224,25 +221,27 @@ static void refuse_condition(const char *item)
 }
 
 /* Never refused as a whole: what is not understood is told and left out. */
-static bool parse_trigger(const char *s, uint64_t (*limits)[FR_RULES_MAX], uint64_t least,
-			  uint64_t most)
+static bool parse_trigger(const char *s, void *v, uint64_t least, uint64_t most)
 {
-	fr_trigger_parse(s, *limits, refuse_condition);
+	fr_trigger_parse(s, v, refuse_condition);
 	return true;
 }
 
-static bool parse_unwind(const char *s, int *v, uint64_t least, uint64_t most)
+static bool parse_unwind(const char *s, void *v, uint64_t least, uint64_t most)
 {
 	static const char *const names[] = {"auto", "fp", "caller"};
+	fr_setting_unwind *way = v;
 
-	*v = find_name(s, strlen(s), names, 3);
-	return *v >= 0;
+	*way = find_name(s, strlen(s), names, 3);
+	return *way >= 0;
 }
 
-static bool parse_clock(const char *s, int *v, uint64_t least, uint64_t most)
+static bool parse_clock(const char *s, void *v, uint64_t least, uint64_t most)
 {
-	*v = strcmp(s, "auto") == 0 ? FR_CLOCK_TSC : FR_CLOCK_MONOTONIC;
-	return *v == FR_CLOCK_TSC || strcmp(s, "monotonic") == 0;
+	fr_setting_clock *clock = v;
+
+	*clock = strcmp(s, "auto") == 0 ? FR_CLOCK_TSC : FR_CLOCK_MONOTONIC;
+	return *clock == FR_CLOCK_TSC || strcmp(s, "monotonic") == 0;
 }
 
 void fr_config_levels(uint8_t levels[FR_CLASSES])
@@ -271,26 +270,28 @@ static void reconcile(void)
 
 /* ---- the table ------------------------------------------------------------------------------- */
 
-/* Each goes to its parser by the address of the whole field, so a wrong type does not compile. */
-#define SETTING(name, variable, type, dflt, least, most, ...)                                      \
-	static bool set_##name(const char *s)                                                      \
-	{                                                                                          \
-		return parse_##type(s, &fr_config.name, least, most);                              \
-	}
-#include "wire/config.def"
-#undef SETTING
-
 struct setting {
 	const char *name;
 	const char *dflt;
-	bool (*set)(const char *s);
+	/* A field and its parser are named by the same word of the row, so their types fit. */
+	bool (*parse)(const char *s, void *v, uint64_t least, uint64_t most);
+	uint64_t least, most;
+	size_t at; /* of the field in struct fr_config */
 };
 
-#define SETTING(name, variable, type, dflt, ...) [FR_SETTING_##name] = {variable, dflt, set_##name},
+#define SETTING(name, variable, type, dflt, least, most, ...)                                      \
+	[FR_SETTING_##name] = {variable, dflt, parse_##type,                                       \
+			       least,    most, offsetof(struct fr_config, name)},
 static const struct setting settings[FR_SETTINGS] = {
 #include "wire/config.def"
 };
 #undef SETTING
+
+/* True = V was understood and stored. */
+static bool set(const struct setting *s, const char *v)
+{
+	return s->parse(v, (char *)&fr_config + s->at, s->least, s->most);
+}
 
 static const char *find_value(char *const *envp, const char *name)
 {
@@ -305,7 +306,7 @@ static const char *find_value(char *const *envp, const char *name)
 
 static void refuse(const struct setting *s, const char *v)
 {
-	s->set(s->dflt);
+	set(s, s->dflt);
 	fr_note("refused: ", s->name, "=");
 	fr_notes_len--; /* continue the line */
 	fr_note(v, " is not understood; using ", s->dflt[0] ? s->dflt : "the default");
@@ -316,8 +317,8 @@ static void read_one(const struct setting *s, const char *v, struct fr_config_so
 {
 	bool given = v && *v;
 
-	s->set(s->dflt);
-	source->flags = !given ? 0 : s->set(v) ? FR_SETTING_GIVEN : FR_SETTING_REFUSED;
+	set(s, s->dflt);
+	source->flags = !given ? 0 : set(s, v) ? FR_SETTING_GIVEN : FR_SETTING_REFUSED;
 	if (source->flags & FR_SETTING_REFUSED)
 		refuse(s, v);
 	else if (given)

@@ -20,27 +20,29 @@ enum fr_signal_mode {
 };
 
 /* FR_KEEP_MAX: what of dead processes is kept. UINT64_MAX = no limit. */
-struct fr_keep_max {
-	uint64_t bytes;
-	uint64_t files;
+enum fr_keep_bound {
+	FR_KEEP_BYTES,
+	FR_KEEP_FILES,
+	FR_KEEP_BOUNDS,
 };
 
-/* What a setting of each type is here. */
-#define FR_FIELD_path(name, most) char name[(most) + 1];
-#define FR_FIELD_text(name, most) char name[(most) + 1];
-#define FR_FIELD_bytes(name, most) uint64_t name;
-#define FR_FIELD_duration(name, most) uint64_t name; /* ns */
-#define FR_FIELD_number(name, most) uint64_t name;
-#define FR_FIELD_budget(name, most) uint64_t name; /* percent of the CPU time; 0 = no limit */
-#define FR_FIELD_flag(name, most) bool name;
-#define FR_FIELD_events(name, most) uint8_t name[FR_CLASSES]; /* enum fr_level */
-#define FR_FIELD_trigger(name, most) uint64_t name[FR_RULES_MAX]; /* limit of each; 0 = not set */
-#define FR_FIELD_signal(name, most) int name; /* enum fr_signal_mode or a number */
-#define FR_FIELD_keep_max(name, most) struct fr_keep_max name;
-#define FR_FIELD_unwind(name, most) int name; /* enum fr_unwind_kind to begin with */
-#define FR_FIELD_clock(name, most) int name; /* enum fr_clock_kind to begin with */
+/* What a setting of each type of config.def is here. */
+#define FR_SETTING_TEXT_MAX 512u /* with its NUL */
+typedef char fr_setting_path[FR_SETTING_TEXT_MAX];
+typedef char fr_setting_text[FR_SETTING_TEXT_MAX];
+typedef uint64_t fr_setting_bytes;
+typedef uint64_t fr_setting_duration; /* ns */
+typedef uint64_t fr_setting_number;
+typedef uint64_t fr_setting_budget; /* percent of the CPU time; 0 = no limit */
+typedef bool fr_setting_flag;
+typedef uint8_t fr_setting_events[FR_CLASSES]; /* enum fr_level */
+typedef uint64_t fr_setting_trigger[FR_RULES_MAX]; /* limit of each; 0 = not set */
+typedef int fr_setting_signal; /* enum fr_signal_mode or a number */
+typedef uint64_t fr_setting_keep_max[FR_KEEP_BOUNDS];
+typedef int fr_setting_unwind; /* enum fr_unwind_kind to begin with */
+typedef int fr_setting_clock; /* enum fr_clock_kind to begin with */
 
-#define SETTING(name, variable, type, dflt, least, most, ...) FR_FIELD_##type(name, most)
+#define SETTING(name, variable, type, ...) fr_setting_##type name;
 struct fr_config {
 #include "wire/config.def"
 };

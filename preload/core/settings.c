@@ -7,6 +7,9 @@
  */
 #include "core/settings.h"
 
+#include <stddef.h>
+#include <string.h>
+
 #include "core/config.h"
 #include "core/text.h"
 
@@ -15,46 +18,55 @@ struct row {
 	uint64_t least, most;
 	enum fr_setting_unit unit;
 	uint32_t flags;
+	size_t at; /* of the field in struct fr_config */
 };
 
 #define SETTING(name, variable, type, dflt, least, most, change, ...)                              \
-	[FR_SETTING_##name] = {#name, least, most, FR_UNIT_OF_##type,                              \
-			       FR_LIVE_##change * FR_SETTING_LIVE},
+	[FR_SETTING_##name] = {#name,                                                              \
+			       least,                                                              \
+			       most,                                                               \
+			       FR_UNIT_OF_##type,                                                  \
+			       FR_LIVE_##change * FR_SETTING_LIVE,                                 \
+			       offsetof(struct fr_config, name)},
 static const struct row rows[FR_SETTINGS] = {
 #include "wire/config.def"
 };
 #undef SETTING
 
-static uint64_t of_number(const void *field)
+/* Levels and conditions are LIVE too, and no number. */
+static bool is_number(const struct row *row)
 {
-	return *(const uint64_t *)field;
+	return row->unit != FR_UNIT_TEXT && row->unit != FR_UNIT_LEVELS &&
+	       row->unit != FR_UNIT_RULES;
 }
 
-static uint64_t of_flag(const void *field)
+static uint64_t number(const struct row *row)
 {
-	return *(const bool *)field;
+	const char *field = (const char *)&fr_config + row->at;
+
+	if (row->unit == FR_UNIT_FLAG)
+		return *(const bool *)field;
+	return is_number(row) ? *(const uint64_t *)field : 0;
 }
 
-static uint64_t of_other(const void *field)
+/* In one store: other threads read it meanwhile. */
+static void set_number(const struct row *row, uint64_t v)
 {
-	return 0;
+	char *field = (char *)&fr_config + row->at;
+
+	if (row->unit == FR_UNIT_FLAG)
+		__atomic_store_n((bool *)field, v, __ATOMIC_RELAXED);
+	else
+		__atomic_store_n((uint64_t *)field, v, __ATOMIC_RELAXED);
 }
 
-/* The number that a field is; 0 = it is none. */
-#define NUMBER(field)                                                                              \
-	_Generic((field), uint64_t : of_number, bool : of_flag, default : of_other)(&(field))
-
-static uint64_t number(enum fr_setting i)
+/* The low bytes of a field come first. */
+static uint64_t number_asked(const struct fr_settings *fields, enum fr_setting i)
 {
-#define SETTING(name, ...)                                                                         \
-	case FR_SETTING_##name:                                                                    \
-		return NUMBER(fr_config.name);
-	switch (i) {
-#include "wire/config.def"
-	default:
-		return 0;
-	}
-#undef SETTING
+	uint64_t v = 0;
+
+	memcpy(&v, (const char *)fields + fr_setting_fields[i].at, fr_setting_fields[i].size);
+	return v;
 }
 
 void fr_settings_describe(struct fr_setting_rec *recs)
@@ -68,65 +80,57 @@ void fr_settings_describe(struct fr_setting_rec *recs)
 		r->flags = rows[i].flags | fr_config_sources[i].flags;
 		r->least = rows[i].least;
 		r->most = rows[i].most;
-		r->x_wanted = number((enum fr_setting)i);
+		r->x_wanted = number(&rows[i]);
 		r->x_seal = fr_setting_seal(r->x_wanted);
 	}
 }
 
-/* What each kind of change makes of a row; START and OWN are not changed here. */
-#define SHOW_START(name)
-#define SHOW_LIVE(name)
-#define SHOW_FIELD(name) in_force->name = (__typeof__(in_force->name))fr_config.name;
-#define SHOW_OWN(name)
-
 void fr_settings_show(struct fr_setting_rec *recs, struct fr_settings *in_force)
 {
-#define SETTING(name, variable, type, dflt, least, most, change, ...) SHOW_##change(name)
-#include "wire/config.def"
-#undef SETTING
-	for (unsigned int i = 0; i < FR_SETTINGS; i++)
-		__atomic_store_n(&recs[i].x_value, number((enum fr_setting)i), __ATOMIC_RELAXED);
+	for (unsigned int i = 0; i < FR_SETTINGS; i++) {
+		const struct fr_setting_field *field = &fr_setting_fields[i];
+		uint64_t v = number(&rows[i]);
+
+		memcpy((char *)in_force + field->at, &v, field->size);
+		__atomic_store_n(&recs[i].x_value, v, __ATOMIC_RELAXED);
+	}
 }
 
-static bool in_range(enum fr_setting i, uint64_t v)
+static bool is_live_number(const struct row *row)
 {
-	return v >= rows[i].least && v <= rows[i].most;
+	return row->flags & FR_SETTING_LIVE && is_number(row);
 }
 
-static bool take(const struct fr_setting_rec *recs, enum fr_setting i, uint64_t *v)
+static bool written_whole(const struct fr_setting_rec *rec, uint64_t *v)
 {
-	uint64_t seal = __atomic_load_n(&recs[i].x_seal, __ATOMIC_RELAXED);
+	uint64_t seal = __atomic_load_n(&rec->x_seal, __ATOMIC_RELAXED);
 
-	*v = __atomic_load_n(&recs[i].x_wanted, __ATOMIC_RELAXED);
-	return fr_setting_seal(*v) == seal && in_range(i, *v);
+	*v = __atomic_load_n(&rec->x_wanted, __ATOMIC_RELAXED);
+	return fr_setting_seal(*v) == seal;
 }
-
-#define TAKE_START(i, name) true
-#define TAKE_LIVE(i, name) take(recs, i, &wanted->value[i])
-#define TAKE_FIELD(i, name) in_range(i, fields->name)
-#define TAKE_OWN(i, name) true
 
 bool fr_settings_take(const struct fr_setting_rec *recs, const struct fr_settings *fields,
 		      struct fr_settings_wanted *wanted)
 {
-	bool good = true;
+	for (unsigned int i = 0; i < FR_SETTINGS; i++) {
+		uint64_t *v = &wanted->value[i];
 
-#define SETTING(name, variable, type, dflt, least, most, change, ...)                              \
-	good = TAKE_##change(FR_SETTING_##name, name) && good;
-#include "wire/config.def"
-#undef SETTING
-	return good;
+		if (!is_live_number(&rows[i]))
+			continue;
+		if (fr_setting_fields[i].size)
+			*v = number_asked(fields, (enum fr_setting)i);
+		else if (!written_whole(&recs[i], v))
+			return false;
+		if (*v < rows[i].least || *v > rows[i].most)
+			return false;
+	}
+	return true;
 }
 
-#define OBEY_START(i, name)
-#define OBEY_LIVE(i, name) fr_config.name = (__typeof__(fr_config.name))wanted->value[i];
-#define OBEY_FIELD(i, name) fr_config.name = fields->name;
-#define OBEY_OWN(i, name)
-
-void fr_settings_obey(const struct fr_settings *fields, const struct fr_settings_wanted *wanted)
+void fr_settings_obey(const struct fr_settings_wanted *wanted)
 {
-#define SETTING(name, variable, type, dflt, least, most, change, ...)                              \
-	OBEY_##change(FR_SETTING_##name, name)
-#include "wire/config.def"
-#undef SETTING
+	for (unsigned int i = 0; i < FR_SETTINGS; i++) {
+		if (is_live_number(&rows[i]))
+			set_number(&rows[i], wanted->value[i]);
+	}
 }

@@ -30,6 +30,6 @@ bool fr_settings_take(const struct fr_setting_rec *recs, const struct fr_setting
 		      struct fr_settings_wanted *wanted);
 
 /* All numbers that can change: from now on in force. */
-void fr_settings_obey(const struct fr_settings *fields, const struct fr_settings_wanted *wanted);
+void fr_settings_obey(const struct fr_settings_wanted *wanted);
 
 #endif

@@ -83,6 +83,7 @@ static uint64_t get_varint(const uint8_t **at)
 static const uint8_t *event_end(const uint8_t *p)
 {
 	const uint8_t ev = *p & 0x7f, is_short = *p & 0x80;
+	const struct fr_event_row *row = &fr_event_rows[ev];
 	const uint8_t *start = p++;
 
 	SHARED_CHECK(ev > 0 && ev < FR_EV_MAX);
@@ -90,8 +91,8 @@ static const uint8_t *event_end(const uint8_t *p)
 		return p; /* spoilt */
 	get_varint(&p);
 	get_varint(&p);
-	for (unsigned int i = 0; i < (is_short ? fr_event_short[ev] : fr_event_args[ev]); i++) {
-		uint8_t op = fr_event_ops[ev][i];
+	for (unsigned int i = 0; i < (is_short ? row->n_short : row->n); i++) {
+		uint8_t op = row->op[i];
 		uint64_t v = op == FR_WIRE_VIA ? 0 : get_varint(&p);
 
 		if (op != FR_WIRE_BYTES)

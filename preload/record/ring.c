@@ -228,59 +228,36 @@ void fr_chunk_close_all(struct fr_thread *t)
 	t->rec->events = t->w[0].events + t->w[1].events;
 }
 
-/* What fr_put_cold() asks of an event's row, in one look. Of arguments: bit I is that of number I.
- */
-struct row {
-	uint8_t n, n_short;
-	uint8_t is_signed;
-	uint8_t is_blob;
-	uint8_t is_address; /* has a dictionary */
-	uint8_t is_via; /* one, or none */
-	uint8_t pad[2];
-};
-
-/* Which of a row's arguments are stored in one of these ways. */
-enum {
-	IS_SIGNED = 1 << FR_WIRE_ZIGZAG,
-	IS_BLOB = 1 << FR_WIRE_BYTES,
-	IS_ADDRESS = 1 << FR_WIRE_OBJ | 1 << FR_WIRE_PTR,
-	IS_VIA = 1 << FR_WIRE_VIA,
-};
-#define BIT(ways, op, i) ((unsigned int)(ways) >> (op)&1) << (i)
-#define BITS_OF(ways, a, b, c, d, e, f, g, h, ...)                                                 \
-	(BIT(ways, a, 0) | BIT(ways, b, 1) | BIT(ways, c, 2) | BIT(ways, d, 3) | BIT(ways, e, 4) | \
-	 BIT(ways, f, 5) | BIT(ways, g, 6) | BIT(ways, h, 7))
-#define BITS(ways, ...) BITS_OF(ways, __VA_ARGS__, 0, 0, 0, 0, 0, 0, 0, 0)
-#define ARG(type, name) FR_OP_##type
-#define EVENT(id, NAME, text, klass, tier, n_short, ...)                                           \
-	[id] = {sizeof((uint8_t[]){__VA_ARGS__}),                                                  \
-		n_short,                                                                           \
-		BITS(IS_SIGNED, __VA_ARGS__),                                                      \
-		BITS(IS_BLOB, __VA_ARGS__),                                                        \
-		BITS(IS_ADDRESS, __VA_ARGS__),                                                     \
-		BITS(IS_VIA, __VA_ARGS__),                                                         \
-		{0}},
-static const struct row rows[FR_EV_MAX] = {
-#include "wire/events.def"
-};
-#undef EVENT
-#undef ARG
+/* Ways that need more than the number. */
+#define SPECIAL (1u << FR_WIRE_BYTES | 1u << FR_WIRE_OBJ | 1u << FR_WIRE_PTR | 1u << FR_WIRE_VIA)
 
 /* Bytes of the blobs: what the fixed limit does not cover. */
-static size_t blob_bytes(const struct row *row, const uint64_t *args)
+static size_t blob_bytes(const struct fr_event_row *row, const uint64_t *args)
 {
 	size_t n = 0;
 
-	for (unsigned int bits = row->is_blob; bits; bits &= bits - 1)
-		n += ((const struct fr_blob *)args[__builtin_ctz(bits)])->size;
+	for (unsigned int i = 0; i < row->n; i++) {
+		if (row->op[i] == FR_WIRE_BYTES)
+			n += ((const struct fr_blob *)args[i])->size;
+	}
 	return n;
 }
 
+/* There is one, mostly the last. */
+static uint64_t via_of(const struct fr_event_row *row, const uint64_t *args)
+{
+	unsigned int i = row->n - 1u;
+
+	while (row->op[i] != FR_WIRE_VIA)
+		i--;
+	return args[i];
+}
+
 /* All, or the first `short` ones if the others are 0: what a short record leaves out is 0. */
-static unsigned int args_needed(const struct row *row, const uint64_t *args)
+static unsigned int args_needed(const struct fr_event_row *row, const uint64_t *args)
 {
 	for (unsigned int i = row->n_short; i < row->n; i++) {
-		if (args[i] && !(row->is_via >> i & 1))
+		if (args[i] && row->op[i] != FR_WIRE_VIA)
 			return row->n;
 	}
 	return row->n_short;
@@ -289,10 +266,9 @@ static unsigned int args_needed(const struct row *row, const uint64_t *args)
 void fr_put_cold(struct fr_thread *t, enum fr_event ev, enum fr_tier tier, uint64_t ticks,
 		 uint32_t stack, const uint64_t *args)
 {
-	const struct row *row = &rows[ev];
-	size_t blob = row->is_blob ? blob_bytes(row, args) : 0;
-	unsigned int special = row->is_blob | row->is_address | row->is_via;
-	uint64_t via = row->is_via ? args[__builtin_ctz(row->is_via)] : 0;
+	const struct fr_event_row *row = &fr_event_rows[ev];
+	size_t blob = row->ways >> FR_WIRE_BYTES & 1 ? blob_bytes(row, args) : 0;
+	uint64_t via = row->ways >> FR_WIRE_VIA & 1 ? via_of(row, args) : 0;
 	struct fr_writer *w = &t->w[tier];
 	unsigned int n;
 	uint8_t *p;
@@ -310,11 +286,13 @@ void fr_put_cold(struct fr_thread *t, enum fr_event ev, enum fr_tier tier, uint6
 	/* once in memory: after the host's system call this code is not in any cache */
 #pragma GCC unroll 1
 	for (unsigned int i = 0; i < n; i++) {
-		if (unlikely(special >> i & 1))
-			p = fr_put_arg(p, w, fr_event_ops[ev][i], args[i]);
+		uint8_t op = row->op[i];
+
+		if (unlikely(SPECIAL >> op & 1))
+			p = fr_put_arg(p, w, op, args[i]);
 		else
-			p = fr_put_varint(p, row->is_signed >> i & 1 ? fr_zigzag((int64_t)args[i])
-								     : args[i]);
+			p = fr_put_varint(p, op == FR_WIRE_ZIGZAG ? fr_zigzag((int64_t)args[i])
+								  : args[i]);
 	}
 	fr_commit(w, p);
 }

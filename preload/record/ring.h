@@ -28,20 +28,21 @@ enum {
 };
 #undef ARGTYPE
 
-/* Of each event: how its arguments are stored, how many the short form has, how many there are. */
-#define ARG(type, name) FR_OP_##type
-#define EVENT(id, NAME, text, klass, tier, n_short, ...) [id] = {__VA_ARGS__},
-static const uint8_t fr_event_ops[FR_EV_MAX][FR_ARGS_MAX] = {
+/* Of each event: how many arguments there are and the short form has, and how each is stored. */
+#define ARG(type, name) | 1u << FR_OP_##type
+#define EVENT(id, NAME, text, klass, tier, n_short, args) enum { FR_WAYS_##NAME = 0 args };
 #include "wire/events.def"
-};
 #undef EVENT
-#define EVENT(id, NAME, text, klass, tier, n_short, ...) [id] = n_short,
-static const uint8_t fr_event_short[FR_EV_MAX] = {
-#include "wire/events.def"
+#undef ARG
+struct fr_event_row {
+	uint8_t n, n_short;
+	uint16_t ways; /* bit W: one of them is stored in the way W */
+	uint8_t op[FR_ARGS_MAX]; /* enum fr_wire */
 };
-#undef EVENT
-#define EVENT(id, NAME, text, klass, tier, n_short, ...) [id] = sizeof((uint8_t[]){__VA_ARGS__}),
-static const uint8_t fr_event_args[FR_EV_MAX] = {
+#define ARG(type, name) FR_OP_##type,
+#define EVENT(id, NAME, text, klass, tier, n_short, args)                                          \
+	[id] = {sizeof((uint8_t[]){args}), n_short, FR_WAYS_##NAME, {args}},
+static const struct fr_event_row fr_event_rows[FR_EV_MAX] = {
 #include "wire/events.def"
 };
 #undef EVENT
@@ -69,12 +70,11 @@ struct fr_blob {
 #include "wire/args.def"
 #undef ARGTYPE
 
-#define ARG(type, name) (type, name)
-#define FR_FIELD(X, arg) FR_PASTE(fr_field_, FR_ARG_TYPE arg) FR_ARG_NAME arg;
-#define EVENT(id, NAME, text, klass, tier, n_short, ...)                                           \
+#define ARG(type, name) fr_field_##type name;
+#define EVENT(id, NAME, text, klass, tier, n_short, args)                                          \
 	union fr_args_##NAME {                                                                     \
 		struct {                                                                           \
-			FR_EACH_ARG(FR_FIELD, NAME, __VA_ARGS__)                                   \
+			args                                                                       \
 		};                                                                                 \
 		uint64_t word[FR_ARGS_MAX];                                                        \
 	};
@@ -85,19 +85,15 @@ struct fr_blob {
 
 /*
  * One function writes both events, which have the same arguments: FR_ARGS of one of them serves.
- * All of their types, each at its place, are one number.
+ * The types of all stand in the type of a function, which is never there.
  */
-#define ARG(type, name) (type, name)
-#define FR_SHAPE_ADD(NAME, arg)                                                                    \
-	+((unsigned long long)FR_PASTE(FR_ARG_, FR_ARG_TYPE arg)                                   \
-	  << 6 * FR_PASTE4(FR_A_, NAME, _, FR_ARG_NAME arg))
-#define EVENT(id, NAME, text, klass, tier, n_short, ...)                                           \
-	__extension__ enum { FR_SHAPE_##NAME = 0 FR_EACH_ARG(FR_SHAPE_ADD, NAME, __VA_ARGS__) };
+#define ARG(type, name) , char(*)[1 + FR_ARG_##type]
+#define EVENT(id, NAME, text, klass, tier, n_short, args) typedef void fr_shape_##NAME(int args);
 #include "wire/events.def"
 #undef EVENT
 #undef ARG
 #define FR_SAME_ARGS(A, B)                                                                         \
-	_Static_assert((unsigned long long)FR_SHAPE_##A == (unsigned long long)FR_SHAPE_##B,       \
+	_Static_assert(__builtin_types_compatible_p(fr_shape_##A, fr_shape_##B),                   \
 		       "these events have different arguments")
 
 /*
@@ -254,31 +250,31 @@ static FR_ALWAYS_INLINE void fr_put_whole(struct fr_thread *t, enum fr_event ev,
 					  enum fr_tier tier, uint64_t ticks, uint32_t stack,
 					  const uint64_t *args)
 {
-	const uint8_t *op = fr_event_ops[row];
+	const struct fr_event_row *r = &fr_event_rows[row];
 	struct fr_writer *w = &t->w[tier];
 	uint64_t via = 0, rest = 0; /* of what the short form leaves out */
 	uint8_t *p;
 
 #pragma GCC unroll 8
-	for (unsigned int i = 0; i < fr_event_args[row]; i++) {
-		if (op[i] == FR_WIRE_VIA)
+	for (unsigned int i = 0; i < r->n; i++) {
+		if (r->op[i] == FR_WIRE_VIA)
 			via = args[i];
-		else if (i >= fr_event_short[row])
+		else if (i >= r->n_short)
 			rest |= args[i];
 	}
 	p = fr_put_head(w, ev, ticks, fr_stack_key(stack, via), !rest, true);
 #pragma GCC unroll 8
-	for (unsigned int i = 0; i < fr_event_short[row]; i++) {
-		if (op[i] == FR_WIRE_TICKS || op[i] == FR_WIRE_WIDE)
+	for (unsigned int i = 0; i < r->n_short; i++) {
+		if (r->op[i] == FR_WIRE_TICKS || r->op[i] == FR_WIRE_WIDE)
 			p = fr_put_varint_wide(p, args[i]);
 		else
-			p = fr_put_arg(p, w, op[i], args[i]);
+			p = fr_put_arg(p, w, r->op[i], args[i]);
 	}
 	if (unlikely(rest)) {
 #pragma GCC unroll 8
-		for (unsigned int i = fr_event_short[row]; i < fr_event_args[row]; i++)
-			p = op[i] == FR_WIRE_BYTES ? fr_put_varint(p, 0)
-						   : fr_put_arg(p, w, op[i], args[i]);
+		for (unsigned int i = r->n_short; i < r->n; i++)
+			p = r->op[i] == FR_WIRE_BYTES ? fr_put_varint(p, 0)
+						      : fr_put_arg(p, w, r->op[i], args[i]);
 	}
 	fr_commit(w, p);
 }
@@ -294,8 +290,8 @@ static FR_ALWAYS_INLINE void fr_put(struct fr_thread *t, enum fr_event ev, enum 
 		return;
 	p = fr_put_head(w, ev, ticks, stack, true, false);
 #pragma GCC unroll 8
-	for (unsigned int i = 0; i < fr_event_short[ev]; i++)
-		p = fr_put_arg(p, w, fr_event_ops[ev][i], args[i]);
+	for (unsigned int i = 0; i < fr_event_rows[ev].n_short; i++)
+		p = fr_put_arg(p, w, fr_event_rows[ev].op[i], args[i]);
 	fr_commit(w, p);
 }
 

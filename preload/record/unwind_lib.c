@@ -14,9 +14,11 @@
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <link.h>
+#include <stddef.h>
 #include <string.h>
 #include <sys/stat.h>
 
+#include "core/arch.h"
 #include "core/config.h"
 #include "core/process.h"
 #include "core/real.h"
@@ -25,10 +27,6 @@
 #include "record/unwind_calls.h"
 
 #define NAME "libunwind.so.8"
-
-/* The library's functions by their real names (libunwind.h renames them per architecture). */
-#define STR_(x) #x
-#define STR(x) STR_(x)
 
 #ifndef MFD_EXEC
 #define MFD_EXEC 0x0010u /* Linux 6.3: a copy that may be executed */
@@ -157,16 +155,36 @@ static void *open_library(void)
 	return h;
 }
 
+struct symbol {
+	const char *name; /* the real one: libunwind.h renames them per architecture */
+	size_t at; /* in struct fr_unwind_lib */
+};
+
+static const struct symbol symbols[] = {
+	{"_UL" FR_UNW_ARCH "_init_local2", offsetof(struct fr_unwind_lib, unw_init_local2_p)},
+	{"_UL" FR_UNW_ARCH "_step", offsetof(struct fr_unwind_lib, unw_step_p)},
+	{"_UL" FR_UNW_ARCH "_get_reg", offsetof(struct fr_unwind_lib, unw_get_reg_p)},
+	{"_UL" FR_UNW_ARCH "_get_save_loc", offsetof(struct fr_unwind_lib, unw_get_save_loc_p)},
+	{"_UL" FR_UNW_ARCH "_get_proc_info", offsetof(struct fr_unwind_lib, unw_get_proc_info_p)},
+	{"_UL" FR_UNW_ARCH "_is_signal_frame",
+	 offsetof(struct fr_unwind_lib, unw_is_signal_frame_p)},
+	{"_U" FR_UNW_ARCH "_flush_cache", offsetof(struct fr_unwind_lib, unw_flush_cache_p)},
+	{"_UL" FR_UNW_ARCH "_local_addr_space", offsetof(struct fr_unwind_lib, space)},
+};
+#define SYMBOLS (sizeof(symbols) / sizeof(symbols[0]))
+_Static_assert(SYMBOLS * sizeof(void *) == sizeof(struct fr_unwind_lib), "each has a row");
+
+/* The name of one that is missing, or NULL. */
 static const char *find_functions(void *handle)
 {
-#define F(fn)                                                                                      \
-	fr_unwind_lib.fn##_p = (__typeof__(fr_unwind_lib.fn##_p))dlsym(handle, STR(fn));           \
-	if (!fr_unwind_lib.fn##_p)                                                                 \
-		return STR(fn);
-	FR_UNW_FUNCTIONS(F)
-#undef F
-	fr_unwind_lib.space = dlsym(handle, STR(unw_local_addr_space));
-	return fr_unwind_lib.space ? NULL : STR(unw_local_addr_space);
+	for (size_t i = 0; i < SYMBOLS; i++) {
+		void *p = dlsym(handle, symbols[i].name);
+
+		if (!p)
+			return symbols[i].name;
+		*(void **)((char *)&fr_unwind_lib + symbols[i].at) = p;
+	}
+	return NULL;
 }
 
 static uintptr_t loaded_at; /* 0 = not */

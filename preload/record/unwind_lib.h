@@ -10,21 +10,16 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define FR_UNW_FUNCTIONS(F)                                                                        \
-	F(unw_init_local2)                                                                         \
-	F(unw_step)                                                                                \
-	F(unw_get_reg)                                                                             \
-	F(unw_get_save_loc)                                                                        \
-	F(unw_get_proc_info)                                                                       \
-	F(unw_is_signal_frame)                                                                     \
-	F(unw_flush_cache)
-
-#define F(fn) __typeof__(&fn) fn##_p;
 struct fr_unwind_lib {
-	FR_UNW_FUNCTIONS(F)
+	__typeof__(&unw_init_local2) unw_init_local2_p;
+	__typeof__(&unw_step) unw_step_p;
+	__typeof__(&unw_get_reg) unw_get_reg_p;
+	__typeof__(&unw_get_save_loc) unw_get_save_loc_p;
+	__typeof__(&unw_get_proc_info) unw_get_proc_info_p;
+	__typeof__(&unw_is_signal_frame) unw_is_signal_frame_p;
+	__typeof__(&unw_flush_cache) unw_flush_cache_p;
 	unw_addr_space_t *space; /* its memory of what it has looked up */
 };
-#undef F
 
 extern struct fr_unwind_lib fr_unwind_lib;
 

@@ -232,7 +232,7 @@ static void obey(struct fr_thread *t, uint64_t ticks, const struct fr_settings *
 {
 	bool other_budget = s->budget != fr_config.budget;
 
-	fr_settings_obey(s, more);
+	fr_settings_obey(more);
 	memcpy(fr_config.trigger, s->limit, sizeof(fr_config.trigger));
 	fr_slow_ticks = fr_clock_from_ns(s->slow);
 	fr_region.hdr->slow_ns = s->slow;

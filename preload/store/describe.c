@@ -15,12 +15,9 @@
 #include "store/region.h"
 #include "wire/events.h"
 
-#define ARG(type, name)                                                                            \
-	{                                                                                          \
-		FR_ARG_##type, #name                                                               \
-	}
-#define EVENT(id, NAME, text, klass, tier, n_short, ...)                                           \
-	{id, n_short, FR_CLASS_##klass, text, {__VA_ARGS__}},
+#define ARG(type, name) {FR_ARG_##type, #name},
+#define EVENT(id, NAME, text, klass, tier, n_short, args)                                          \
+	{id, n_short, FR_CLASS_##klass, text, {args}},
 struct event_row {
 	uint32_t id, n_short, klass;
 	char name[24]; /* not by pointers: see struct fr_hook_row */

@@ -59,7 +59,7 @@ static void resolve_one(void *arg, const struct fr_leftover_entry *e)
 
 static bool too_much(uint64_t n, uint64_t bytes)
 {
-	return n > fr_config.keep_max.files || bytes > fr_config.keep_max.bytes;
+	return n > fr_config.keep_max[FR_KEEP_FILES] || bytes > fr_config.keep_max[FR_KEEP_BYTES];
 }
 
 static void tidy(struct fr_leftover_desk *d)

@@ -30,13 +30,18 @@ struct left {
 	char name[FR_LEFTOVER_NAME];
 };
 
+/* As FR_KEEP_MAX has them. */
+struct bounds {
+	uint64_t bytes, files;
+};
+
 struct trim {
 	struct fr_leftover_desk *desk;
 	struct left *all;
 	uint32_t n;
 	uint64_t n_left, bytes_left; /* in the directory, now */
 	uint64_t n_gone, bytes_gone;
-	struct fr_keep_max max, aim;
+	struct bounds max, aim;
 };
 
 static void collect(void *arg, const struct fr_leftover_entry *e)
@@ -114,7 +119,7 @@ static void order(struct trim *t)
 
 /* ---- removal --------------------------------------------------------------------------------- */
 
-static bool over(const struct trim *t, struct fr_keep_max max)
+static bool over(const struct trim *t, struct bounds max)
 {
 	return t->n_left > max.files || t->bytes_left > max.bytes;
 }
@@ -185,7 +190,7 @@ static void tell(const struct trim *t)
 void fr_leftover_trim(struct fr_leftover_desk *d, uint64_t n, uint64_t bytes)
 {
 	const size_t size = LEFT_MAX * sizeof(struct left);
-	struct fr_keep_max max = fr_config.keep_max;
+	struct bounds max = {fr_config.keep_max[FR_KEEP_BYTES], fr_config.keep_max[FR_KEEP_FILES]};
 	struct trim t = {.desk = d, .n_left = n, .bytes_left = bytes, .max = max, .aim = max};
 
 	t.all = fr_sys_mmap(size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1);

@@ -6,7 +6,10 @@
 #ifndef FR_WIRE_SETTINGS_H
 #define FR_WIRE_SETTINGS_H
 
+#include <stddef.h>
 #include <stdint.h>
+
+#include "wire_control.h"
 
 /* How a setting's number is to be shown; TEXT: its text says it all. */
 enum fr_setting_unit {
@@ -52,7 +55,6 @@ enum fr_setting_unit {
 /* Each kind of change: may fr ctl do it? */
 #define FR_LIVE_START 0
 #define FR_LIVE_LIVE 1
-#define FR_LIVE_FIELD 1
 #define FR_LIVE_OWN 1
 
 #define FR_YEAR (86400ull * 365 * 1000000000)
@@ -63,6 +65,20 @@ enum fr_setting {
 	FR_SETTINGS
 };
 #undef SETTING
+
+/*
+ * Where a setting that is LIVE is asked for: these stand in struct fr_settings since before a
+ * setting had a record, all others in their record.
+ */
+struct fr_setting_field {
+	size_t at, size; /* 0 bytes = none */
+};
+static const struct fr_setting_field fr_setting_fields[FR_SETTINGS] = {
+	[FR_SETTING_budget] = {offsetof(struct fr_settings, budget), sizeof(uint32_t)},
+	[FR_SETTING_slow] = {offsetof(struct fr_settings, slow), sizeof(uint64_t)},
+	[FR_SETTING_cooldown] = {offsetof(struct fr_settings, cooldown), sizeof(uint64_t)},
+	[FR_SETTING_trigger_max] = {offsetof(struct fr_settings, trigger_max), sizeof(uint64_t)},
+};
 
 /* Flags of a record. */
 #define FR_SETTING_GIVEN 1u /* the environment had a value that was understood */

@@ -41,7 +41,7 @@ def shuffled(row):
     args, short = ARG.findall(row), int(head[1])
     seed = f"{short} {[kind for kind, _ in args]}"
     args = other_order(args[:short], seed) + other_order(args[short:], seed)
-    return f"{head[0]}{', '.join(f'ARG({kind}, {name})' for kind, name in args)})\n"
+    return f"{head[0]}{' '.join(f'ARG({kind}, {name})' for kind, name in args)})\n"
 
 
 def build(tree):

@@ -40,12 +40,9 @@ static const struct {
 };
 #define N_LAYOUT (sizeof(layout) / sizeof(layout[0]))
 
-#define ARG(type, name)                                                                            \
-	{                                                                                          \
-		FR_ARG_##type, #name                                                               \
-	}
-#define EVENT(id_, NAME, name_, CLASS, TIER, short_, ...)                                          \
-	{id_, name_, FR_CLASS_##CLASS, FR_TIER_##TIER, short_, {__VA_ARGS__}},
+#define ARG(type, name) {FR_ARG_##type, #name},
+#define EVENT(id_, NAME, name_, CLASS, TIER, short_, args_)                                        \
+	{id_, name_, FR_CLASS_##CLASS, FR_TIER_##TIER, short_, {args_}},
 static const struct {
 	uint32_t id;
 	const char *name;

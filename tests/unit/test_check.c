@@ -76,7 +76,7 @@ static void put_events(struct fr_chunk *c)
 	*p++ = FR_EV_MUTEX_UNLOCK | 0x80;
 	p = fr_put_varint(p, 300); /* time */
 	p = fr_put_varint(p, 7 << 1 | 1); /* stack */
-	for (unsigned int i = 0; i < fr_event_short[FR_EV_MUTEX_UNLOCK]; i++)
+	for (unsigned int i = 0; i < fr_event_rows[FR_EV_MUTEX_UNLOCK].n_short; i++)
 		p = fr_put_varint(p, 1);
 	c->x_committed = (uint32_t)(p - (uint8_t *)(c + 1));
 }

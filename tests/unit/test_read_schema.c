@@ -101,13 +101,13 @@ static void duration_and_owner_swapped(void **state)
 	SYNTH_EVENT(s, t1, T0 + 5000100, FR_EV_MUTEX_UNLOCK, 0, L, 1);
 	rec = reopen(s, &d);
 	first_event(rec, &e);
-	assert_int_equal(e.arg[FR_A_MUTEX_LOCK_lock], L);
-	assert_int_equal(e.arg[FR_A_MUTEX_LOCK_dur], 3000000);
-	assert_int_equal(e.arg[FR_A_MUTEX_LOCK_owner], 100);
+	assert_int_equal(e.arg[FR_A(MUTEX_LOCK, lock)], L);
+	assert_int_equal(e.arg[FR_A(MUTEX_LOCK, dur)], 3000000);
+	assert_int_equal(e.arg[FR_A(MUTEX_LOCK, owner)], 100);
 	got = fr_event_schema(rec, FR_EV_MUTEX_LOCK);
-	assert_string_equal(got->arg[FR_A_MUTEX_LOCK_dur], "dur");
-	assert_int_equal(got->type[FR_A_MUTEX_LOCK_dur], FR_ARG_NS);
-	assert_int_equal(got->type[FR_A_MUTEX_LOCK_owner], FR_ARG_TID);
+	assert_string_equal(got->arg[FR_A(MUTEX_LOCK, dur)], "dur");
+	assert_int_equal(got->type[FR_A(MUTEX_LOCK, dur)], FR_ARG_NS);
+	assert_int_equal(got->type[FR_A(MUTEX_LOCK, owner)], FR_ARG_TID);
 	m = fr_model_build(rec, &d);
 	assert_int_equal(m->n_spans, 1);
 	assert_int_equal(fr_span_ns(&m->spans[0]), 3000000);
@@ -181,16 +181,16 @@ static void more_and_fewer_arguments(void **state)
 	rec = reopen(s, &d);
 	first_event(rec, &e);
 	got = fr_event_schema(rec, FR_EV_IO_SYNC);
-	assert_int_equal(e.n_args, FR_A_IO_SYNC_via + 3);
+	assert_int_equal(e.n_args, FR_A(IO_SYNC, via) + 3);
 	assert_int_equal(got->n_args, e.n_args);
-	assert_int_equal(got->type[FR_A_IO_SYNC_fd], FR_ARG_NONE);
-	assert_int_equal(e.arg[FR_A_IO_SYNC_fd], 0);
-	assert_int_equal(e.arg[FR_A_IO_SYNC_err], 0);
-	assert_int_equal(e.arg[FR_A_IO_SYNC_dur], 20);
-	assert_int_equal(e.arg[FR_A_IO_SYNC_via], 3);
-	assert_int_equal(e.arg[FR_A_IO_SYNC_via + 1], 7);
-	assert_string_equal(got->arg[FR_A_IO_SYNC_via + 1], "later");
-	assert_int_equal(e.arg[FR_A_IO_SYNC_via + 2], 7);
+	assert_int_equal(got->type[FR_A(IO_SYNC, fd)], FR_ARG_NONE);
+	assert_int_equal(e.arg[FR_A(IO_SYNC, fd)], 0);
+	assert_int_equal(e.arg[FR_A(IO_SYNC, err)], 0);
+	assert_int_equal(e.arg[FR_A(IO_SYNC, dur)], 20);
+	assert_int_equal(e.arg[FR_A(IO_SYNC, via)], 3);
+	assert_int_equal(e.arg[FR_A(IO_SYNC, via) + 1], 7);
+	assert_string_equal(got->arg[FR_A(IO_SYNC, via) + 1], "later");
+	assert_int_equal(e.arg[FR_A(IO_SYNC, via) + 2], 7);
 	assert_memory_equal(e.blob, "because", 7);
 	done(rec, &d);
 	text = printed(fr_cmd_events, (struct options){.json = true});
@@ -230,11 +230,11 @@ static void no_room_for_a_stranger(void **state)
 	rec = reopen(s, &d);
 	assert_int_equal(rec->n_events, 2);
 	first_event(rec, &e);
-	assert_int_equal(e.arg[FR_A_NET_POLL_fd], 5);
-	assert_int_equal(e.arg[FR_A_NET_POLL_nfds], 0);
-	assert_int_equal(e.arg[FR_A_NET_POLL_result], 1);
-	assert_int_equal(e.arg[FR_A_NET_POLL_dur], 20);
-	assert_int_equal(e.arg[FR_A_NET_POLL_ready], 2);
+	assert_int_equal(e.arg[FR_A(NET_POLL, fd)], 5);
+	assert_int_equal(e.arg[FR_A(NET_POLL, nfds)], 0);
+	assert_int_equal(e.arg[FR_A(NET_POLL, result)], 1);
+	assert_int_equal(e.arg[FR_A(NET_POLL, dur)], 20);
+	assert_int_equal(e.arg[FR_A(NET_POLL, ready)], 2);
 	assert_memory_equal(e.blob, "5r", 2);
 	done(rec, &d);
 }
@@ -278,8 +278,8 @@ static void stored_as_the_recording_says(void **state)
 	SYNTH_EVENT(s, t1, T0, FR_EV_MUTEX_LOCK, 0, (uint64_t)-7, L);
 	rec = reopen(s, &d);
 	first_event(rec, &e);
-	assert_int_equal((int64_t)e.arg[FR_A_MUTEX_LOCK_owner], -7);
-	assert_int_equal(e.arg[FR_A_MUTEX_LOCK_lock], L);
+	assert_int_equal((int64_t)e.arg[FR_A(MUTEX_LOCK, owner)], -7);
+	assert_int_equal(e.arg[FR_A(MUTEX_LOCK, lock)], L);
 	done(rec, &d);
 }
 
