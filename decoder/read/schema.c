@@ -5,9 +5,9 @@
  *
  * Readers find an argument at the place where events.def has it, FR_A(MUTEX_LOCK, dur), whatever
  * the order in the recording: its arguments are led there by name, here, once. What this decoder
- * does not know comes behind; what the recording lacks is a hole: type FR_ARG_NONE, always 0. How it
- * is stored, only the recording's row says. Kinds of events that this decoder does not know keep
- * their order.
+ * does not know comes behind; what the recording lacks is a hole: type FR_ARG_NONE, always 0. How
+ * it is stored, only the recording's row says. Kinds of events that this decoder does not know
+ * keep their order.
  *
  * The decoder of chunks trusts its rows blindly; a row is checked here or not used at all.
  */
