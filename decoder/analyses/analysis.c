@@ -7,10 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "analyses/needs.h"
 #include "base/mem.h"
 
-#define RULE(id, name, function, severity, ok, no_data)                                            \
-	{name, function, SEVERITY_##severity, ok, no_data},
+#define RULE(id, name, function, severity, needs, ok)                                              \
+	{name, function, SEVERITY_##severity, needs, ok},
 const struct rule fr_rules[] = {
 #include "analyses/rules.def"
 };
@@ -30,6 +31,17 @@ static int by_weight(const void *x, const void *y)
 	return strcmp(a->title, b->title);
 }
 
+static void run(struct analysis *a, size_t i)
+{
+	const struct rule *r = &fr_rules[i];
+
+	a->now = r;
+	a->missing[i] = fr_need_missing(a, r->needs, true);
+	a->results[i] = a->missing[i] ? RULE_NO_DATA : r->run(a);
+	if (a->results[i] == RULE_OK)
+		a->missing[i] = fr_need_missing(a, r->needs, false);
+}
+
 struct analysis *fr_analysis_run(const struct model *m, struct names *names)
 {
 	struct analysis *a = fr_mem_alloc(sizeof(*a));
@@ -38,11 +50,12 @@ struct analysis *fr_analysis_run(const struct model *m, struct names *names)
 	a->m = m;
 	a->names = names;
 	a->results = fr_mem_alloc(fr_n_rules * sizeof(*a->results));
+	a->missing = fr_mem_alloc(fr_n_rules * sizeof(*a->missing));
 	a->explained = fr_mem_alloc((m->n_locks + 1) * sizeof(*a->explained));
 	a->in_cycle = fr_mem_alloc(m->n_threads + 1);
+	a->seen = fr_need_seen(a);
 	for (i = 0; i < fr_n_rules; i++) {
-		a->now = &fr_rules[i];
-		a->results[i] = fr_rules[i].run(a);
+		run(a, i);
 	}
 	if (a->n)
 		qsort(a->findings, a->n, sizeof(a->findings[0]), by_weight);
@@ -59,6 +72,7 @@ void fr_analysis_free(struct analysis *a)
 		free(a->findings[i]);
 	free(a->findings);
 	free(a->results);
+	free(a->missing);
 	free(a->explained);
 	free(a->in_cycle);
 	free(a);

@@ -20,9 +20,9 @@ enum severity {
 };
 
 enum rule_result {
-	RULE_OK,
+	RULE_OK, /* nothing was found; fine only if nothing was missing */
 	RULE_FOUND,
-	RULE_NO_DATA,
+	RULE_NO_DATA, /* it did not run */
 };
 
 struct analysis;
@@ -31,8 +31,8 @@ struct rule {
 	const char *name;
 	enum rule_result (*run)(struct analysis *a);
 	enum severity severity; /* of its findings, unless the rule decides */
-	const char *ok; /* what it means that nothing was found */
-	const char *no_data; /* why it could not judge */
+	unsigned int needs; /* bits: needs.h */
+	const char *ok; /* what it means that nothing was found where nothing was missing */
 };
 
 /* A further line of a finding: text, and the place in the program it is about (may be NULL). */
@@ -79,6 +79,8 @@ struct analysis {
 	size_t n;
 	size_t cap;
 	enum rule_result *results; /* by rule */
+	const char *seen; /* how much was seen of the threads, where that is not all; else NULL */
+	const char **missing; /* by rule that found nothing: why that is no verdict; NULL = fine */
 	const struct rule *now; /* the rule that runs */
 	uint64_t *explained; /* by lock: waiting that a finding has explained already */
 	bool *in_cycle; /* by thread: member of a deadlock or behind one */
@@ -107,8 +109,7 @@ const struct span *fr_open_lock_wait(const struct analysis *a, uint32_t thread);
 /* Too old for a passing moment of a healthy program; always true of a process that is gone. */
 bool fr_wait_is_old(const struct analysis *a, const struct span *s);
 
-#define RULE(id, name, function, severity, ok, no_data)                                            \
-	enum rule_result function(struct analysis *a);
+#define RULE(id, name, function, severity, needs, ok) enum rule_result function(struct analysis *a);
 #include "analyses/rules.def"
 #undef RULE
 

@@ -189,8 +189,6 @@ enum rule_result fr_rule_deadlock(struct analysis *a)
 	uint32_t *mark;
 	bool found = false;
 
-	if (!fr_recorded(a, FR_CLASS_LOCK))
-		return RULE_NO_DATA;
 	mark = fr_mem_alloc((a->m->n_threads + 1) * sizeof(*mark));
 	for (i = 0; i < a->m->n_threads; i++) {
 		if (!mark[i] && fr_open_lock_wait(a, i))
@@ -250,8 +248,6 @@ enum rule_result fr_rule_self_deadlock(struct analysis *a)
 	bool found = false;
 	uint32_t i;
 
-	if (!fr_recorded(a, FR_CLASS_LOCK))
-		return RULE_NO_DATA;
 	for (i = 0; i < a->m->n_threads; i++) {
 		const struct span *s = fr_open_lock_wait(a, i);
 

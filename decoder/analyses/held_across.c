@@ -359,8 +359,6 @@ enum rule_result fr_rule_held_across(struct analysis *a)
 	size_t n, from, to;
 	bool found = false;
 
-	if (!fr_recorded(a, FR_CLASS_LOCK) || !fr_recorded(a, FR_CLASS_NET))
-		return RULE_NO_DATA;
 	n = collect(a, &list);
 	if (n)
 		qsort(list, n, sizeof(*list), by_call);

@@ -203,8 +203,6 @@ enum rule_result fr_rule_hot_lock(struct analysis *a)
 	struct heat *list;
 	size_t i, n, hot = 0;
 
-	if (!fr_recorded(a, FR_CLASS_LOCK))
-		return RULE_NO_DATA;
 	n = collect(a, &list);
 	if (n)
 		qsort(list, n, sizeof(*list), by_wait);

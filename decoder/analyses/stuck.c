@@ -2,38 +2,89 @@
 /*
  * stuck.c - rule stuck-thread: threads that have been waiting for one thing for long.
  *
- * Only waits that are not over count, and only those that a healthy program does not have: for a
- * lock, or for an answer of a peer that the program itself had called. Threads that wait for work
- * (accept, poll, a condition, a client's next request, a join) are idle, not stuck.
+ * Only waits that are not over count, and only for what somebody owes: see model/stands.c. An
+ * answer that takes long may be a long poll: it is a fault only where the same place got its
+ * answers much sooner before, or where others wait for the thread.
  */
 #include <stdlib.h>
 
 #include "analyses/analysis.h"
 #include "base/mem.h"
+#include "model/stands.h"
 
-#define LOCK_NS 1000000000ull
-#define PEER_NS 5000000000ull
 #define HALF_SCORE_NS 10000000000ull
+#define USUAL_MIN 3u /* waits from which on what is usual at a place is known */
+#define USUAL_TIMES 4u /* so much longer than the longest of them is not usual */
 
 /* Why THREAD counts as stuck, as a key: waits with the same key are one finding. 0 = it does not.
  */
 static uint64_t stuck_on(const struct analysis *a, uint32_t thread)
 {
-	const struct thread *t = &a->m->threads[thread];
 	const struct span *s;
 
-	if (t->open == MODEL_NONE || t->end_ns || a->in_cycle[thread])
+	if (a->in_cycle[thread] || !fr_thread_is_stuck(a->m, thread))
 		return 0;
-	s = &a->m->spans[t->open];
-	if (s->object == MODEL_NONE)
-		return 0;
-	if (fr_span_is_lock(s))
-		return fr_span_ns(s) >= LOCK_NS ? (1ull << 40) + s->object : 0;
-	if ((s->kind == SPAN_RECV || s->kind == SPAN_SEND || s->kind == SPAN_CONNECT ||
-	     s->kind == SPAN_TLS) &&
-	    a->m->socks[s->object].role == SOCK_CONNECTED && fr_span_ns(s) >= PEER_NS)
-		return (2ull << 40) + s->stack;
-	return 0;
+	s = &a->m->spans[a->m->threads[thread].open];
+	return fr_span_is_lock(s) ? (1ull << 40) + s->object : (2ull << 40) + s->stack;
+}
+
+/* ---- what is usual --------------------------------------------------------------------------- */
+
+struct usual {
+	uint32_t n;
+	uint64_t longest_ns;
+};
+
+/* The waits of S's kind at its place that are over, of all threads. */
+static struct usual usual_at(const struct model *m, const struct span *s)
+{
+	struct usual u = {0};
+
+	for (size_t i = 0; i < m->n_spans; i++) {
+		const struct span *e = &m->spans[i];
+
+		if (e->kind != s->kind || e->stack != s->stack ||
+		    e->flags & (SPAN_OPEN | SPAN_FAILED))
+			continue;
+		u.n++;
+		if (fr_span_ns(e) > u.longest_ns)
+			u.longest_ns = fr_span_ns(e);
+	}
+	return u;
+}
+
+static bool is_waited_for(const struct model *m, uint32_t thread)
+{
+	for (uint32_t i = 0; i < m->n_threads; i++) {
+		const struct span *s =
+			m->threads[i].open == MODEL_NONE ? NULL : &m->spans[m->threads[i].open];
+
+		if (!s || s->object == MODEL_NONE || m->threads[i].end_ns)
+			continue;
+		if ((s->kind == SPAN_JOIN && s->object == thread) ||
+		    (fr_span_is_lock(s) && m->locks[s->object].owner == thread))
+			return true;
+	}
+	return false;
+}
+
+/* How sure it is that the wait S for a peer is a fault. */
+static enum severity peer_severity(struct analysis *a, struct finding *f, const struct span *s)
+{
+	struct usual u = usual_at(a->m, s);
+	bool known = u.n >= USUAL_MIN, longer = fr_span_ns(s) / USUAL_TIMES > u.longest_ns;
+
+	if (known)
+		fr_finding_line(f,
+				fr_name_fmt(a->names,
+					    "before, this place waited %u times, %s at most", u.n,
+					    fr_name_ns(a->names, u.longest_ns)),
+				NULL);
+	if (is_waited_for(a->m, s->thread))
+		return SEVERITY_WARN;
+	if (known)
+		return longer ? SEVERITY_WARN : SEVERITY_INFO;
+	return s->kind == SPAN_RECV ? SEVERITY_INFO : SEVERITY_WARN;
 }
 
 /* What the thread that holds the lock is doing, as a further line. */
@@ -91,25 +142,31 @@ static void tell(struct analysis *a, const uint32_t *threads, size_t count)
 	f->rank = f->impact_ns;
 	f->score = fr_score(f->impact_ns, HALF_SCORE_NS);
 	f->severity = fr_severity_of(f->score);
-	if (f->severity < SEVERITY_WARN)
-		f->severity = SEVERITY_WARN;
 	f->title = fr_name_fmt(n, "%s%s has been waiting for %s in %s",
 			       fr_name_thread(n, worst->thread), more,
 			       fr_name_ns(n, fr_span_ns(worst)), fr_name_wait(n, worst));
 	f->site = fr_name_site(n, worst->stack);
 	fr_finding_stack(f, fr_name_fmt(n, "%s waits here", fr_name_thread(n, worst->thread)),
 			 worst->stack);
+	if (f->severity < SEVERITY_WARN)
+		f->severity = SEVERITY_WARN;
 	if (fr_span_is_lock(worst)) {
 		f->why = "the lock has not been given back in all that time";
 		f->next = fr_name_fmt(n, "look at its holder: fr threads, fr locks -l L%u",
 				      m->locks[worst->object].handle);
 		tell_owner(a, f, worst->object);
 		a->explained[worst->object] = UINT64_MAX;
+		return;
+	}
+	if (peer_severity(a, f, worst) < SEVERITY_WARN) {
+		f->severity = SEVERITY_INFO;
+		f->why = "the peer has not answered; nobody waits for the thread, and nothing here "
+			 "says that so long a wait is not usual";
 	} else {
 		f->why =
 			"the peer has not answered, and the call has no time limit that came first";
-		f->next = "look at the peer; give the socket a timeout (SO_RCVTIMEO, poll)";
 	}
+	f->next = "look at the peer; give the socket a timeout (SO_RCVTIMEO, poll)";
 }
 
 struct stuck {
@@ -146,7 +203,5 @@ enum rule_result fr_rule_stuck(struct analysis *a)
 	}
 	free(threads);
 	free(list);
-	if (!a->m->rec->sec[FR_SEC_THREADS].data)
-		return RULE_NO_DATA;
 	return found ? RULE_FOUND : RULE_OK;
 }

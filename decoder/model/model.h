@@ -128,6 +128,13 @@ enum sock_role {
 	SOCK_LISTENER,
 };
 
+/* Which way data went over a connection last, as far as the window tells. */
+enum sock_moved {
+	SOCK_MOVED_NONE,
+	SOCK_MOVED_OUT,
+	SOCK_MOVED_IN,
+};
+
 /* One life of a descriptor number: from socket, accept, pipe, open ... to close. Files too. */
 struct sock {
 	uint64_t start_ns; /* 0 = before the window */
@@ -153,6 +160,7 @@ struct sock {
 	uint32_t polled; /* a listener, the same: the last wait that ended because of it */
 	uint64_t empty_ns; /* a listener: that its queue was empty then is known; 0 = not at all */
 	bool listened; /* listen() was seen */
+	uint8_t moved; /* enum sock_moved; stands with `same` */
 };
 
 struct held {
@@ -231,6 +239,7 @@ struct model {
 	uint32_t *thread_spans;
 	uint64_t kinds[128]; /* events kept by kind */
 	struct lowered lowered[FR_CLASSES];
+	uint8_t least[FR_CLASSES]; /* the lowest level in the kept events */
 	uint64_t start_ns;
 	uint64_t end_ns;
 	uint64_t common_ns; /* start of the common window */

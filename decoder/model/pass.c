@@ -93,8 +93,16 @@ static void lowered(struct build *b, const struct event *e)
 
 static void level_changed(struct build *b, const struct event *e)
 {
+	uint8_t *least = b->m->least;
+
 	if (e->arg[FR_A(LEVEL, class)] >= FR_CLASSES)
 		return;
+	least += e->arg[FR_A(LEVEL, class)];
+	for (int i = 0; i < 2; i++) {
+		uint64_t level = e->arg[i ? FR_A(LEVEL, before) : FR_A(LEVEL, level)];
+
+		*least = level < *least ? (uint8_t)level : *least;
+	}
 	lowered(b, e);
 	lock_level(b, e);
 	fr_flow_level(b, e);
