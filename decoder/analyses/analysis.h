@@ -106,6 +106,8 @@ enum severity fr_severity_of(unsigned int score);
 bool fr_recorded(const struct analysis *a, enum fr_class klass);
 /* An open wait for a lock that has no time limit, or NULL. */
 const struct span *fr_open_lock_wait(const struct analysis *a, uint32_t thread);
+/* Whether all that LOCK ever cost was threads that waited while the process started. */
+bool fr_only_at_start(const struct analysis *a, uint32_t lock);
 /* Too old for a passing moment of a healthy program; always true of a process that is gone. */
 bool fr_wait_is_old(const struct analysis *a, const struct span *s);
 

@@ -12,6 +12,9 @@
 
 /* A wait younger than this may be a passing moment of a healthy program. */
 #define OLD_NS 100000000ull
+/* So long a process starts; what has been over for so long was not why somebody looks now. */
+#define AT_START_NS 2000000000ull
+#define OVER_NS 2000000000ull
 
 const char *fr_severity_name(enum severity s)
 {
@@ -89,7 +92,30 @@ const struct span *fr_open_lock_wait(const struct analysis *a, uint32_t thread)
 	s = &a->m->spans[t->open];
 	if (!fr_span_is_lock(s) || s->object == MODEL_NONE || fr_span_is_timed(a->m, s))
 		return NULL;
-	return s;
+	return a->m->locks[s->object].is_passed ? NULL : s;
+}
+
+/*
+ * Threads that begin wait until the program is ready: all waits began with the process, one of each
+ * thread, and have been over for long.
+ */
+bool fr_only_at_start(const struct analysis *a, uint32_t lock)
+{
+	const struct model *m = a->m;
+	const struct lock *l = &m->locks[lock];
+	const uint64_t start = m->rec->hdr.start_mono_ns;
+
+	for (uint32_t i = 0; i < l->waits; i++) {
+		const struct span *s = &m->spans[m->lock_waits[l->first_wait + i]];
+
+		if (s->flags & SPAN_OPEN || s->start_ns > start + AT_START_NS ||
+		    s->end_ns + OVER_NS > m->end_ns)
+			return false;
+		for (uint32_t k = 0; k < i; k++)
+			if (m->spans[m->lock_waits[l->first_wait + k]].thread == s->thread)
+				return false;
+	}
+	return l->waits && l->waits == l->life_waits;
 }
 
 bool fr_wait_is_old(const struct analysis *a, const struct span *s)

@@ -11,6 +11,7 @@
 
 #include "analyses/analysis.h"
 #include "base/mem.h"
+#include "model/stands.h"
 
 #define MIN_WAIT_NS 10000000ull
 #define MIN_SHARE                                                                                  \
@@ -18,6 +19,7 @@
 	    */
 #define SITES 3
 #define FINDINGS 5 /* the hottest; the others are counted */
+#define NO_FAULT_SCORE 20u /* at most, where no hold explains most of the waiting */
 #define LONG_HOLD_NS 1000000ull
 
 /* The locks of one class, or one lock that has no name. */
@@ -32,10 +34,21 @@ struct heat {
 	uint64_t handoff_ns;
 };
 
+/* Threads of a pool that queue up behind the one that waits for work. */
+static bool is_idle_queue(const struct model *m, const struct lock *l)
+{
+	const struct span *last =
+		l->waits ? &m->spans[m->lock_waits[l->first_wait + l->waits - 1]] : NULL;
+
+	return last && last->flags & SPAN_OPEN && fr_wait_idle_holder(m, last) != MODEL_NONE;
+}
+
 static uint64_t unexplained(const struct analysis *a, uint32_t lock)
 {
 	const struct lock *l = &a->m->locks[lock];
 
+	if (l->is_passed || is_idle_queue(a->m, l))
+		return 0;
 	return l->common_wait_ns > a->explained[lock] ? l->common_wait_ns - a->explained[lock] : 0;
 }
 
@@ -162,6 +175,15 @@ static const char *reason(const struct model *m, const struct heat *h)
 	return "many short holds: the threads queue up";
 }
 
+/*
+ * Woken threads that wait for a CPU look the same as a lock that is too hot: then nobody is accused.
+ * A gate that opened when the program had started is none any more.
+ */
+static bool is_no_fault(const struct analysis *a, const struct heat *h)
+{
+	return h->handoff_ns * 2 > h->all_ns || (h->locks == 1 && fr_only_at_start(a, h->hottest));
+}
+
 static void tell(struct analysis *a, const struct heat *h, uint64_t window)
 {
 	const struct model *m = a->m;
@@ -176,6 +198,10 @@ static void tell(struct analysis *a, const struct heat *h, uint64_t window)
 	f->impact_ns = f->rank = h->wait_ns;
 	f->score = fr_score(h->wait_ns, window);
 	f->severity = fr_severity_of(f->score);
+	if (f->severity > SEVERITY_INFO && is_no_fault(a, h)) {
+		f->severity = SEVERITY_INFO;
+		f->score = f->score < NO_FAULT_SCORE ? f->score : NO_FAULT_SCORE;
+	}
 	f->title = fr_name_fmt(n,
 			       "threads waited %s for %s %s%s: %llu waits%s, longest %s, %.2g "
 			       "threads at any moment",

@@ -135,6 +135,8 @@ static const char *owner_text(const struct view *v, const struct span *s)
 
 	if (!fr_span_is_lock(s) || s->object == MODEL_NONE)
 		return "";
+	if (v->m->locks[s->object].is_passed)
+		return ", which other threads give back than those that take it";
 	owner = v->m->locks[s->object].owner;
 	if (owner != MODEL_NONE)
 		return fr_name_fmt(v->names, ", held by %s", fr_name_thread(v->names, owner));

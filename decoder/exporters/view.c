@@ -149,6 +149,11 @@ static json_t *tid_json(const struct model *m, uint32_t thread)
 	return thread == MODEL_NONE ? json_null() : json_integer(m->threads[thread].tid);
 }
 
+static bool is_passed(const struct model *m, const struct span *s)
+{
+	return fr_span_is_lock(s) && s->object != MODEL_NONE && m->locks[s->object].is_passed;
+}
+
 json_t *fr_view_on_json(const struct view *v, const struct span *s)
 {
 	const struct model *m = v->m;
@@ -173,7 +178,7 @@ json_t *fr_view_on_json(const struct view *v, const struct span *s)
 		json_object_set_new(o, "mutex", fr_json_addr(m->locks[s->object2].addr));
 	if (fr_span_is_lock(s) && s->object != MODEL_NONE)
 		owner = m->locks[s->object].owner;
-	if (owner == MODEL_NONE)
+	if (owner == MODEL_NONE && !is_passed(m, s))
 		owner = s->owner;
 	json_object_set_new(o, "owner_tid", tid_json(m, owner));
 	return o;

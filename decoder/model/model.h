@@ -117,6 +117,11 @@ struct lock {
 	uint32_t owner_stack; /* where it took it, 0 = unknown */
 	uint32_t first_stack; /* of the first contended acquisition ever */
 	uint8_t kind; /* enum fr_held_kind */
+	/*
+	 * A mutex that is given back by threads that do not have it, as a signal to its owner:
+	 * nobody holds it, and who waits for it waits for news.
+	 */
+	bool is_passed;
 	bool is_cond; /* no lock: a condition, or what sync says */
 	uint8_t sync; /* enum span_kind of the waits for it if is_cond, 0 = unknown */
 };

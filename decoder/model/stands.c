@@ -90,7 +90,8 @@ uint32_t fr_wait_idle_holder(const struct model *m, const struct span *s)
 bool fr_wait_is_owed(const struct model *m, const struct span *s)
 {
 	if (fr_span_is_lock(s))
-		return s->object != MODEL_NONE && fr_wait_idle_holder(m, s) == MODEL_NONE;
+		return s->object != MODEL_NONE && !m->locks[s->object].is_passed &&
+		       fr_wait_idle_holder(m, s) == MODEL_NONE;
 	return is_owed(m, s);
 }
 
@@ -119,7 +120,7 @@ bool fr_thread_is_stuck(const struct model *m, uint32_t thread)
 static enum stand waiting(const struct model *m, const struct span *s)
 {
 	if (fr_span_is_lock(s))
-		return fr_wait_idle_holder(m, s) == MODEL_NONE ? STAND_LOCK : STAND_WORK;
+		return fr_wait_is_owed(m, s) || s->object == MODEL_NONE ? STAND_LOCK : STAND_WORK;
 	switch (s->kind) {
 	case SPAN_ACCEPT:
 	case SPAN_POLL:

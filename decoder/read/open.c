@@ -86,7 +86,7 @@ struct recording *fr_recording_open(const char *spec, struct diag *d)
 	rec->source = src.kind == RECORDING_LIVE ? src.kind : fr_region_source(path, &rec->hdr);
 	load(rec, &src, d);
 	if (rec->source == RECORDING_LEFT)
-		rec->end = fr_region_end(&rec->hdr, rec->crash.signo);
+		rec->end = fr_regions_ending(&rec->hdr, rec->crash.signo);
 	close(src.fd);
 	return rec;
 }

@@ -34,7 +34,7 @@ enum recording_end {
 	RECORDING_NOT_ENDED, /* a snapshot, or it lives */
 	RECORDING_ENDED_EXIT,
 	RECORDING_ENDED_CRASH,
-	/* it recorded, has no crash record, and is gone although this system has not been restarted */
+	/* it recorded, has no crash record, and is gone; the system has not been restarted */
 	RECORDING_ENDED_KILLED,
 	RECORDING_ENDED_UNKNOWN,
 };

@@ -53,7 +53,7 @@ static bool other_boot(const struct fr_header *hdr)
 	return read_boot(hdr, &same) && !same;
 }
 
-enum recording_end fr_region_end(const struct fr_header *hdr, uint32_t signo)
+enum recording_end fr_regions_ending(const struct fr_header *hdr, uint32_t signo)
 {
 	bool same;
 

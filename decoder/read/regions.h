@@ -72,7 +72,7 @@ void fr_region_stuck(int fd, uint64_t base, const struct fr_header *hdr, struct 
 enum recording_source fr_region_source(const char *path, const struct fr_header *hdr);
 
 /* How the process of HDR ended, whose region is left; SIGNO of its crash record, 0 = none. */
-enum recording_end fr_region_end(const struct fr_header *hdr, uint32_t signo);
+enum recording_end fr_regions_ending(const struct fr_header *hdr, uint32_t signo);
 
 enum process_maps {
 	PROCESS_GONE, /* or a zombie */
