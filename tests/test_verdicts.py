@@ -51,7 +51,7 @@ def test_killed_needs_proof(host):
     p.wait()
     region, = host.regions()
     text = fr.fr("report", region, ok=(0, 3)).out
-    assert "left by a process that was killed at" in text, text
+    assert "left by a process that was killed (by a signal that leaves no record: " in text, text
     assert "crash" in not_judged(fr.read("report", region, ok=(0, 3)))
     boot = pathlib.Path("/proc/sys/kernel/random/boot_id").read_bytes().strip()
     content = region.read_bytes()
@@ -59,3 +59,104 @@ def test_killed_needs_proof(host):
     copy.write_bytes(content.replace(boot, boot[::-1]))
     text = fr.fr("report", copy, ok=(0, 3)).out
     assert "ended without a word: killed, or died in a way that is not seen" in text, text
+
+
+LASTS = "200ms"  # from here on a wait is stuck; the default of seconds would only take longer
+
+
+def faults(report):
+    return [f for f in report["findings"] if f["severity"] in ("crit", "warn")
+            and f["rule"] != "recorder"]
+
+
+def started(host, kind):
+    p = host.target("verdicts", kind, FR_TRIGGER=f"stuck>{LASTS}", FR_TRIGGER_MAX=1)
+    return p, p.truth("kind")
+
+
+def frames(finding):
+    return {name for stack in finding["stacks"] for name in fr.names(stack)}
+
+
+# The fault: its rule, what its title says, functions on its stacks.
+FAULTS = {
+    "answer": ("stuck-thread", "in recv\\(\\) from 0.0.0.0", {"next_message"}),
+    "keeper": ("lock-held-across-blocking-call", "mutex first .* nanosleep", {"lead"}),
+    "starve": ("writer-starvation", "rwlock table, while [234] readers", {"update", "look_up"}),
+    "joincycle": ("deadlock", "wait for each other and will never go on", {"joins",
+                                                                         "needs_first"}),
+    "condcycle": ("deadlock", "probable deadlock", {"is_woken", "needs_first"}),
+}
+HEALTHY = ["doorbell", "news", "leader", "turns", "joined", "condwait", "stay", "forkfree"]
+
+
+@pytest.mark.parametrize("kind", FAULTS)
+def test_fault_is_told_first_and_once(host, kind):
+    rule, title, functions = FAULTS[kind]
+    p, _ = started(host, kind)
+
+    def told():
+        found = faults(fr.read("report", p.pid, ok=(0, 3)))
+        return found if found and re.search(title, found[0]["title"]) else None
+
+    found = fr.wait_for(told, f"{rule} of {kind}")
+    assert found[0]["rule"] == rule
+    assert functions <= frames(found[0]), found[0]["stacks"]
+    assert len(found) == 1, [f["title"] for f in found]
+
+
+@pytest.mark.parametrize("kind", HEALTHY)
+def test_healthy_twin_is_not_accused(host, kind):
+    """Long after its waits have become old: nothing. List, threads and report agree."""
+    p, said = started(host, kind)
+    for pid in filter(None, (p.pid, said["child"])):
+        if kind == "forkfree" and pid == said["child"]:
+            fr.wait_for(lambda: list(host.dir.glob(f"*-{said['child']}-*.frr")), "child's region")
+
+        def idle(pid=pid):
+            report = fr.read("report", pid, ok=(0, 3))
+            assert not faults(report), [f["title"] for f in faults(report)]
+            return report["window"]["duration_ns"] > 1.6e9
+
+        fr.wait_for(idle, "waits that are old")
+        assert not any(t["stuck"] for t in fr.read("threads", pid, ok=(0, 3)))
+        row, = [r for r in fr.read("list", host.dir, ok=(0, 3)) if r["pid"] == pid]
+        assert row["stuck"]["threads"] == 0, row
+
+
+def test_lock_held_at_the_fork(host):
+    """The child hangs in a lock that a thread of its parent had: its owner is nobody here."""
+    p, said = started(host, "forklock")
+
+    def told():
+        if not list(host.dir.glob(f"*-{said['child']}-*.frr")):
+            return None
+        return faults(fr.read("report", said["child"], ok=(0, 3)))
+
+    found = fr.wait_for(told, "fork-lock")
+    assert [f["rule"] for f in found] == ["fork-lock"], [f["title"] for f in found]
+    assert "mutex first, which was taken before the fork" in found[0]["title"]
+    assert "log_line" in frames(found[0])
+    text = fr.fr("threads", said["child"]).out
+    assert re.search(r"held by tid \d+, no thread of this process: taken before the fork", text)
+    assert p.alive()
+
+
+def test_a_signal_is_told_as_sent(host):
+    """SIGABRT by somebody else is no abort() of the program's own."""
+    import os
+    p, _ = started(host, "stay")
+    p.signal(signal.SIGABRT)
+    p.wait()
+    finding = faults(fr.read("report", host.snapshot(p)))[0]
+    assert finding["title"].endswith(f"died of SIGABRT sent by process {os.getpid()}")
+
+
+def test_broken_pipe_is_no_proof_of_a_kill(host):
+    """SIGPIPE leaves no record: the report says so, and that a crash cannot be ruled out."""
+    p, _ = started(host, "pipe")
+    assert p.code() == -signal.SIGPIPE
+    region, = host.regions()
+    text = fr.fr("report", region, ok=(0, 3)).out
+    assert "(by a signal that leaves no record: KILL, TERM, PIPE ...)" in text, text
+    assert "no crash" not in text, text

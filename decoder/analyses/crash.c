@@ -57,14 +57,18 @@ static const char *code_text(const struct fr_crash *c)
 static const char *sentence(struct analysis *a, const struct fr_crash *c, const char *who)
 {
 	struct names *n = a->names;
-	const char *text = code_text(c);
+	const char *text;
 	char sig[FR_UNITS_LEN];
 
 	fr_units_signal(sig, c->signo);
-	if (text)
-		return fr_name_fmt(n, "%s died of %s: %s", who, sig, text);
 	if (c->code <= 0 && c->sender_pid && c->sender_pid != a->m->rec->hdr.pid)
 		return fr_name_fmt(n, "%s died of %s sent by process %u", who, sig, c->sender_pid);
+	if (c->code == SI_USER && !c->sender_pid)
+		return fr_name_fmt(n, "%s died of %s sent from outside its PID namespace", who,
+				   sig);
+	text = code_text(c);
+	if (text)
+		return fr_name_fmt(n, "%s died of %s: %s", who, sig, text);
 	if (c->code <= 0 || (c->signo != SIGSEGV && c->signo != SIGBUS))
 		return fr_name_fmt(n, "%s died of %s", who, sig);
 	text = address_kind(a, c);

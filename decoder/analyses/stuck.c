@@ -9,23 +9,55 @@
 #include <stdlib.h>
 
 #include "analyses/analysis.h"
+#include "analyses/holders.h"
 #include "base/mem.h"
 #include "model/stands.h"
 
 #define HALF_SCORE_NS 10000000000ull
+#define CHAIN_MAX 64u
 #define USUAL_MIN 3u /* waits from which on what is usual at a place is known */
 #define USUAL_TIMES 4u /* so much longer than the longest of them is not usual */
+
+/* Of a chain of holders that wait for locks themselves: the last lock. */
+static uint32_t root_of(const struct model *m, const struct span *s)
+{
+	uint32_t lock = s->object;
+
+	for (unsigned int i = 0; i < CHAIN_MAX; i++) {
+		uint32_t owner = m->locks[lock].owner;
+
+		s = owner == MODEL_NONE || m->threads[owner].open == MODEL_NONE
+			    ? NULL
+			    : &m->spans[m->threads[owner].open];
+		if (!s || !fr_span_is_lock(s) || s->object == MODEL_NONE)
+			break;
+		lock = s->object;
+	}
+	return lock;
+}
+
+/* Another finding tells why S, a wait for LOCK or behind it, lasts. */
+static bool is_explained(const struct analysis *a, uint32_t lock, const struct span *s)
+{
+	return a->explained[lock] && a->explained[lock] >= fr_span_ns(s) / 2;
+}
 
 /* Why THREAD counts as stuck, as a key: waits with the same key are one finding. 0 = it does not.
  */
 static uint64_t stuck_on(const struct analysis *a, uint32_t thread)
 {
 	const struct span *s;
+	uint32_t lock;
 
 	if (a->in_cycle[thread] || !fr_thread_is_stuck(a->m, thread))
 		return 0;
 	s = &a->m->spans[a->m->threads[thread].open];
-	return fr_span_is_lock(s) ? (1ull << 40) + s->object : (2ull << 40) + s->stack;
+	if (!fr_span_is_lock(s))
+		return (2ull << 40) + s->stack;
+	lock = root_of(a->m, s);
+	if (is_explained(a, s->object, s) || is_explained(a, lock, s))
+		return 0;
+	return (1ull << 40) + lock;
 }
 
 /* ---- what is usual --------------------------------------------------------------------------- */
@@ -87,36 +119,65 @@ static enum severity peer_severity(struct analysis *a, struct finding *f, const 
 	return s->kind == SPAN_RECV ? SEVERITY_INFO : SEVERITY_WARN;
 }
 
+/* OWNER has LOCK and is in no recorded wait. */
+static const char *runs(struct analysis *a, uint32_t owner, uint32_t lock)
+{
+	const struct held *h = fr_model_held(a->m, owner, lock);
+	const char *since;
+
+	if (fr_thread_stand(a->m, owner) != STAND_UNEXPLAINED)
+		return "is running or runnable";
+	since = fr_name_ns(a->names, fr_thread_unexplained_ns(a->m, owner));
+	if (h && h->kind == FR_HELD_RDLOCK)
+		return fr_name_fmt(
+			a->names,
+			"has done nothing that is recorded for %s: it computes, or waits "
+			"in a call that is not recorded; a reader that reads the same "
+			"lock again, behind a writer that waits, hangs so",
+			since);
+	return fr_name_fmt(a->names,
+			   "has done nothing that is recorded for %s: it computes, or waits in a "
+			   "call that is not recorded",
+			   since);
+}
+
 /* What the thread that holds the lock is doing, as a further line. */
 static void tell_owner(struct analysis *a, struct finding *f, uint32_t lock)
 {
 	struct names *n = a->names;
 	uint32_t owner = a->m->locks[lock].owner;
-	const struct thread *t;
+	const char *who = fr_holder_text(n, a->m, lock);
+	const struct thread *t = owner == MODEL_NONE ? NULL : &a->m->threads[owner];
+	const struct span *s = !t || t->open == MODEL_NONE ? NULL : &a->m->spans[t->open];
 
-	if (owner == MODEL_NONE) {
-		fr_finding_line(f, "who holds the lock is not known", NULL);
-		return;
-	}
-	t = &a->m->threads[owner];
-	fr_finding_thread(f, owner);
-	if (t->open == MODEL_NONE) {
+	if (!t) {
 		fr_finding_line(f,
-				fr_name_fmt(n, "it is held by %s, which is running or runnable",
-					    fr_name_thread(n, owner)),
-				fr_name_site(n, t->last_stack));
-		fr_finding_stack(f, fr_name_fmt(n, "last event of %s", fr_name_thread(n, owner)),
-				 t->last_stack);
+				who ? fr_name_fmt(n, "it is held by %s", who)
+				    : "who holds the lock is not known",
+				NULL);
 		return;
 	}
-	fr_finding_line(f,
-			fr_name_fmt(n, "it is held by %s, which is blocked in %s for %s",
-				    fr_name_thread(n, owner),
-				    fr_name_wait(n, &a->m->spans[t->open]),
-				    fr_name_ns(n, fr_span_ns(&a->m->spans[t->open]))),
-			fr_name_site(n, a->m->spans[t->open].stack));
-	fr_finding_stack(f, fr_name_fmt(n, "%s is blocked here", fr_name_thread(n, owner)),
-			 a->m->spans[t->open].stack);
+	fr_finding_thread(f, owner);
+	fr_finding_line(
+		f,
+		fr_name_fmt(n, "it is held by %s, which %s", who,
+			    s ? fr_name_fmt(n, "is blocked in %s for %s", fr_name_wait(n, s),
+					    fr_name_ns(n, fr_span_ns(s)))
+			      : runs(a, owner, lock)),
+		fr_name_site(n, s ? s->stack : t->last_stack));
+	fr_finding_stack(f,
+			 fr_name_fmt(n, s ? "%s is blocked here" : "last event of %s",
+				     fr_name_thread(n, owner)),
+			 s ? s->stack : t->last_stack);
+}
+
+/* Whoever waits for the last lock of the chain itself tells more than those behind. */
+static bool is_worse(const struct model *m, const struct span *s, const struct span *than)
+{
+	bool root = fr_span_is_lock(s) && root_of(m, s) == s->object;
+	bool other = fr_span_is_lock(than) && root_of(m, than) == than->object;
+
+	return root != other ? root : s->start_ns < than->start_ns;
 }
 
 static void tell(struct analysis *a, const uint32_t *threads, size_t count)
@@ -131,7 +192,7 @@ static void tell(struct analysis *a, const uint32_t *threads, size_t count)
 	for (i = 0; i < count; i++) {
 		const struct span *s = &m->spans[m->threads[threads[i]].open];
 
-		worst = s->start_ns < worst->start_ns ? s : worst;
+		worst = is_worse(m, s, worst) ? s : worst;
 		f->impact_ns += fr_span_ns(s);
 	}
 	fr_finding_thread(f, worst->thread);

@@ -44,7 +44,9 @@ static const char *left_by(const struct recording *rec)
 	case RECORDING_ENDED_CRASH:
 		return "left by the process when it crashed";
 	case RECORDING_ENDED_KILLED:
-		return "left by a process that was killed";
+		return "left by a process that was killed (by a signal that leaves no record: "
+		       "KILL, "
+		       "TERM, PIPE ...)";
 	default:
 		return "left by a process that ended without a word: killed, or died in a way that "
 		       "is not seen";

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "analyses/holders.h"
 #include "base/mem.h"
 #include "exporters/filter.h"
 #include "exporters/json.h"
@@ -131,15 +132,15 @@ static int by_bucket(const void *a, const void *b)
 
 static const char *owner_text(const struct view *v, const struct span *s)
 {
-	uint32_t owner;
+	const char *who;
 
 	if (!fr_span_is_lock(s) || s->object == MODEL_NONE)
 		return "";
 	if (v->m->locks[s->object].is_passed)
 		return ", which other threads give back than those that take it";
-	owner = v->m->locks[s->object].owner;
-	if (owner != MODEL_NONE)
-		return fr_name_fmt(v->names, ", held by %s", fr_name_thread(v->names, owner));
+	who = fr_holder_text(v->names, v->m, s->object);
+	if (who)
+		return fr_name_fmt(v->names, ", held by %s", who);
 	if (s->owner == MODEL_NONE)
 		return "";
 	return fr_name_fmt(v->names, ", held by %s when the wait began",

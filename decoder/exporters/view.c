@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "analyses/holders.h"
 #include "exporters/json.h"
 
 #define SITE_COLUMN 100 /* where nothing is cut: sites stand at least here */
@@ -158,7 +159,7 @@ json_t *fr_view_on_json(const struct view *v, const struct span *s)
 {
 	const struct model *m = v->m;
 	json_t *o = json_object();
-	uint32_t owner = MODEL_NONE;
+	uint32_t owner = MODEL_NONE, foreign = 0;
 
 	json_object_set_new(o, "kind", fr_json_text(fr_span_kind_name(s->kind)));
 	json_object_set_new(o, "call", fr_json_text(fr_span_call(m, s)));
@@ -181,5 +182,8 @@ json_t *fr_view_on_json(const struct view *v, const struct span *s)
 	if (owner == MODEL_NONE && !is_passed(m, s))
 		owner = s->owner;
 	json_object_set_new(o, "owner_tid", tid_json(m, owner));
+	if (owner == MODEL_NONE && fr_span_is_lock(s) && s->object != MODEL_NONE)
+		foreign = fr_holder_foreign(m, s->object);
+	json_object_set_new(o, "foreign_tid", foreign ? json_integer(foreign) : json_null());
 	return o;
 }

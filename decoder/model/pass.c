@@ -268,6 +268,12 @@ static inline bool is_heap(const struct event *e)
 	return e->kind >= FR_EV_MEM_ALLOC && e->kind <= FR_EV_MEM_REALLOC;
 }
 
+/* Who runs the function of a once waits for nobody. */
+static inline bool ran_once(const struct event *e)
+{
+	return e->kind == FR_EV_ONCE && !e->arg[FR_A_ONCE_waited];
+}
+
 static void lock_event(struct build *b, const struct event *e)
 {
 	uint32_t lock = fr_build_lock(b, e->arg[FR_A(MUTEX_LOCK, lock)]);
@@ -341,7 +347,7 @@ static void see(struct build *b, const struct event *e)
 	count(b, e);
 	if (is_heap(e))
 		return;
-	if (r->kind && e->arg[r->dur] >= r->min_ns)
+	if (r->kind && e->arg[r->dur] >= r->min_ns && !ran_once(e))
 		span_add(b, e, r);
 	switch (e->kind) {
 	case FR_EV_THREAD_START:

@@ -265,7 +265,7 @@ static void deadlock_speaks(void **state)
 	assert_ptr_equal(f, sc.a->findings[0]);
 	expect_title(f, "deadlock: T1 a (tid 100) and T2 b (tid 101) wait for each other's locks");
 	expect_line(f, "T1 a waits for mutex L");
-	expect_line(f, "held by T2 b, since 400 ms");
+	expect_line(f, "held by T2 b, for 400 ms");
 	expect_line(f, "1 more thread waits behind them");
 	assert_int_equal(f->n_stacks, 4);
 	assert_int_equal(f->n_threads, 3);

@@ -87,13 +87,15 @@ static void idle_threads_are_not_stuck(void **state)
 }
 
 /* 3 threads on one lock are one finding; its holder is named, or said to be unknown. */
-static struct synth *waiting_for_lock(bool known)
+static struct synth *waiting_for_lock(bool known, bool lately)
 {
 	struct synth *s = scene_synth(10000);
 	uint32_t o = synth_thread(s, 100, "owner"), i;
 
 	if (known)
 		synth_holds(s, o, L, 0, scene_stack(s, 1));
+	if (lately)
+		SYNTH_EVENT(s, o, MS(9990), FR_EV_THREAD_NAME, 0, 1);
 	for (i = 0; i < 3; i++)
 		synth_waits(s, synth_thread(s, 101 + i, "w"), "pthread_mutex_lock", MS(5000 + i), L,
 			    known ? 100 : 0, scene_stack(s, 2));
@@ -105,7 +107,7 @@ static void lock_is_not_given_back(void **state)
 	const struct finding *f;
 	struct scene sc;
 
-	scene_open(&sc, waiting_for_lock(true));
+	scene_open(&sc, waiting_for_lock(true, true));
 	assert_int_equal(scene_count(&sc, "stuck-thread"), 1);
 	f = scene_find(&sc, "stuck-thread");
 	expect_title(f,
@@ -113,7 +115,10 @@ static void lock_is_not_given_back(void **state)
 	assert_true(has_line(f, "held by T1 owner, which is running or runnable"));
 	assert_int_equal(scene_result(&sc, "deadlock"), RULE_OK);
 	scene_close(&sc);
-	scene_open(&sc, waiting_for_lock(false));
+	scene_open(&sc, waiting_for_lock(true, false));
+	assert_true(has_line(scene_find(&sc, "stuck-thread"), "in a call that is not recorded"));
+	scene_close(&sc);
+	scene_open(&sc, waiting_for_lock(false, true));
 	assert_true(has_line(scene_find(&sc, "stuck-thread"), "who holds the lock is not known"));
 	scene_close(&sc);
 }

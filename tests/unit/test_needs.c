@@ -176,7 +176,8 @@ static void queue_behind_the_one_that_accepts(void **state)
 		scene_open(&sc, s);
 		assert_int_equal(fr_thread_stand(sc.m, 1), cases[i].stand);
 		assert_int_equal(fr_thread_is_stuck(sc.m, 1), cases[i].stand == STAND_LOCK);
-		assert_int_equal(scene_count(&sc, "stuck-thread"), cases[i].stand == STAND_LOCK);
+		assert_int_equal(sc.a->n && sc.a->findings[0]->severity > SEVERITY_INFO,
+				 cases[i].stand == STAND_LOCK);
 		scene_close(&sc);
 	}
 }
