@@ -160,3 +160,33 @@ def test_broken_pipe_is_no_proof_of_a_kill(host):
     text = fr.fr("report", region, ok=(0, 3)).out
     assert "(by a signal that leaves no record: KILL, TERM, PIPE ...)" in text, text
     assert "no crash" not in text, text
+
+
+DEATHS = {  # what the title says, and the function that it happened in
+    "assert": ("an assertion failed", "die"),
+    "abort": ("abort() was called", "die"),
+    "overrun": ("a buffer on the stack was overrun", "die"),
+    "fortify": ("a copy was larger than its buffer", "die"),
+    "twice": ("it freed a block twice", "give_back"),
+    "invalid": ("the heap is damaged", "give_back"),
+    "virtual": ("a pure virtual function was called", "call_virtual"),
+    "again": ("which its own handler raised again", "parse_field"),
+    "inside": ("which its own handler raised again", "parse_field"),
+}
+
+
+@pytest.mark.parametrize("kind", DEATHS)
+def test_death_is_told_by_its_kind(host, kind):
+    """By the functions on the stack; the place is the program's own, not libc's or ours."""
+    text, function = DEATHS[kind]
+    p = host.target("deaths", kind, FR_EVENTS="mem=full")
+    assert p.code() < 0
+    finding = faults(fr.read("report", host.snapshot(p)))[0]
+    assert finding["rule"] == "crash"
+    assert text in finding["title"], finding["title"]
+    assert finding["site"].startswith(f"{function} deaths.c:"), finding["site"]
+    labels = finding["stack_labels"]
+    assert ("the block was freed here first" in labels) == (kind == "twice"), labels
+    assert ("innocent" in finding["why"]) == (kind == "invalid"), finding["why"]
+    if kind == "inside":
+        assert "<signal handler called>" in frames(finding), finding["stacks"]

@@ -15,6 +15,7 @@ struct names;
 struct names *fr_names_open(const struct model *m, struct symbols *sy);
 void fr_names_close(struct names *n);
 struct symbols *fr_names_symbols(struct names *n);
+const struct model *fr_names_model(const struct names *n);
 
 const char *fr_name_fmt(struct names *n, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
@@ -32,8 +33,13 @@ const char *fr_name_peer(struct names *n, uint32_t sock); /* "10.0.0.5:80", NULL
 /* "recv() from 127.0.0.1:8091", "pthread_cond_wait() on queue.ready". */
 const char *fr_name_wait(struct names *n, const struct span *s);
 
-/* "sendReport server.c:88": the first frame of the program's own code; NULL = no stack. */
+/*
+ * places.c. "sendReport server.c:88": the first frame of the user's own code, in the program or in
+ * a library of its own; NULL = no stack.
+ */
 const char *fr_name_site(struct names *n, uint32_t stack);
+/* The same from frame SKIP on. */
+const char *fr_name_site_from(struct names *n, uint32_t stack, size_t skip);
 /*
  * The same for the innermost function that both stacks have in common, at its place in STACK: the
  * function that took the lock and made the call. Falls back to fr_name_site(STACK).
@@ -41,7 +47,9 @@ const char *fr_name_site(struct names *n, uint32_t stack);
 const char *fr_name_common_site(struct names *n, uint32_t stack, uint32_t other);
 /* One frame: "sendReport server.c:88", "malloc libc.so.6", "libfoo.so+0x1234". */
 const char *fr_name_frame(struct names *n, const struct frame *f);
-/* Whether the frame is the program's own code, not libc and the like. */
+/* Whether the frame is no code that everybody has: libc, the C++ library and its headers, ours. */
 bool fr_frame_is_own(struct names *n, const struct frame *f);
+/* Whether the kernel has put F there, to call a handler. */
+bool fr_frame_is_handler_call(const struct frame *f);
 
 #endif
