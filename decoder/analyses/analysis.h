@@ -44,6 +44,8 @@ struct finding_line {
 struct finding_stack {
 	const char *label; /* "T4 writer waits here" */
 	uint32_t stack;
+	const struct frame *frames; /* of another process, where `stack` is 0 */
+	size_t n_frames;
 };
 
 #define FINDING_THREADS 64
@@ -83,6 +85,8 @@ struct analysis {
 	const char **missing; /* by rule that found nothing: why that is no verdict; NULL = fine */
 	const struct rule *now; /* the rule that runs */
 	uint64_t *explained; /* by lock: waiting that a finding has explained already */
+	struct child_view *child; /* the stuck child that a finding tells of; NULL = none */
+	bool is_child; /* somebody's child is looked at: not its children too */
 	bool *in_cycle; /* by thread: member of a deadlock or behind one */
 };
 
@@ -90,6 +94,8 @@ extern const struct rule fr_rules[];
 extern const size_t fr_n_rules;
 
 struct analysis *fr_analysis_run(const struct model *m, struct names *names);
+/* The same of a child of the process that is looked at. */
+struct analysis *fr_analysis_run_child(const struct model *m, struct names *names);
 void fr_analysis_free(struct analysis *a);
 const char *fr_severity_name(enum severity s); /* "crit" */
 
@@ -98,6 +104,7 @@ const char *fr_severity_name(enum severity s); /* "crit" */
 struct finding *fr_finding_new(struct analysis *a);
 void fr_finding_line(struct finding *f, const char *text, const char *site);
 void fr_finding_stack(struct finding *f, const char *label, uint32_t stack);
+void fr_finding_frames(struct finding *f, const char *label, const struct frame *frames, size_t n);
 void fr_finding_thread(struct finding *f, uint32_t thread); /* once each */
 void fr_finding_event(struct finding *f, uint64_t id);
 unsigned int fr_score(uint64_t value, uint64_t half); /* 50 at HALF, towards 100 beyond */

@@ -44,7 +44,13 @@ void fr_finding_line(struct finding *f, const char *text, const char *site)
 void fr_finding_stack(struct finding *f, const char *label, uint32_t stack)
 {
 	if (stack && f->n_stacks < FINDING_STACKS)
-		f->stacks[f->n_stacks++] = (struct finding_stack){label, stack};
+		f->stacks[f->n_stacks++] = (struct finding_stack){label, stack, NULL, 0};
+}
+
+void fr_finding_frames(struct finding *f, const char *label, const struct frame *frames, size_t n)
+{
+	if (n && f->n_stacks < FINDING_STACKS)
+		f->stacks[f->n_stacks++] = (struct finding_stack){label, 0, frames, n};
 }
 
 void fr_finding_thread(struct finding *f, uint32_t thread)

@@ -8,7 +8,7 @@
  */
 #include <stdlib.h>
 
-#include "analyses/analysis.h"
+#include "analyses/children.h"
 #include "analyses/holders.h"
 #include "base/mem.h"
 #include "model/stands.h"
@@ -264,5 +264,6 @@ enum rule_result fr_rule_stuck(struct analysis *a)
 	}
 	free(threads);
 	free(list);
+	found |= fr_child_stuck(a);
 	return found ? RULE_FOUND : RULE_OK;
 }

@@ -94,13 +94,31 @@ static json_t *lines_json(const struct finding *f)
 	return list;
 }
 
+static json_t *stack_json(const struct view *v, const struct finding_stack *s)
+{
+	struct sbuf b = {0};
+	json_t *list;
+
+	if (!s->frames)
+		return fr_json_stack(v->stacks, s->stack);
+	fr_sbuf_char(&b, '[');
+	for (size_t i = 0; i < s->n_frames; i++) {
+		fr_sbuf_str(&b, i ? "," : "");
+		fr_frame_json(&b, &s->frames[i]);
+	}
+	fr_sbuf_char(&b, ']');
+	list = json_loads(fr_sbuf_cstr(&b), 0, NULL);
+	fr_sbuf_free(&b);
+	return list ? list : json_array();
+}
+
 static void stacks_json(const struct view *v, const struct finding *f, json_t *o)
 {
 	json_t *stacks = json_array(), *labels = json_array();
 	size_t i;
 
 	for (i = 0; i < f->n_stacks; i++) {
-		json_array_append_new(stacks, fr_json_stack(v->stacks, f->stacks[i].stack));
+		json_array_append_new(stacks, stack_json(v, &f->stacks[i]));
 		json_array_append_new(labels, fr_json_text(f->stacks[i].label));
 	}
 	json_object_set_new(o, "stacks", stacks);
@@ -208,6 +226,15 @@ static void report_json(struct view *v, const struct analysis *a)
 
 /* ---- text ------------------------------------------------------------------------------------ */
 
+static void finding_stack_text(const struct view *v, unsigned int indent,
+			       const struct finding_stack *s)
+{
+	if (s->frames)
+		fr_view_frames(v, indent, s->label, s->frames, s->n_frames);
+	else
+		fr_view_stack(v, indent, s->label, s->stack);
+}
+
 static void findings_text(struct view *v, const struct analysis *a)
 {
 	static const enum tint tints[] = {TINT_BLUE, TINT_YELLOW, TINT_RED};
@@ -236,8 +263,7 @@ static void findings_text(struct view *v, const struct analysis *a)
 		fr_view_line(v, (unsigned int)strlen(head) + 6, TINT_NONE,
 			     fr_name_fmt(v->names, "next: %s", f->next), NULL);
 		for (k = 0; (f->show_stacks || v->c->opt->all) && k < f->n_stacks; k++)
-			fr_view_stack(v, (unsigned int)strlen(head), f->stacks[k].label,
-				      f->stacks[k].stack);
+			finding_stack_text(v, (unsigned int)strlen(head), &f->stacks[k]);
 		fr_view_printf(v, "\n");
 	}
 }

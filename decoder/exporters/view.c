@@ -126,8 +126,16 @@ void fr_view_line(const struct view *v, unsigned int indent, enum tint tint, con
 
 void fr_view_stack(const struct view *v, unsigned int indent, const char *label, uint32_t stack)
 {
-	const struct frame *f;
-	size_t i, n = fr_symbols_stack(v->sy, stack, &f);
+	const struct frame *f = NULL;
+	size_t n = fr_symbols_stack(v->sy, stack, &f);
+
+	fr_view_frames(v, indent, label, f, n);
+}
+
+void fr_view_frames(const struct view *v, unsigned int indent, const char *label,
+		    const struct frame *f, size_t n)
+{
+	size_t i;
 
 	if (label)
 		fprintf(v->c->out, "%*s%s\n", (int)indent, "", label);

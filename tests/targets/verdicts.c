@@ -7,6 +7,7 @@
  *   leader    keeper        a pool accepts under a lock: healthy; one sleeps under it
  *   turns     starve        readers leave gaps for the writer: healthy; one always has the lock
  *   forkfree  forklock      the child takes a lock that was free at the fork, or was not
+ *   reads     filter        a child fills a pipe that we read: healthy; that we read after its end
  *   joined    joincycle     a join of a thread that sleeps: healthy; of one that needs our lock
  *   condwait  condcycle     a wait for who sleeps: healthy; for who needs our lock
  *   stay      pipe          healthy; writes to a connection that is closed: dies of SIGPIPE
@@ -17,6 +18,7 @@
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 
 #include "truth.h"
 
@@ -230,6 +232,12 @@ NOINLINE static void log_line(void)
 	pthread_mutex_unlock(&first);
 }
 
+static void *wait_for_child(void *arg)
+{
+	waitpid((pid_t)(long)arg, NULL, 0); /* the wait for the child */
+	return arg;
+}
+
 static void forked(void)
 {
 	pid_t child;
@@ -245,6 +253,47 @@ static void forked(void)
 		log_line();
 		sleep_on(NULL);
 	}
+	from_child = child;
+	start(wait_for_child, child);
+}
+
+/* ---- reads, filter --------------------------------------------------------------------------- */
+
+static void *read_all(void *arg)
+{
+	char b[4096];
+
+	while (read(ends[0], b, sizeof(b)) > 0)
+		;
+	return arg;
+}
+
+NOINLINE static void fill_pipe(void)
+{
+	static char b[4096];
+
+	for (int i = 0; i < 100; i++)
+		if (write(ends[1], b, sizeof(b)) < 0) /* the full pipe */
+			broken("write");
+}
+
+static void filter(void)
+{
+	pid_t child;
+
+	if (pipe(ends))
+		broken("pipe");
+	child = fork();
+	if (!child) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		close(ends[0]);
+		fill_pipe();
+		sleep_on(NULL);
+	}
+	close(ends[1]);
+	if (!is_fault)
+		start(read_all, 0);
+	start(wait_for_child, child);
 	from_child = child;
 }
 
@@ -329,10 +378,11 @@ static const struct {
 	const char *healthy, *fault;
 	void (*run)(void);
 } kinds[] = {
-	{"doorbell", "", doorbell},           {"news", "answer", connection},
-	{"leader", "keeper", pool},           {"turns", "starve", readers},
-	{"forkfree", "forklock", forked},     {"joined", "joincycle", joined},
-	{"condwait", "condcycle", condition}, {"stay", "pipe", stay},
+	{"doorbell", "", doorbell},       {"news", "answer", connection},
+	{"leader", "keeper", pool},       {"turns", "starve", readers},
+	{"forkfree", "forklock", forked}, {"reads", "filter", filter},
+	{"joined", "joincycle", joined},  {"condwait", "condcycle", condition},
+	{"stay", "pipe", stay},
 };
 
 int main(int argc, char **argv)
