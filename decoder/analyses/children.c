@@ -90,11 +90,11 @@ static void living(const struct recording *rec, struct pids *p)
 		int64_t pid = 0;
 
 		if (e.kind == FR_EV_PROCESS_FORK)
-			pid = (int64_t)e.arg[FR_A_PROCESS_FORK_pid];
+			pid = (int64_t)e.arg[FR_A(PROCESS_FORK, pid)];
 		else if (e.kind == FR_EV_PROCESS_SPAWN)
-			pid = (int64_t)e.arg[FR_A_PROCESS_SPAWN_pid];
+			pid = (int64_t)e.arg[FR_A(PROCESS_SPAWN, pid)];
 		else if (e.kind == FR_EV_PROCESS_WAIT)
-			drop_pid(p, (uint32_t)e.arg[FR_A_PROCESS_WAIT_pid]);
+			drop_pid(p, (uint32_t)e.arg[FR_A(PROCESS_WAIT, pid)]);
 		if (pid <= 0)
 			continue;
 		if (p->n == CHILDREN)

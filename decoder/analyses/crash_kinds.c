@@ -90,7 +90,7 @@ static struct freed last_free(const struct recording *rec, uint32_t thread)
 
 	while (fr_stream_fill(s, &e, 1))
 		if (e.kind == FR_EV_MEM_FREE && e.thread == thread)
-			last = (struct freed){e.arg[FR_A_MEM_FREE_ptr], e.id, thread, e.stack};
+			last = (struct freed){e.arg[FR_A(MEM_FREE, ptr)], e.id, thread, e.stack};
 	fr_stream_close(s);
 	return last;
 }
@@ -103,10 +103,11 @@ static struct freed free_before(const struct recording *rec, const struct freed 
 	struct event e;
 
 	while (fr_stream_fill(s, &e, 1) && e.id != last->event) {
-		if (e.kind == FR_EV_MEM_FREE && e.arg[FR_A_MEM_FREE_ptr] == last->ptr)
+		if (e.kind == FR_EV_MEM_FREE && e.arg[FR_A(MEM_FREE, ptr)] == last->ptr)
 			before = (struct freed){last->ptr, e.id, e.thread, e.stack};
-		else if ((e.kind == FR_EV_MEM_ALLOC && e.arg[FR_A_MEM_ALLOC_ptr] == last->ptr) ||
-			 (e.kind == FR_EV_MEM_REALLOC && e.arg[FR_A_MEM_REALLOC_ptr] == last->ptr))
+		else if ((e.kind == FR_EV_MEM_ALLOC && e.arg[FR_A(MEM_ALLOC, ptr)] == last->ptr) ||
+			 (e.kind == FR_EV_MEM_REALLOC &&
+			  e.arg[FR_A(MEM_REALLOC, ptr)] == last->ptr))
 			before = (struct freed){0};
 	}
 	fr_stream_close(s);

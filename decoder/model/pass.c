@@ -271,7 +271,7 @@ static inline bool is_heap(const struct event *e)
 /* Who runs the function of a once waits for nobody. */
 static inline bool ran_once(const struct event *e)
 {
-	return e->kind == FR_EV_ONCE && !e->arg[FR_A_ONCE_waited];
+	return e->kind == FR_EV_ONCE && !e->arg[FR_A(ONCE, waited)];
 }
 
 static void lock_event(struct build *b, const struct event *e)
