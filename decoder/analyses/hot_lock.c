@@ -20,6 +20,7 @@
 #define SITES 3
 #define FINDINGS 5 /* the hottest; the others are counted */
 #define NO_FAULT_SCORE 20u /* at most, where no hold explains most of the waiting */
+#define HANDOFF_NS 2000000u /* of each wait on average */
 #define LONG_HOLD_NS 1000000ull
 
 /* The locks of one class, or one lock that has no name. */
@@ -161,10 +162,23 @@ static void tell_waiters(struct analysis *a, struct finding *f, const struct hea
 	free(b);
 }
 
+/*
+ * A woken thread runs within microseconds where a CPU is free. Where it takes so long on average,
+ * holders had to wait for a CPU as well, and their holds look longer than they are.
+ */
+static bool is_cpu_short(const struct heat *h)
+{
+	return h->waits && h->handoff_ns / h->waits >= HANDOFF_NS;
+}
+
 static const char *reason(const struct model *m, const struct heat *h)
 {
 	const struct lock *l = &m->locks[h->hottest];
 
+	if (is_cpu_short(h))
+		return "CPU was short: threads that were woken, and holders too, had to wait for "
+		       "one, or "
+		       "the holder is not known";
 	if (h->handoff_ns * 2 > h->all_ns)
 		return "most of the waiting is not covered by a known hold: many short holds, or "
 		       "threads that "
@@ -181,7 +195,8 @@ static const char *reason(const struct model *m, const struct heat *h)
  */
 static bool is_no_fault(const struct analysis *a, const struct heat *h)
 {
-	return h->handoff_ns * 2 > h->all_ns || (h->locks == 1 && fr_only_at_start(a, h->hottest));
+	return h->handoff_ns * 2 > h->all_ns || is_cpu_short(h) ||
+	       (h->locks == 1 && fr_only_at_start(a, h->hottest));
 }
 
 static void tell(struct analysis *a, const struct heat *h, uint64_t window)

@@ -45,7 +45,7 @@ static bool is_plumbing(const char *mod)
 
 static bool is_header(const struct frame *f)
 {
-	if (f->file && strstr(f->file, "/include/c++/"))
+	if (f->file && strstr(f->file, "/include/") && strstr(f->file, "/c++/"))
 		return true;
 	return f->fn && (begins(f->fn, "std::") || begins(f->fn, "__gnu_cxx::") ||
 			 begins(f->fn, "void std::") || begins(f->fn, "bool std::"));
