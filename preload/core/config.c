@@ -185,11 +185,11 @@ struct signal_name {
 	int number;
 };
 
+#define SIGNAL_NAME(name) {#name, SIG##name},
 static const struct signal_name signal_names[] = {
-	{"HUP", SIGHUP}, {"USR1", SIGUSR1}, {"USR2", SIGUSR2},     {"WINCH", SIGWINCH},
-	{"URG", SIGURG}, {"PWR", SIGPWR},   {"VTALRM", SIGVTALRM}, {"PROF", SIGPROF},
-	{"IO", SIGIO},   {"QUIT", SIGQUIT}, {"TERM", SIGTERM},     {"CONT", SIGCONT},
+#include "wire/signals.def"
 };
+#undef SIGNAL_NAME
 
 static bool parse_signal(const char *s, void *v, uint64_t least, uint64_t most)
 {
