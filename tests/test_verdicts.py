@@ -2,6 +2,8 @@
 """What may be said: a recording that is cut is not judged, nobody is called killed without proof,
 and each kind of fault is told beside its healthy twin (tests/targets/verdicts.c)."""
 
+import json
+import os
 import pathlib
 import re
 import signal
@@ -148,7 +150,6 @@ def test_lock_held_at_the_fork(host):
 
 def test_a_signal_is_told_as_sent(host):
     """SIGABRT by somebody else is no abort() of the program's own."""
-    import os
     p, _ = started(host, "stay")
     p.signal(signal.SIGABRT)
     p.wait()
@@ -194,3 +195,31 @@ def test_death_is_told_by_its_kind(host, kind):
     assert ("innocent" in finding["why"]) == (kind == "invalid"), finding["why"]
     if kind == "inside":
         assert "<signal handler called>" in frames(finding), finding["stacks"]
+
+
+def test_report_by_name(host):
+    """A name that is no file is a process's: the one that lives, or all are told."""
+    env = {**os.environ, "FR_DIR": str(host.dir)}
+    p, _ = started(host, "stay")
+    assert f"verdicts (pid {p.pid}) live" in fr.fr("report", "verdicts", env=env).out
+    q, _ = started(host, "stay")
+    err = fr.fr("report", "verdicts", env=env, ok=(1,)).err
+    assert "2 processes are called verdicts" in err and str(p.pid) in err and str(q.pid) in err
+    for each in (p, q):
+        each.signal(signal.SIGKILL)
+        each.wait()
+    assert "left by a process" in fr.fr("report", "verdicts", env=env, ok=(0, 3)).out
+    assert "nobody" in fr.fr("report", "nobody", env=env, ok=(1,)).err
+
+
+def test_json_cannot_steer_a_terminal(host):
+    """Names of threads come from the recording: no control, C1 or bidi character is passed raw."""
+    p, _ = started(host, "stay")
+    name = "a\u202eb\u0085\x7f\x1b"
+    recording = host.ask(p)
+    content = recording.read_bytes()
+    recording.write_bytes(content.replace(b"verdicts\0\0\0\0\0\0\0\0",
+                                          name.encode().ljust(16, b"\0")))
+    out = fr.fr("threads", "--json", recording, ok=(0, 3)).stdout
+    assert not re.search(rb"[\x00-\x09\x0b-\x1f\x7f]|\xc2[\x80-\x9f]|\xe2\x80\xae", out)
+    assert name in [t["name"] for t in json.loads(out)]

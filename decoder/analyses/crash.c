@@ -116,7 +116,8 @@ static void tell_held(struct analysis *a, struct finding *f, uint32_t thread)
 			f,
 			fr_name_fmt(n, "it held %s %s%s", fr_name_lock_kind(a->m, t->held[i].lock),
 				    fr_name_lock(n, t->held[i].lock),
-				    waiters ? fr_name_fmt(n, "; %u threads waited for it", waiters)
+				    waiters ? fr_name_fmt(n, "; %s waited for it",
+							  fr_name_count(n, waiters, "thread"))
 					    : ""),
 			fr_name_site(n, t->held[i].stack));
 	}

@@ -375,7 +375,8 @@ static void tell_self(struct analysis *a, uint32_t thread, const struct span *s)
 	tell_followers(a, f);
 	if (f->n_threads > 1)
 		fr_finding_line(f,
-				fr_name_fmt(n, "%zu more threads wait behind it", f->n_threads - 1),
+				fr_name_fmt(n, "%s behind it",
+					    fr_name_count(n, f->n_threads - 1, "more thread")),
 				NULL);
 }
 

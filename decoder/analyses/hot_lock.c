@@ -217,12 +217,13 @@ static void tell(struct analysis *a, const struct heat *h, uint64_t window)
 		f->severity = SEVERITY_INFO;
 		f->score = f->score < NO_FAULT_SCORE ? f->score : NO_FAULT_SCORE;
 	}
-	f->title = fr_name_fmt(n,
-			       "threads waited %s for %s %s%s: %llu waits%s, longest %s, %.2g "
-			       "threads at any moment",
-			       fr_name_ns(n, h->wait_ns), fr_name_lock_kind(m, h->hottest),
-			       fr_name_lock(n, h->hottest), more, (unsigned long long)h->waits, p99,
-			       fr_name_ns(n, h->max_ns), (double)h->wait_ns / (double)window);
+	f->title =
+		fr_name_fmt(n,
+			    "threads waited %s for %s %s%s: %s%s, longest %s, %.2g "
+			    "threads at any moment",
+			    fr_name_ns(n, h->wait_ns), fr_name_lock_kind(m, h->hottest),
+			    fr_name_lock(n, h->hottest), more, fr_name_count(n, h->waits, "wait"),
+			    p99, fr_name_ns(n, h->max_ns), (double)h->wait_ns / (double)window);
 	f->why = reason(m, h);
 	f->next = fr_name_fmt(n, "hold it shorter, or split it. See fr locks -l L%u", l->handle);
 	tell_holders(a, f, h);

@@ -87,6 +87,11 @@ const char *fr_name_ns(struct names *n, uint64_t ns)
 	return fr_arena_strdup(&n->arena, fr_units_ns(buf, ns));
 }
 
+const char *fr_name_count(struct names *n, uint64_t count, const char *what)
+{
+	return fr_name_fmt(n, "%llu %s%s", (unsigned long long)count, what, count == 1 ? "" : "s");
+}
+
 const char *fr_name_thread(struct names *n, uint32_t thread)
 {
 	const struct thread *t;

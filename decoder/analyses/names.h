@@ -20,6 +20,8 @@ const struct model *fr_names_model(const struct names *n);
 const char *fr_name_fmt(struct names *n, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 const char *fr_name_ns(struct names *n, uint64_t ns); /* "115 ms" */
+/* "1 thread", "7 threads". */
+const char *fr_name_count(struct names *n, uint64_t count, const char *what);
 const char *fr_name_thread(struct names *n, uint32_t thread); /* "T7 reporter" */
 const char *fr_name_thread_tid(struct names *n, uint32_t thread); /* "T7 reporter (tid 4711)" */
 const char *fr_name_lock(struct names *n, uint32_t lock); /* "buckets[42].mu", "L3 (0x5567a0)" */

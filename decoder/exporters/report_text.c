@@ -115,10 +115,11 @@ static void window_line(struct view *v)
 		overwritten += m->threads[i].rec->overwritten;
 		whom += m->threads[i].rec->overwritten != 0;
 	}
-	fr_view_printf(v, "window %s (common to all threads: %s) · %zu thread%s · %s events",
+	fr_view_printf(v, "window %s (common to all threads: %s) · %zu thread%s · %s event%s",
 		       fr_name_ns(v->names, m->end_ns - m->start_ns),
 		       fr_name_ns(v->names, fr_model_common(m, 0, m->end_ns)), m->n_threads,
-		       m->n_threads == 1 ? "" : "s", fr_units_count(count, m->rec->n_events));
+		       m->n_threads == 1 ? "" : "s", fr_units_count(count, m->rec->n_events),
+		       m->rec->n_events == 1 ? "" : "s");
 	if (overwritten)
 		fr_view_printf(
 			v, " · older ones overwritten: %s of %zu threads (%s)",

@@ -164,7 +164,8 @@ static void held_text(const struct view *v, const struct thread *t)
 			       site ? site : "");
 	}
 	if (i < t->held_total)
-		fr_view_printf(v, "        holds %u more locks\n", t->held_total - i);
+		fr_view_printf(v, "        holds %s\n",
+			       fr_name_count(v->names, t->held_total - i, "more lock"));
 }
 
 static void member_text(const struct view *v, const struct row *r)
@@ -257,7 +258,8 @@ static void threads_text(const struct view *v, struct row *rows, size_t n)
 			bucket_text(v, rows + from, to - from);
 	}
 	if (ended)
-		fr_view_printf(v, "%zu threads ended before (-a shows them)\n", ended);
+		fr_view_printf(v, "%s ended before (-a shows them)\n",
+			       fr_name_count(v->names, ended, "thread"));
 	if (!n)
 		fr_view_printf(v, "the recording has no threads\n");
 }

@@ -154,7 +154,7 @@ static void expect_crash(uint32_t signo, int32_t code, uint64_t addr, const char
 	assert_ptr_equal(f, sc.a->findings[0]);
 	assert_int_equal(sc.m->threads[0].state, THREAD_CRASHED);
 	assert_true(has_line(f, "it held mutex L1"));
-	assert_true(has_line(f, "1 threads waited for it"));
+	assert_true(has_line(f, "; 1 thread waited for it"));
 	assert_true(has_line(f, "mem.free"));
 	scene_close(&sc);
 }
