@@ -267,7 +267,8 @@ VALUES = {
     "FR_BUDGET": ["5%", "5", "none", "101", "5%%", "0"],
     "FR_SIGNAL": ["auto", "none", "USR2", "SIGUSR2", "RTMIN+3", "RTMIN+29", "KILL", "usr1"],
     "FR_KEEP_MAX": ["none", "64M", "200", "64M,200", "200,64M", "q", "1.5M"],
-    "FR_TRIGGER": ["exit", "recv>1s", "recv>1s,exit", "recv", "exit>1s", "rss>2G", "rss>1s", "recv>1.5s"],
+    "FR_TRIGGER": ["exit", "recv>1s", "recv>1s,exit", "recv", "exit>1s", "rss>2G", "rss>1s",
+                   "recv>1.5s"],
 }
 OPTION = {"FR_MAX_BYTES": "--max-bytes", "FR_MIN_AGE": "--min-age", "FR_EVENTS": "--events",
           "FR_BUDGET": "--budget", "FR_SIGNAL": "--signal", "FR_KEEP_MAX": "--keep-max",

@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "analyses/children.h"
 #include "analyses/needs.h"
 #include "base/mem.h"
 
@@ -43,6 +42,8 @@ static void run(struct analysis *a, size_t i)
 		a->missing[i] = fr_need_missing(a, r->needs, false);
 }
 
+static struct analysis *run_child(const struct model *m, struct names *names);
+
 static struct analysis *run_all(const struct model *m, struct names *names, bool is_child)
 {
 	struct analysis *a = fr_mem_alloc(sizeof(*a));
@@ -51,6 +52,8 @@ static struct analysis *run_all(const struct model *m, struct names *names, bool
 	a->m = m;
 	a->names = names;
 	a->is_child = is_child;
+	a->run_child = run_child;
+	a->free_child = fr_analysis_free;
 	a->results = fr_mem_alloc(fr_n_rules * sizeof(*a->results));
 	a->missing = fr_mem_alloc(fr_n_rules * sizeof(*a->missing));
 	a->explained = fr_mem_alloc((m->n_locks + 1) * sizeof(*a->explained));
@@ -64,14 +67,14 @@ static struct analysis *run_all(const struct model *m, struct names *names, bool
 	return a;
 }
 
+static struct analysis *run_child(const struct model *m, struct names *names)
+{
+	return run_all(m, names, true);
+}
+
 struct analysis *fr_analysis_run(const struct model *m, struct names *names)
 {
 	return run_all(m, names, false);
-}
-
-struct analysis *fr_analysis_run_child(const struct model *m, struct names *names)
-{
-	return run_all(m, names, true);
 }
 
 void fr_analysis_free(struct analysis *a)
@@ -83,7 +86,8 @@ void fr_analysis_free(struct analysis *a)
 	for (i = 0; i < a->n; i++)
 		free(a->findings[i]);
 	free(a->findings);
-	fr_child_close(a->child);
+	if (a->child)
+		a->child_close(a->child);
 	free(a->results);
 	free(a->missing);
 	free(a->explained);

@@ -86,6 +86,10 @@ struct analysis {
 	const struct rule *now; /* the rule that runs */
 	uint64_t *explained; /* by lock: waiting that a finding has explained already */
 	struct child_view *child; /* the stuck child that a finding tells of; NULL = none */
+	void (*child_close)(struct child_view *c);
+	/* what a rule needs to look at another process: children.c */
+	struct analysis *(*run_child)(const struct model *m, struct names *names);
+	void (*free_child)(struct analysis *a);
 	bool is_child; /* somebody's child is looked at: not its children too */
 	bool *in_cycle; /* by thread: member of a deadlock or behind one */
 };
@@ -94,8 +98,6 @@ extern const struct rule fr_rules[];
 extern const size_t fr_n_rules;
 
 struct analysis *fr_analysis_run(const struct model *m, struct names *names);
-/* The same of a child of the process that is looked at. */
-struct analysis *fr_analysis_run_child(const struct model *m, struct names *names);
 void fr_analysis_free(struct analysis *a);
 const char *fr_severity_name(enum severity s); /* "crit" */
 

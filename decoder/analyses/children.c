@@ -3,8 +3,8 @@
  * children.c - a thread that waits for a child: which one, and how that is.
  *
  * To wait for a child is no fault; a child that hangs is. It has a region of its own, which is read
- * like any: what is wrong with it is why its parent waits. One more thing only both together show: a
- * child that writes to a pipe which is full, and whose reader waits for the child's end.
+ * like any: what is wrong with it is why its parent waits. One more thing only both together show:
+ * a child that writes to a pipe which is full, and whose reader waits for the child's end.
  * Only while both live on this system: a PID says nothing later.
  */
 #include "analyses/children.h"
@@ -31,11 +31,12 @@ struct child_view {
 	struct analysis *a;
 };
 
-void fr_child_close(struct child_view *c)
+static void child_close(struct child_view *c)
 {
 	if (!c)
 		return;
-	fr_analysis_free(c->a);
+	if (c->a)
+		c->a->free_child(c->a);
 	fr_names_close(c->names);
 	fr_symbols_close(c->sy);
 	fr_model_free(c->m);
@@ -44,9 +45,10 @@ void fr_child_close(struct child_view *c)
 	free(c);
 }
 
-/* The region of process PID, if that is a child of PARENT, born after it; NULL = it is not. */
-static struct child_view *open_child(const struct recording *parent, uint32_t pid)
+/* The region of process PID, if that is a child of A's, born after it; NULL = it is not. */
+static struct child_view *open_child(const struct analysis *a, uint32_t pid)
 {
+	const struct recording *parent = a->m->rec;
 	struct child_view *c = fr_mem_alloc(sizeof(*c));
 	char spec[16];
 
@@ -56,13 +58,13 @@ static struct child_view *open_child(const struct recording *parent, uint32_t pi
 	    c->rec->hdr.ppid != parent->hdr.pid ||
 	    strcmp(c->rec->hdr.boot_id, parent->hdr.boot_id) ||
 	    c->rec->hdr.start_mono_ns < parent->hdr.start_mono_ns) {
-		fr_child_close(c);
+		child_close(c);
 		return NULL;
 	}
 	c->m = fr_model_build(c->rec, &c->diag);
 	c->sy = fr_symbols_open(c->rec, &c->diag);
 	c->names = fr_names_open(c->m, c->sy);
-	c->a = fr_analysis_run_child(c->m, c->names);
+	c->a = a->run_child(c->m, c->names);
 	return c;
 }
 
@@ -191,14 +193,14 @@ static void tell_child(struct analysis *a, struct finding *f, const struct child
 /* S waits for a child. */
 static bool tell(struct analysis *a, const struct span *s, uint32_t pid)
 {
-	struct child_view *c = open_child(a->m->rec, pid);
+	struct child_view *c = open_child(a, pid);
 	struct names *n = a->names;
 	struct finding *f;
 
 	if (!c)
 		return false;
 	if (!worst_of(c->a) && (!long_write(c->m) || !has_unread_pipe(a->m))) {
-		fr_child_close(c);
+		child_close(c);
 		return false;
 	}
 	f = fr_finding_new(a);
@@ -213,6 +215,7 @@ static bool tell(struct analysis *a, const struct span *s, uint32_t pid)
 	fr_finding_stack(f, fr_name_fmt(n, "%s waits here", fr_name_thread(n, s->thread)),
 			 s->stack);
 	a->child = c;
+	a->child_close = child_close;
 	tell_child(a, f, c);
 	return true;
 }

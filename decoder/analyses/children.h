@@ -14,6 +14,5 @@ struct child_view;
  * child is looked at as it is now, in its own region.
  */
 bool fr_child_stuck(struct analysis *a);
-void fr_child_close(struct child_view *c);
 
 #endif

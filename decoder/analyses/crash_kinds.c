@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * crash_kinds.c - what the stack of a crash says about its kind: crash_kinds.def, signal frames, and
- * what was freed twice.
+ * crash_kinds.c - what the stack of a crash says about its kind: crash_kinds.def, signal frames,
+ * and what was freed twice.
  */
 #include "analyses/crash_kinds.h"
 

@@ -190,7 +190,7 @@ static const char *reason(const struct model *m, const struct heat *h)
 }
 
 /*
- * Woken threads that wait for a CPU look the same as a lock that is too hot: then nobody is accused.
+ * Woken threads that wait for a CPU look the same as a lock that is too hot: nobody is accused.
  * A gate that opened when the program had started is none any more.
  */
 static bool is_no_fault(const struct analysis *a, const struct heat *h)

@@ -2,8 +2,8 @@
 /*
  * starvation.c - rule writer-starvation: a writer waits, and readers keep coming.
  *
- * An rwlock that prefers readers lets one more in whenever another has it, so that the writer's turn
- * never comes. Every release while somebody waits is recorded: many of them by threads that never
+ * An rwlock that prefers readers lets one more in whenever another has it: the writer's turn never
+ * comes. Every release while somebody waits is recorded: many of them by threads that never
  * asked to write, during one wait of a writer, are the proof. A single long reader is none.
  */
 #include <stdlib.h>

@@ -365,8 +365,8 @@ static void find_wakers(struct model *m, const struct lock *l)
 }
 
 /*
- * Released while somebody waited, but no wait was kept: only level full knows the start. Whoever gave
- * back what another thread had, has not held it at all.
+ * Released while somebody waited, but no wait was kept: only level full knows the start. Whoever
+ * gave back what another thread had, has not held it at all.
  */
 static void no_waits(struct model *m, const struct lock *l)
 {

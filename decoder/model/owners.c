@@ -3,8 +3,8 @@
  * owners.c - who certainly holds a lock at the end: the edges of every verdict about a hang.
  *
  * Two witnesses: the list of held locks that each thread's record carries, and the owner that a
- * waiter read from the lock when its wait began. Where they disagree nobody is named. Nor is anybody
- * where threads give back what others have taken.
+ * waiter read from the lock when its wait began. Where they disagree nobody is named. Nor is
+ * anybody where threads give back what others have taken.
  */
 #include "model/build.h"
 
@@ -57,11 +57,11 @@ static bool contradicted(const struct model *m, const struct lock *l, uint32_t l
 	return false;
 }
 
-/* ---- mutexes that are passed on ------------------------------------------------------------ */
+/* ---- mutexes that are passed on -------------------------------------------------------------- */
 
 #define PASSED_MIN 2u /* a waiter may have seen an owner that was just leaving: once is nothing */
 
-/* How often the first release in a wait was by the thread that the waiter saw, and how often not. */
+/* How often the first release in a wait was by the thread that the waiter saw, how often not. */
 struct releases {
 	uint32_t own;
 	uint32_t foreign;
@@ -84,8 +84,8 @@ static void count_release(const struct model *m, const struct lock *l, const str
 
 /*
  * Whoever has seen itself as the owner, and yet came out of the wait, was let go by another thread.
- * The waits are in the order of their ends; where one began before the one looked at last, its first
- * release is behind us and it is not counted.
+ * The waits are in the order of their ends; where one began before the one looked at last, its
+ * first release is behind us and it is not counted.
  */
 static bool is_passed(const struct model *m, const struct lock *l)
 {

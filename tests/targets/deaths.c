@@ -4,8 +4,8 @@
  *
  *   deaths assert | abort | overrun | fortify | twice | invalid | virtual | again | inside
  *
- * again, inside: its own handler for SIGSEGV raises the signal once more; it comes when the handler is
- * left, or at once. Says nothing but that it starts.
+ * again, inside: its own handler for SIGSEGV raises the signal once more; it comes when the handler
+ * is left, or at once. Says nothing but that it starts.
  */
 #include <assert.h>
 #include <dlfcn.h>

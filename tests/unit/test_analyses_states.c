@@ -86,6 +86,43 @@ static void idle_threads_are_not_stuck(void **state)
 	}
 }
 
+/* Who has just received something waits for news; who has sent something, for the answer. */
+static void news_are_not_owed(void **state)
+{
+	struct scene sc;
+
+	for (int asked = 0; asked < 2; asked++) {
+		struct synth *s = waiting_for_peer(1000, true, "recv");
+
+		scene_send(s, 1, 2, 2.1, 9);
+		scene_recv(s, 1, 3, 4, 9, 0);
+		if (asked)
+			scene_send(s, 1, 5, 5.1, 9);
+		scene_open(&sc, s);
+		assert_int_equal(scene_count(&sc, "stuck-thread"), asked);
+		scene_close(&sc);
+	}
+}
+
+/* How long a place waited before says whether that is a fault. */
+static void longer_than_usual(void **state)
+{
+	struct scene sc;
+
+	for (int usual = 0; usual < 2; usual++) {
+		struct synth *s = waiting_for_peer(4900, true, "recv");
+
+		for (int i = 0; i < 3; i++)
+			scene_recv(s, 1, 10 + 1600 * i, 10 + 1600 * i + (usual ? 1500 : 2), 9,
+				   scene_stack(s, 1));
+		scene_send(s, 1, 4800, 4800.1, 9);
+		scene_open(&sc, s);
+		assert_int_equal(scene_find(&sc, "stuck-thread")->severity,
+				 usual ? SEVERITY_INFO : SEVERITY_WARN);
+		scene_close(&sc);
+	}
+}
+
 /* 3 threads on one lock are one finding; its holder is named, or said to be unknown. */
 static struct synth *waiting_for_lock(bool known, bool lately)
 {
@@ -320,6 +357,8 @@ int main(void)
 		cmocka_unit_test(peer_does_not_answer),
 		cmocka_unit_test(a_short_wait_is_not_stuck),
 		cmocka_unit_test(idle_threads_are_not_stuck),
+		cmocka_unit_test(news_are_not_owed),
+		cmocka_unit_test(longer_than_usual),
 		cmocka_unit_test(lock_is_not_given_back),
 		cmocka_unit_test(crashes),
 		cmocka_unit_test(no_crash),
