@@ -82,7 +82,7 @@ static bool own_dir(char *dir, size_t size)
 	return fr_path_up(dir);
 }
 
-static bool find_library(char path[PATH_MAX], struct diag *d)
+bool fr_run_library(char path[PATH_MAX], struct diag *d)
 {
 	static const char *const places[] = {"libfr.so", "../lib/libfr.so", "../lib64/libfr.so"};
 	const char *set = getenv("FR_LIB");
@@ -110,7 +110,7 @@ static bool set_preload(struct diag *d)
 	const char *before = getenv("LD_PRELOAD");
 	char lib[PATH_MAX], *value;
 
-	if (!find_library(lib, d))
+	if (!fr_run_library(lib, d))
 		return false;
 	if (strpbrk(lib, " :")) {
 		diag_add(d, DIAG_ERROR,
