@@ -91,6 +91,21 @@ void fr_check_process(struct doctor *d)
 
 /* ---- a program ------------------------------------------------------------------------------- */
 
+static void say_fits(struct doctor *d)
+{
+	const struct program *p = &d->subject.program;
+
+	if (!p->image || !strcmp(p->image, p->path))
+		fr_doctor_say(d, DOCTOR_GOOD, NULL, "%s", p->path);
+	else if (strcmp(fr_path_base(p->image), "env"))
+		fr_doctor_say(d, DOCTOR_GOOD, NULL, "%s is a script of %s", p->path, p->image);
+	else
+		fr_doctor_say(d, DOCTOR_UNKNOWN, "ask about that one",
+			      "%s is a script of %s, which starts another program: what is said "
+			      "below is of env only",
+			      p->path, p->image);
+}
+
 void fr_check_program(struct doctor *d)
 {
 	struct subject *s = &d->subject;
@@ -104,13 +119,7 @@ void fr_check_program(struct doctor *d)
 		fr_doctor_say(d, said.entries[i].severity == DIAG_ERROR ? DOCTOR_BAD : DOCTOR_PART,
 			      NULL, "%s", said.entries[i].text);
 	if (fits && !said.n)
-		fr_doctor_say(d, DOCTOR_GOOD, NULL, "%s%s%s", s->program.path,
-			      s->program.image && strcmp(s->program.image, s->program.path)
-				      ? " is a script of "
-				      : "",
-			      s->program.image && strcmp(s->program.image, s->program.path)
-				      ? s->program.image
-				      : "");
+		say_fits(d);
 	diag_free(&said);
 	if (fits && !s->program.image)
 		fr_doctor_say(d, DOCTOR_UNKNOWN, NULL, "%s: what it is cannot be read", s->file);
