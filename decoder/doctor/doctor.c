@@ -6,12 +6,6 @@
  */
 #include "doctor/doctor.h"
 
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
-#include "base/mem.h"
-#include "base/sbuf.h"
 #include "capture/run.h"
 
 enum check_of {
@@ -30,35 +24,6 @@ static const struct check {
 #include "doctor/checks.def"
 };
 #undef CHECK
-
-void fr_doctor_say(struct doctor *d, enum doctor_result r, const char *next, const char *fmt, ...)
-{
-	struct answer *a;
-	struct sbuf b = {0};
-	va_list ap;
-
-	va_start(ap, fmt);
-	fr_sbuf_vfmt(&b, fmt, ap);
-	va_end(ap);
-	d->answers = fr_mem_grow(d->answers, &d->cap, d->n + 1, sizeof(*d->answers));
-	a = &d->answers[d->n++];
-	a->check = d->check;
-	a->result = r;
-	a->text = fr_mem_strndup(fr_sbuf_cstr(&b), b.n);
-	a->next = next ? fr_mem_strndup(next, strlen(next)) : NULL;
-	fr_sbuf_free(&b);
-}
-
-enum doctor_result fr_doctor_verdict(const struct doctor *d)
-{
-	enum doctor_result worst = DOCTOR_GOOD;
-
-	for (size_t i = 0; i < d->n; i++) {
-		if (d->answers[i].result > worst && d->answers[i].result >= DOCTOR_PART)
-			worst = d->answers[i].result;
-	}
-	return worst;
-}
 
 static bool concerns(const struct subject *s, enum check_of of)
 {
@@ -96,15 +61,6 @@ static void run_checks(struct doctor *d)
 	}
 }
 
-static void free_answers(struct doctor *d)
-{
-	for (size_t i = 0; i < d->n; i++) {
-		free(d->answers[i].text);
-		free(d->answers[i].next);
-	}
-	free(d->answers);
-}
-
 int fr_cmd_doctor(struct call *c)
 {
 	struct doctor d = {.call = c};
@@ -123,7 +79,7 @@ int fr_cmd_doctor(struct call *c)
 		else
 			fr_doctor_print(&d);
 	}
-	free_answers(&d);
+	fr_doctor_forget(&d);
 	fr_trial_close(&d.trial);
 	fr_subject_close(&d.subject);
 	return verdict == DOCTOR_BAD ? FR_EXIT_ERROR : FR_EXIT_OK;

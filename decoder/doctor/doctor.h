@@ -62,6 +62,8 @@ void fr_doctor_say(struct doctor *d, enum doctor_result r, const char *next, con
 /* The worst of all answers; what is not judged is no fault. */
 enum doctor_result fr_doctor_verdict(const struct doctor *d);
 
+void fr_doctor_forget(struct doctor *d);
+
 /* The answers as text and as JSON. */
 void fr_doctor_print(const struct doctor *d);
 void fr_doctor_json(const struct doctor *d);

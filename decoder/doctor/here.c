@@ -165,7 +165,7 @@ static bool check_files(struct doctor *d)
 		return false;
 	if (!d->trial.bytes)
 		fr_doctor_say(
-			d, DOCTOR_UNKNOWN, NULL,
+			d, DOCTOR_UNKNOWN, "raise ulimit -f (systemd: LimitFSIZE=)",
 			"files may have no more than %s (ulimit -f); a region's size is known "
 			"only from a trial",
 			fr_units_bytes(a, most));
@@ -195,10 +195,47 @@ static bool check_memory(struct doctor *d, __rlimit_resource_t what, const char 
 	return true;
 }
 
+/* Its cgroup of version 2: "0::/system.slice/x.service". Ours the trial has felt. */
+static uint64_t cgroup_limit(uint32_t pid)
+{
+	FILE *f = fr_proc_open(pid, "cgroup");
+	char line[512], path[600] = "";
+	unsigned long long most = 0;
+
+	while (f && fgets(line, sizeof(line), f)) {
+		line[strcspn(line, "\n")] = 0;
+		if (!strncmp(line, "0::/", 4))
+			snprintf(path, sizeof(path), "/sys/fs/cgroup%s/memory.max", line + 3);
+	}
+	if (f)
+		fclose(f);
+	f = path[0] ? fopen(path, "re") : NULL;
+	if (!f || fscanf(f, "%llu", &most) != 1)
+		most = 0;
+	if (f)
+		fclose(f);
+	return most;
+}
+
+static bool check_cgroup(struct doctor *d)
+{
+	uint64_t most = d->subject.pid ? cgroup_limit(d->subject.pid) : 0;
+	char a[FR_UNITS_LEN];
+
+	if (most)
+		fr_doctor_say(
+			d, DOCTOR_PART, NULL,
+			"its cgroup's memory is limited to %s: a region takes at most a quarter "
+			"of what is left at start",
+			fr_units_bytes(a, most));
+	return most != 0;
+}
+
 void fr_check_limits(struct doctor *d)
 {
 	bool any = check_files(d);
 
+	any |= check_cgroup(d);
 	any |= check_memory(d, RLIMIT_AS, "address space (ulimit -v)");
 	any |= check_memory(d, RLIMIT_DATA, "data (ulimit -d)");
 	if (!any)

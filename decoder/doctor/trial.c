@@ -71,7 +71,7 @@ static _Noreturn void child(const struct pipes *p, const char *program, const ch
 	_exit(127);
 }
 
-/* ---- we ---------------------------------------------------------------------------------------- */
+/* ---- we -------------------------------------------------------------------------------------- */
 
 static bool open_pipes(struct pipes *p)
 {

@@ -12,8 +12,7 @@
 
 struct trial {
 	const char *why; /* it could not be made; NULL = it was. Constant text */
-	char said
-		[512]; /* the first line that the loader or the recorder wrote to stderr; "" = none */
+	char said[512]; /* the first line on its stderr; "" = none */
 	struct recording *rec; /* NULL = nothing was recorded */
 	char region[512]; /* its file; "" = memory of the process */
 	uint64_t bytes; /* of address space and of the file: what limits are compared with */
