@@ -67,7 +67,7 @@ void fr_run_help(FILE *out)
 {
 	fprintf(out, "usage: fr run [options] -- PROGRAM [ARGUMENT...]\n\noptions:\n");
 	fr_arguments_help(&arguments, out);
-	fprintf(out, "\nThe library is found beside fr, in ../lib, or where $FR_LIB says.\n");
+	fprintf(out, "\nThe library is found beside fr, in ../lib/fr, or where $FR_LIB says.\n");
 }
 
 /* ---- the environment ------------------------------------------------------------------------- */
@@ -84,7 +84,16 @@ static bool own_dir(char *dir, size_t size)
 
 bool fr_run_library(char path[PATH_MAX], struct diag *d)
 {
-	static const char *const places[] = {"libfr.so", "../lib/libfr.so", "../lib64/libfr.so"};
+	static const char *const places[] = {
+		"libfr.so",
+		"../lib/fr/libfr.so",
+		"../lib64/fr/libfr.so",
+		"../lib/libfr.so",
+		"../lib64/libfr.so",
+#ifdef FR_LIBDIR
+		FR_LIBDIR "/libfr.so",
+#endif
+	};
 	const char *set = getenv("FR_LIB");
 	char dir[PATH_MAX - 64], at[PATH_MAX];
 	size_t i;
@@ -96,12 +105,13 @@ bool fr_run_library(char path[PATH_MAX], struct diag *d)
 		return false;
 	}
 	for (i = 0; own_dir(dir, sizeof(dir)) && i < sizeof(places) / sizeof(places[0]); i++) {
-		snprintf(at, sizeof(at), "%s/%s", dir, places[i]);
+		snprintf(at, sizeof(at), "%s%s%s", *places[i] == '/' ? "" : dir,
+			 *places[i] == '/' ? "" : "/", places[i]);
 		if (realpath(at, path))
 			return true;
 	}
 	diag_add(d, DIAG_ERROR,
-		 "libfr.so is neither beside fr nor in ../lib; say where it is in FR_LIB");
+		 "libfr.so is neither beside fr nor in ../lib/fr; say where it is in FR_LIB");
 	return false;
 }
 
