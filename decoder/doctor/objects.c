@@ -93,6 +93,25 @@ static const char *code_path(char *line)
 	return line[at] == '/' ? line + at : NULL;
 }
 
+/* What came in with the recorder is none of the program's. */
+static void leave_out_recorder(struct objects *o)
+{
+	size_t n = 0;
+
+	if (!fr_objects_find(o, "libfr.so"))
+		return;
+	for (size_t i = 0; i < o->n; i++) {
+		if (strncmp(o->all[i].name, "libfr.so", 8) &&
+		    strncmp(o->all[i].name, "libunwind.so.8", 14)) {
+			o->all[n++] = o->all[i];
+			continue;
+		}
+		free(o->all[i].path);
+		fr_elf_close(o->all[i].elf);
+	}
+	o->n = n;
+}
+
 void fr_objects_of_process(struct objects *o, uint32_t pid, const char *exe, const char *root)
 {
 	FILE *maps = add(o, exe, exe) ? fr_proc_open(pid, "maps") : NULL;
@@ -115,6 +134,7 @@ void fr_objects_of_process(struct objects *o, uint32_t pid, const char *exe, con
 	free(line);
 	if (maps)
 		fclose(maps);
+	leave_out_recorder(o);
 }
 
 const struct object *fr_objects_find(const struct objects *o, const char *prefix)

@@ -27,7 +27,7 @@ void fr_objects_of_program(struct objects *o, const char *path);
 void fr_objects_of_process(struct objects *o, uint32_t pid, const char *exe, const char *root);
 void fr_objects_free(struct objects *o);
 
-/* An object whose file's name begins with PREFIX, and is not libfr.so itself; NULL = none. */
+/* An object whose file's name begins with PREFIX; NULL = none. */
 const struct object *fr_objects_find(const struct objects *o, const char *prefix);
 
 /* Does the file define NAME, exported or not? */

@@ -79,7 +79,8 @@ void fr_check_process(struct doctor *d)
 	}
 	snprintf(next, sizeof(next), "fr info %u", pid);
 	if (fr_process_region(pid, path, sizeof(path), &start, &end))
-		fr_doctor_say(d, DOCTOR_GOOD, next, "it is recorded now");
+		fr_doctor_say(d, DOCTOR_GOOD, next, "it is recorded now, in %s",
+			      path[0] ? path : "memory of its own");
 	else if (fr_process_records_nothing(pid, why, sizeof(why)))
 		fr_doctor_say(d, DOCTOR_PART, NULL, "%s", why);
 	else

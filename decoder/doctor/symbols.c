@@ -84,7 +84,7 @@ static void say_program(struct doctor *d)
 
 static bool is_loader(const struct object *o)
 {
-	return !strncmp(o->name, "ld-linux", 8) || !strncmp(o->name, "libfr.so", 8);
+	return !strncmp(o->name, "ld-linux", 8);
 }
 
 /* Where the rest can be had: by package, else from the distribution's server. */
