@@ -6,6 +6,7 @@
 #include "doctor/objects.h"
 
 #include <elf.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -81,16 +82,46 @@ void fr_objects_of_program(struct objects *o, const char *path)
 	}
 }
 
-/* The path of a mapped file that may be executed: "lo-hi r-xp off dev ino   /path". */
-static const char *code_path(char *line)
+/* A mapped file that may be executed: "lo-hi r-xp off dev ino   /path". */
+struct mapped {
+	uint64_t lo, hi, ino;
+	const char *path;
+};
+
+static bool parse(char *line, struct mapped *m)
 {
 	char perms[8];
 	int at = 0;
 
 	line[strcspn(line, "\n")] = 0;
-	if (sscanf(line, "%*s %7s %*s %*s %*s %n", perms, &at) < 1 || !at || perms[2] != 'x')
-		return NULL;
-	return line[at] == '/' ? line + at : NULL;
+	if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %7s %*s %*s %" SCNu64 " %n", &m->lo, &m->hi,
+		   perms, &m->ino, &at) < 4)
+		return false;
+	m->path = line + at;
+	return at && perms[2] == 'x' && line[at] == '/';
+}
+
+static bool is_it(const char *file, uint64_t ino)
+{
+	struct stat st;
+
+	return !stat(file, &st) && st.st_ino == ino;
+}
+
+/*
+ * What to open of it: behind its root; as it is, for the kernel tells us what we would call it if
+ * we can reach it; or whatever it is, which only root may ask.
+ */
+static bool find_file(const struct mapped *m, uint32_t pid, const char *root, char file[PATH_MAX])
+{
+	snprintf(file, PATH_MAX, "%s%s", root, m->path);
+	if (is_it(file, m->ino))
+		return true;
+	snprintf(file, PATH_MAX, "%s", m->path);
+	if (is_it(file, m->ino))
+		return true;
+	snprintf(file, PATH_MAX, "/proc/%u/map_files/%" PRIx64 "-%" PRIx64, pid, m->lo, m->hi);
+	return is_it(file, m->ino);
 }
 
 /* What came in with the recorder is none of the program's. */
@@ -116,20 +147,18 @@ void fr_objects_of_process(struct objects *o, uint32_t pid, const char *exe, con
 {
 	FILE *maps = add(o, exe, exe) ? fr_proc_open(pid, "maps") : NULL;
 	char file[PATH_MAX], *line = NULL;
-	struct stat program = {0}, st;
+	struct stat program = {0};
+	struct mapped m;
 	size_t cap = 0;
 
 	stat(exe, &program);
 	while (maps && getline(&line, &cap, maps) > 0 && o->n < OBJECTS_MAX) {
-		const char *path = code_path(line);
-
-		if (!path || is_known(o, path))
+		if (!parse(line, &m) || m.ino == program.st_ino || is_known(o, m.path))
 			continue;
-		snprintf(file, sizeof(file), "%s%s", root, path);
-		if (stat(file, &st))
-			add_missing(o, path);
-		else if (st.st_ino != program.st_ino || st.st_dev != program.st_dev)
-			add(o, file, path);
+		if (find_file(&m, pid, root, file))
+			add(o, file, m.path);
+		else
+			add_missing(o, m.path);
 	}
 	free(line);
 	if (maps)
