@@ -3,6 +3,7 @@
 
 import json
 import os
+import random
 import re
 import shutil
 import subprocess
@@ -93,7 +94,8 @@ def test_musl(tmp_path):
 
 # A note as Go's linker leaves it.
 GO = """
-__asm__(".pushsection .note.go.buildid, \\"a\\", @note\\n.long 4, 4, 4\\n.ascii \\"Go\\\\0\\\\0\\"\\n"
+__asm__(".pushsection .note.go.buildid, \\"a\\", @note\\n"
+	".long 4, 4, 4\\n.ascii \\"Go\\\\0\\\\0\\"\\n"
 	".ascii \\"abcd\\"\\n.popsection\\n");
 """ + EMPTY
 
@@ -273,8 +275,10 @@ def test_limits():
 def test_a_small_memory_file_system(tmp_path, mounts):
     """Docker's /dev/shm, as it were: 64 MiB are enough for a region, 4 MiB are not."""
     for size, result in (("64m", "good"), ("4m", "part")):
-        r = subprocess.run(["unshare", "-m", "sh", "-c", f"mount -t tmpfs -o size={size},mode=1777 x /dev/shm "
-                            f"&& exec {fr.FR} doctor --json"], capture_output=True, text=True, check=False,
+        r = subprocess.run(["unshare", "-m", "sh", "-c",
+                            f"mount -t tmpfs -o size={size},mode=1777 x /dev/shm "
+                            f"&& exec {fr.FR} doctor --json"],
+                           capture_output=True, text=True, check=False,
                            env={k: v for k, v in os.environ.items() if k != "FR_DIR"})
         answer, = [a for a in json.loads(r.stdout)["checks"] if a["check"] == "directory"]
         assert answer["result"] == result and "/dev/shm/fr-0: " in answer["text"]
@@ -307,6 +311,22 @@ def test_another_root(tmp_path, mounts):
     finally:
         p.kill()
         p.wait()
+
+
+def test_damaged_programs(tmp_path, long):
+    """Whatever a file says of itself: an answer, and no death."""
+    good = build(tmp_path / "p").read_bytes()
+    rng, program = random.Random(1), tmp_path / "damaged"
+    for i in range(2000 if long else 60):
+        bad = bytearray(good[:rng.randrange(64, len(good))] if i % 3 == 0 else good)
+        for _ in range(rng.choice((0, 1, 8, 64))):
+            near = 0x400 if rng.random() < 0.5 else len(bad)
+            bad[rng.randrange(16, min(near, len(bad)))] = rng.randrange(256)
+        program.write_bytes(bad)
+        program.chmod(0o755)
+        r = subprocess.run([fr.FR, "doctor", program], capture_output=True, timeout=60,
+                           check=False)
+        assert r.returncode in (0, 1) and r.stdout, (i, r.stderr)
 
 
 def test_text_and_verdict_in_the_first_line(tmp_path):
