@@ -72,7 +72,7 @@ void fr_run_help(FILE *out)
 {
 	fprintf(out, "usage: fr run [options] -- PROGRAM [ARGUMENT...]\n\noptions:\n");
 	fr_arguments_help(&arguments, out);
-	fprintf(out, "\nThe library is found beside fr, in ../lib, or where $FR_LIB says.\n");
+	fprintf(out, "\nThe library is found beside fr, in ../lib/fr, or where $FR_LIB says.\n");
 }
 
 /* ---- the environment ------------------------------------------------------------------------- */
@@ -87,9 +87,18 @@ static bool own_dir(char *dir, size_t size)
 	return fr_path_up(dir);
 }
 
-static bool find_library(char path[PATH_MAX], struct diag *d)
+bool fr_run_library(char path[PATH_MAX], struct diag *d)
 {
-	static const char *const places[] = {"libfr.so", "../lib/libfr.so", "../lib64/libfr.so"};
+	static const char *const places[] = {
+		"libfr.so",
+		"../lib/fr/libfr.so",
+		"../lib64/fr/libfr.so",
+		"../lib/libfr.so",
+		"../lib64/libfr.so",
+#ifdef FR_LIBDIR
+		FR_LIBDIR "/libfr.so",
+#endif
+	};
 	const char *set = getenv("FR_LIB");
 	char dir[PATH_MAX - 64], at[PATH_MAX];
 	size_t i;
@@ -101,12 +110,13 @@ static bool find_library(char path[PATH_MAX], struct diag *d)
 		return false;
 	}
 	for (i = 0; own_dir(dir, sizeof(dir)) && i < sizeof(places) / sizeof(places[0]); i++) {
-		snprintf(at, sizeof(at), "%s/%s", dir, places[i]);
+		snprintf(at, sizeof(at), "%s%s%s", *places[i] == '/' ? "" : dir,
+			 *places[i] == '/' ? "" : "/", places[i]);
 		if (realpath(at, path))
 			return true;
 	}
 	diag_add(d, DIAG_ERROR,
-		 "libfr.so is neither beside fr nor in ../lib; say where it is in FR_LIB");
+		 "libfr.so is neither beside fr nor in ../lib/fr; say where it is in FR_LIB");
 	return false;
 }
 
@@ -115,7 +125,7 @@ static bool set_preload(struct diag *d)
 	const char *before = getenv("LD_PRELOAD");
 	char lib[PATH_MAX], *value;
 
-	if (!find_library(lib, d))
+	if (!fr_run_library(lib, d))
 		return false;
 	if (strpbrk(lib, " :")) {
 		diag_add(d, DIAG_ERROR,
