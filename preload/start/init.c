@@ -133,6 +133,8 @@ static int (*clock_of_libc(void))(clockid_t id, struct timespec *ts)
 
 static bool first_birth(int argc, char *const *argv, char *const *envp)
 {
+	enum fr_unwind_kind unwind;
+
 	fr_config_read(envp);
 	fr_say_init();
 	fr_process_read(false);
@@ -146,7 +148,7 @@ static bool first_birth(int argc, char *const *argv, char *const *envp)
 	}
 	fr_sys2(SYS_getcwd, start_dir, sizeof(start_dir));
 	fr_clock_choose(fr_config.clock, clock_of_libc());
-	fr_stack_init();
+	unwind = fr_stack_init();
 	fr_sample_init();
 	fr_snapshot_init();
 	if (!make_world(false, argc, argv)) {
@@ -159,7 +161,7 @@ static bool first_birth(int argc, char *const *argv, char *const *envp)
 	if (fr_process.sanitized)
 		fr_note("built with AddressSanitizer: neither memory nor crashes are recorded", "",
 			"");
-	go_live(FR_UNWIND_CALLER);
+	go_live(unwind);
 	fr_tell(envp, FR_TELL_RECORDING, fr_region.hdr->out_dir);
 	fr_say("recording into ", fr_region.path[0] ? fr_region.path : "anonymous memory", "");
 	return true;

@@ -232,6 +232,7 @@ bool fr_room_measure(uint64_t want)
 {
 	uint64_t space = limit(RLIMIT_AS), data = limit(RLIMIT_DATA), max = want;
 	uint64_t pages = left_of_cgroups(want);
+	bool libunwind = fr_config.unwind == FR_UNWIND_LIBUNWIND || fr_config.verify_stacks;
 
 	if (space != NONE || data != NONE)
 		subtract_used(&space, &data);
@@ -239,7 +240,7 @@ bool fr_room_measure(uint64_t want)
 	data = fr_room_share(data);
 	if (pages != NONE && pages / 4 < max)
 		max = pages / 4;
-	fr_room.unwinder = data >= PRIVATE + UNWINDER_DATA &&
+	fr_room.unwinder = libunwind && data >= PRIVATE + UNWINDER_DATA &&
 			   space >= PRIVATE + UNWINDER + fr_region_size(REGION_SMALL);
 	space = subtract(space, PRIVATE + (fr_room.unwinder ? UNWINDER : 0));
 	while (max >= REGION_MIN && fr_region_size(max) > space)
@@ -257,6 +258,6 @@ enum fr_unwind_kind fr_room_unwind(enum fr_unwind_kind want)
 {
 	if (fr_room.unwinder || want != FR_UNWIND_LIBUNWIND)
 		return want;
-	fr_note("no room for libunwind, memory is limited: stacks by frame pointers only", "", "");
-	return FR_UNWIND_FP;
+	fr_note("no room for libunwind, memory is limited: it is not used", "", "");
+	return FR_UNWIND_CFI;
 }

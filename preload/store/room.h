@@ -12,7 +12,7 @@
 
 struct fr_room {
 	uint64_t max_bytes; /* of the region: FR_MAX_BYTES, or less */
-	bool unwinder; /* libunwind and its stack to try things on have room */
+	bool unwinder; /* libunwind is asked for, and has room with its stack to try things on */
 };
 extern struct fr_room fr_room;
 
@@ -22,7 +22,7 @@ extern struct fr_room fr_room;
  */
 bool fr_room_measure(uint64_t want);
 
-/* WANT, or frame pointers where libunwind has no room. Notes it. */
+/* WANT, or what does without libunwind where that has no room. Notes it. */
 enum fr_unwind_kind fr_room_unwind(enum fr_unwind_kind want);
 
 /* The share of LEFT bytes that is ours, see room.c. */
