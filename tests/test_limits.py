@@ -81,9 +81,19 @@ def test_a_quarter_at_most(host, mb):
     notes = " ".join(info["notes"])
     lowered = info["header"]["max_bytes"] < 16 * MIB
     assert ("the process's own memory is limited" in notes) == lowered, notes
-    assert ("no room for libunwind" in notes) == (info["header"]["unwind"] == "frame pointers")
+    assert info["header"]["unwind"] == "call frame information" and "libunwind" not in notes
     if mb == 1000:
-        assert not lowered and info["header"]["unwind"] == "libunwind"
+        assert not lowered
+
+
+@pytest.mark.parametrize("mb, loaded", [(100, False), (1000, True)])
+def test_libunwind_has_room_or_is_not_used(host, mb, loaded):
+    bare = status_of(host, mb * MIB, recorded=False)
+    ours = status_of(host, mb * MIB, FR_TRIGGER="exit", FR_UNWIND="libunwind")
+    assert ours["VmSize"] - bare["VmSize"] < (mb * MIB - bare["VmSize"]) / 4 + OWN
+    info = fr.read("info", host.snapshots()[-1])
+    assert info["header"]["unwind"] == ("libunwind" if loaded else "call frame information")
+    assert ("no room for libunwind" in " ".join(info["notes"])) != loaded
 
 
 def test_none_is_said(host):

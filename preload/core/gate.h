@@ -31,8 +31,9 @@ struct fr_gate {
 	atomic_uint turn_lock; /* holder begins a segment of the depot */
 	atomic_int crashing; /* tid of the thread that handles a fatal signal */
 	int lender; /* pid that has called vfork before its birth; 0 = none */
+	int waiting; /* the program's own process, whose birth waits for an event */
 	void *_Atomic unwind_owner; /* the thread in libunwind, see unwind_guard.c */
-	char pad[FR_PAGE - 16 - 10 * sizeof(int) - sizeof(void *)];
+	char pad[FR_PAGE - 16 - 11 * sizeof(int) - sizeof(void *)];
 };
 
 extern struct fr_gate fr_gate;
@@ -58,6 +59,15 @@ static FR_ALWAYS_INLINE enum fr_level fr_level(enum fr_class klass)
 	enum fr_level l = fr_level_now(klass);
 
 	return likely(l != FR_LEVEL_UNBORN) ? l : fr_birth(klass);
+}
+
+/*
+ * The same for what only the program's own process records, and not a forked child of it that does
+ * nothing else: that one stays unborn.
+ */
+static inline enum fr_level fr_level_of_program(enum fr_class klass)
+{
+	return fr_gate.waiting ? fr_level(klass) : fr_level_now(klass);
 }
 
 /* A lock for cold paths that is only tried. Nobody waits for it, so its holder may be preempted. */

@@ -376,6 +376,8 @@ int fr_signals_action(int sig, const struct sigaction *act, struct sigaction *ol
 
 	if (!act || sig < 1 || sig >= _NSIG || fr_process.sanitized || fr_host_is_other_process())
 		return fr_signals_plain(sig, act, old);
+	if (is_function(act->sa_handler))
+		fr_level_of_program(FR_CLASS_RECORDER); /* handlers run by the thread's block */
 	k = arrange(sig, act);
 	return fr_signals_plain(sig, &k, old);
 }
