@@ -3,9 +3,10 @@
  * quiet.c - a program that has nothing to record: it computes and allocates. Then one thing happens.
  *
  *   quiet spin           "ready", then nothing at all, until somebody ends it
- *   quiet allocs N SIZE  allocates and frees N blocks of SIZE, then sleeps, and says what it did
+ *   quiet allocs N SIZE  allocates and frees N blocks of SIZE, then sleeps, "ready"
  *   quiet fork           a child made by a bare system call sleeps; the parent has nothing to tell
- *   quiet filter         puts itself under a system call filter that kills for openat; then sleeps
+ *   quiet filter         puts itself under a system call filter that kills for openat, sleeps,
+ *                        "ready"
  *   quiet altstack       says whether it has an alternate stack
  *   quiet overflow       calls itself until the stack is full
  *
@@ -24,6 +25,25 @@
 #include <time.h>
 #include <unistd.h>
 
+static volatile int depth;
+
+static __attribute__((noinline)) int overflow(int n)
+{
+	volatile char space[4096];
+
+	space[0] = (char)n;
+	if (++depth < 0)
+		return 0;
+	return overflow(n + 1) + space[0];
+}
+
+/* Until somebody ends it. */
+static void spin(void)
+{
+	for (;;)
+		depth++;
+}
+
 static void nap(void)
 {
 	struct timespec ms = {0, 1000000};
@@ -39,7 +59,6 @@ static void allocs(long n, size_t size)
 		free(p);
 	}
 	nap();
-	printf("{\"allocs\":%ld,\"bytes\":%zu}\n", n, (size_t)n * size);
 }
 
 static void forks(void)
@@ -52,8 +71,7 @@ static void forks(void)
 	}
 	printf("{\"child\":%ld}\n", pid);
 	fflush(stdout);
-	for (;;)
-		;
+	spin();
 }
 
 static void filter(void)
@@ -80,14 +98,6 @@ static void altstack(void)
 	printf("{\"altstack\":%d}\n", now.ss_sp || !(now.ss_flags & SS_DISABLE));
 }
 
-static __attribute__((noinline)) int overflow(int n)
-{
-	volatile char space[4096];
-
-	space[0] = (char)n;
-	return overflow(n + 1) + space[0];
-}
-
 int main(int argc, char **argv)
 {
 	const char *what = argc > 1 ? argv[1] : "";
@@ -106,7 +116,7 @@ int main(int argc, char **argv)
 		return 2;
 	puts("ready");
 	fflush(stdout);
-	while (strcmp(what, "spin") == 0)
-		;
+	if (strcmp(what, "altstack") != 0)
+		spin();
 	return 0;
 }
