@@ -148,7 +148,7 @@ FR_HOOK int sigaltstack(const stack_t *st, stack_t *old)
 	const struct fr_thread *t;
 	int rc;
 
-	fr_level_of_program(FR_CLASS_RECORDER); /* whose altstack is it? The thread's block knows */
+	fr_wait_no_longer(); /* whose altstack is it? The thread's block knows */
 	rc = FR_REAL(sigaltstack)(st, old);
 	t = fr_self;
 	if (rc == 0 && old && t->altstack && old->ss_sp == t->altstack &&

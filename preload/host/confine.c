@@ -56,7 +56,8 @@ bool fr_confine_begin(bool strict)
 	int pid = fr_sys_getpid();
 	bool locked;
 
-	if (fr_sys_filter || fr_level_of_program(FR_CLASS_RECORDER) == FR_LEVEL_UNBORN ||
+	fr_wait_no_longer();
+	if (fr_sys_filter || fr_level_now(FR_CLASS_RECORDER) == FR_LEVEL_UNBORN ||
 	    fr_process.pid != (uint32_t)pid)
 		return false;
 	locked = fr_snapshot_lock(); /* a half-written snapshot could not be removed later */

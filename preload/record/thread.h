@@ -102,10 +102,11 @@ extern bool fr_thread_wants_altstack;
 void fr_threads_prepare(void);
 
 /*
- * The birth of the process waits for an event: its first thread counts what it allocates until one
- * is sampled. fr_thread_waited() gives the counts to the calling thread, which has been born.
+ * The birth of the process waits for an event: the calling thread counts what it allocates until
+ * that is sampled. A FORKED child gives up its parent's block. fr_thread_waited() gives the counts
+ * to the calling thread, which has been born.
  */
-void fr_thread_wait(void);
+void fr_thread_wait(bool forked);
 void fr_thread_waited(void);
 
 /* How a thread came to be; all 0 where unknown. */

@@ -181,23 +181,22 @@ static bool first_birth(bool forked, int argc, char *const *argv)
  * May the birth wait for an event? Most programs that end soon have none, and nobody asks for the
  * region of one that has nothing to tell. Blocks and their sizes are counted meanwhile.
  */
-static bool may_wait(char *const *envp)
+static bool may_wait(void)
 {
 	bool triggers = false;
 
 	for (unsigned int i = 0; i < FR_RULES_MAX; i++)
 		triggers |= fr_config.trigger[i] != 0;
 	return !triggers && !fr_config.keep && !fr_config.verbose && !fr_config.verify_stacks &&
-	       fr_config.unwind != FR_UNWIND_LIBUNWIND && !fr_process.sanitized &&
-	       !fr_tell_is_asked(envp);
+	       fr_config.unwind != FR_UNWIND_LIBUNWIND && !fr_process.sanitized;
 }
 
-static void wait_for_event(void)
+static void wait_for_event(enum fr_waiting who)
 {
 	uint8_t mem = fr_config.events[FR_CLASS_MEM];
 
-	fr_thread_wait();
-	fr_gate.waiting = 1;
+	fr_thread_wait(who == FR_WAITING_CHILD);
+	fr_gate.waiting = (int)who;
 	atomic_store(&fr_gate.birth, 0);
 	if (mem == FR_LEVEL_SAMPLED || mem == FR_LEVEL_OFF)
 		__atomic_store_n(&fr_gate.level[FR_CLASS_MEM], mem, __ATOMIC_RELEASE);
@@ -207,8 +206,8 @@ static bool start(int argc, char *const *argv, char *const *envp)
 {
 	if (!prepare(envp))
 		return false;
-	if (may_wait(envp)) {
-		wait_for_event();
+	if (may_wait() && !fr_tell_is_asked(envp)) {
+		wait_for_event(FR_WAITING_PROGRAM);
 		return true;
 	}
 	if (!first_birth(false, argc, argv)) {
@@ -246,10 +245,12 @@ static bool child_birth(void)
 	enum fr_unwind_kind unwind = (enum fr_unwind_kind)fr_region.hdr->unwind_kind;
 	/* a handler that forked in the middle of our code goes on with the old memory */
 	bool busy = fr_self->busy && fr_self->busy != FR_BUSY_FOR_EVER;
+	bool waited = fr_gate.waiting;
 
 	if (!fr_config.follow)
 		return false;
-	fr_thread_forget();
+	if (!fr_gate.waiting)
+		fr_thread_forget();
 	fr_region_forget(!busy);
 	fr_process_read(true);
 	if (!fr_room_measure(fr_config.max_bytes) || !make_world(true, 0, NULL))
@@ -258,7 +259,20 @@ static bool child_birth(void)
 	fr_deepbind_again();
 	fr_signals_init(true);
 	go_live(unwind);
+	if (waited)
+		fr_thread_waited();
 	return true;
+}
+
+/*
+ * A forked child that has only allocated: most of them become another program soon. A handler that
+ * forked in the middle of our code goes on with the parent's block.
+ */
+static bool child_may_wait(enum fr_class klass)
+{
+	return klass == FR_CLASS_MEM && !fr_gate.waiting && fr_region.hdr && fr_config.follow &&
+	       fr_config.events[FR_CLASS_MEM] != FR_LEVEL_FULL && may_wait() &&
+	       (!fr_self->busy || fr_self->busy == FR_BUSY_FOR_EVER);
 }
 
 static FR_COLD enum fr_level birth(enum fr_class klass)
@@ -273,6 +287,10 @@ static FR_COLD enum fr_level birth(enum fr_class klass)
 		return FR_LEVEL_OFF; /* the birth is its parent's */
 	if (!atomic_compare_exchange_strong(&fr_gate.birth, &unborn, 1))
 		return unborn == 2 ? fr_control_wake(klass) : FR_LEVEL_OFF;
+	if (!off && child_may_wait(klass)) {
+		wait_for_event(FR_WAITING_CHILD);
+		return (enum fr_level)fr_level_now(klass);
+	}
 	if (!off)
 		off = !(fr_region.hdr ? child_birth() : late_birth());
 	if (off)
