@@ -9,6 +9,7 @@
 
 #include <stddef.h>
 #include <string.h>
+#include <sys/auxv.h>
 
 /* The loader has made most of these addresses absolute, where it can write. */
 static const void *address(const struct link_map *m, const ElfW(Dyn) * d)
@@ -122,4 +123,18 @@ void *fr_symbols_function(const struct fr_symbols *s, const char *name, uint32_t
 		return (void *)(s->bias + sym->st_value);
 	}
 	return NULL;
+}
+
+bool fr_symbols_before_us(const char *name)
+{
+	uintptr_t vdso = getauxval(AT_SYSINFO_EHDR); /* in the list, and not searched */
+	const struct link_map *m = _r_debug.r_map;
+	bool found = false;
+
+	for (; m && m->l_ld != _DYNAMIC && !found; m = m->l_next) {
+		struct fr_symbols s = fr_symbols_of(m);
+
+		found = (!m->l_addr || m->l_addr != vdso) && fr_symbols_may_have(&s, name);
+	}
+	return found;
 }

@@ -31,6 +31,12 @@ uint32_t fr_symbols_hash(const char *name);
  */
 void *fr_symbols_function(const struct fr_symbols *s, const char *name, uint32_t hash, bool *doubt);
 
+/*
+ * May an object that is searched before ours define NAME? It must not for us to be first: neither
+ * the program nor a preload. Just before main, or earlier.
+ */
+bool fr_symbols_before_us(const char *name);
+
 /* False: surely not. True: a name of the same hash is there, or nobody knows. */
 bool fr_symbols_may_have(const struct fr_symbols *s, const char *name);
 

@@ -17,7 +17,7 @@
 /* ---- before the real functions are known ----------------------------------------------------- */
 
 /* dlsym may allocate while it looks for malloc: a bump pool whose blocks are never freed. */
-static _Alignas(16) char pool[32768];
+static FR_BIG _Alignas(16) char pool[32768];
 static atomic_size_t pool_used;
 static __thread bool resolving __attribute__((tls_model("initial-exec")));
 

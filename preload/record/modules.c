@@ -35,7 +35,7 @@ uint32_t fr_modules_generation = 1;
 
 /* Objects noted so far: for a libc without _dl_find_object, and for forked children. */
 #define KNOWN_MAX 1024
-static struct fr_object known[KNOWN_MAX];
+static FR_BIG struct fr_object known[KNOWN_MAX];
 static unsigned int n_known;
 
 static struct fr_module_rec *record(uint32_t i)

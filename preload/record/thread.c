@@ -52,21 +52,15 @@ void fr_threads_prepare(void)
 	have_key = pthread_key_create(&end_key, end_destructor) == 0;
 }
 
-/*
- * A program's first thread gets its altstack now: the block is the spare one that its birth will
- * find. A forked child has one.
- */
+/* A program's first thread gets an altstack now, a forked child has one. */
 void fr_thread_wait(bool forked)
 {
-	struct fr_thread *t = forked ? NULL : fr_block_take();
-
-	if (forked)
+	if (forked) {
 		fr_thread_forget();
-	if (t) {
-		fr_onstack_make(t, fr_block_altstack(t), FR_ALTSTACK_SIZE);
-		fr_block_give(t);
+		*fr_thread_none.rec = (struct fr_thread_rec){0};
+	} else if (fr_thread_wants_altstack) {
+		fr_onstack_wait();
 	}
-	*fr_thread_none.rec = (struct fr_thread_rec){0};
 	fr_thread_none.random = fr_arch_tsc() * 0x9E3779B97F4A7C15ull | 1;
 	fr_thread_none.sample_left = fr_sample_gap(&fr_thread_none);
 }

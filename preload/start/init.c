@@ -16,6 +16,7 @@
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <gnu/libc-version.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
@@ -130,9 +131,8 @@ static bool wanted(void)
 static int (*clock_of_libc(void))(clockid_t id, struct timespec *ts)
 {
 	int (*next)(clockid_t, struct timespec *) = dlsym(RTLD_NEXT, "clock_gettime");
-	void *libc = dlsym(RTLD_NEXT, "gnu_get_libc_version");
 
-	return next && fr_modules_same((void *)next, libc) ? next : NULL;
+	return next && fr_modules_same((void *)next, (void *)gnu_get_libc_version) ? next : NULL;
 }
 
 /* What only the constructor may do: it reads what the host may change, or takes locks of libc's. */
