@@ -28,7 +28,7 @@ PRELOAD_CFLAGS := $(BASE) -fPIC -fvisibility=hidden -ftls-model=initial-exec -fn
 	-fno-stack-protector -fno-tree-slp-vectorize -fno-align-loops -fno-align-jumps -fno-align-labels \
 	-U_FORTIFY_SOURCE -D_GNU_SOURCE -I. -Ipreload
 PRELOAD_LDFLAGS := -shared -Wl,-z,initfirst -Wl,-z,nodelete -Wl,-z,defs -Wl,-z,now -Wl,-z,relro \
-	-Wl,-Bsymbolic-functions -Wl,--version-script=preload/exports.map
+	-Wl,--sort-section=name -Wl,-Bsymbolic-functions -Wl,--version-script=preload/exports.map
 
 # The decoder.
 DECODER_SRC := $(wildcard decoder/*.c decoder/*/*.c)

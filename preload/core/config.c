@@ -229,10 +229,15 @@ static bool parse_trigger(const char *s, void *v, uint64_t least, uint64_t most)
 
 static bool parse_unwind(const char *s, void *v, uint64_t least, uint64_t most)
 {
-	static const char *const names[] = {"auto", "fp", "caller"};
+	static const char *const names[] = {
+		[FR_UNWIND_LIBUNWIND] = "libunwind",
+		[FR_UNWIND_FP] = "fp",
+		[FR_UNWIND_CALLER] = "caller",
+		[FR_UNWIND_CFI] = "auto",
+	};
 	fr_setting_unwind *way = v;
 
-	*way = find_name(s, strlen(s), names, 3);
+	*way = find_name(s, strlen(s), names, sizeof(names) / sizeof(*names));
 	return *way >= 0;
 }
 
