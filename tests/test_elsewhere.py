@@ -22,8 +22,8 @@ export CI=1
 scripts/demo
 make -s build/tests/targets/unwound >&2
 echo == unwound
-FR_DIR=/tmp FR_OUT=/tmp FR_TRIGGER=exit FR_EVENTS=full FR_VERIFY_STACKS=1 LD_PRELOAD=$PWD/build/libfr.so \
-    build/tests/targets/unwound
+FR_DIR=/tmp FR_OUT=/tmp FR_TRIGGER=exit FR_EVENTS=full FR_VERIFY_STACKS=1 \
+    LD_PRELOAD=$PWD/build/libfr.so build/tests/targets/unwound
 echo == status $?
 build/fr info --json /tmp/fr-unwound-*.frd | tr '\\n' ' '
 echo

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A program that has nothing to record makes no region; one thing happens, and nothing is missing."""
+"""A program that has nothing to record makes no region; one thing happens: nothing is missing."""
 
 import signal
 

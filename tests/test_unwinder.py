@@ -25,7 +25,8 @@ def system_library():
 
 def standin(habit, where="standin"):
     """Settings under which the recorder finds a library with this habit."""
-    return {"FR_UNWIND": "libunwind", "LD_LIBRARY_PATH": PLUGINS / where, "STANDIN": habit, "STANDIN_REAL": system_library()}
+    return {"FR_UNWIND": "libunwind", "LD_LIBRARY_PATH": PLUGINS / where, "STANDIN": habit,
+            "STANDIN_REAL": system_library()}
 
 
 def truth(p):
@@ -170,7 +171,8 @@ def test_loaded_only_when_asked_for(full, settings, loaded):
     assert ("libunwind.so.8" in p.stderr()) == loaded
     recording = full.snapshot(p)
     header = fr.read("info", recording)["header"]
-    assert header["unwind"] == ("libunwind" if "FR_UNWIND" in settings else "call frame information")
+    assert header["unwind"] == ("libunwind" if "FR_UNWIND" in settings
+                                else "call frame information")
     assert (header["stack_tests"] > 0) == ("FR_VERIFY_STACKS" in settings)
     assert header["stack_differ"] == 0
     sockets = [e for e in fr.read("events", recording) if e["event"] == "net.socket"]

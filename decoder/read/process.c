@@ -181,7 +181,7 @@ bool fr_process_records_nothing(uint32_t pid, char *why, size_t size)
 			 fr_units_bytes(amount, limit));
 	else
 		snprintf(why, size,
-			 "it has the recorder loaded, but is not recorded; started with "
-			 "FR_VERBOSE=1 it says why");
+			 "it has the recorder loaded, but no region: it had nothing to record yet, "
+			 "or is not recorded; started with FR_VERBOSE=1 it says which");
 	return true;
 }

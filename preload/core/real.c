@@ -3,9 +3,9 @@
  * real.c - finds the real functions, as dlsym(RTLD_NEXT) would, by the rows of hooks.def: in the
  * tables of the objects behind us, and with dlsym() itself where those are not plain.
  *
- * Context: the constructor, or the first hook of an object whose constructor ran before ours.
- * Must not: probe a name that may be missing before malloc is found, because a failed dlsym
- * allocates; the rows are resolved with the malloc family first.
+ * Context: the constructor, or the first hook of an object whose constructor ran before ours. Must not: call anything of libc's that a sanitizer may have replaced; probe a
+ * name that may be missing before malloc is found, because a failed dlsym allocates: the rows are
+ * resolved with the malloc family first.
  */
 #include "core/real.h"
 
@@ -27,6 +27,122 @@ const struct fr_hook_row fr_hook_rows[] = {
 };
 #undef HOOK
 const unsigned int fr_hook_count = sizeof(fr_hook_rows) / sizeof(*fr_hook_rows);
+
+static void put(const struct fr_hook_row *row, void *fn)
+{
+	__atomic_store_n((void **)((char *)&fr_real + row->slot), fn, __ATOMIC_RELEASE);
+}
+
+/* ---- finding them ---------------------------------------------------------------------------- */
+
+static const struct link_map *last; /* of the objects that the program began with */
+static uint32_t hashes[FR_HOOK_MAX];
+static bool doubtful[FR_HOOK_MAX]; /* only dlsym() can tell */
+static bool complete;
+
+static void begin(void)
+{
+	for (unsigned int i = 0; i < fr_hook_count; i++)
+		hashes[i] = fr_symbols_hash(fr_hook_rows[i].name);
+	last = _r_debug.r_map;
+	while (last && last->l_next)
+		last = last->l_next;
+}
+
+/* Nobody asks for these here: they are found by others, elsewhere. */
+static bool is_elsewhere(const struct fr_hook_row *row)
+{
+	return row->version[0] == '@';
+}
+
+static void read_object(const struct fr_symbols *s, bool versions)
+{
+	const char *version = "";
+	uint16_t number = FR_SYMBOLS_DEFAULT;
+
+	for (unsigned int i = 0; i < fr_hook_count; i++) {
+		const struct fr_hook_row *row = &fr_hook_rows[i];
+		bool doubt = false;
+		void *fn;
+
+		if (fr_real_slot(row) || is_elsewhere(row))
+			continue;
+		if (versions && !fr_symbols_same(row->version, version)) {
+			version = row->version;
+			number = fr_symbols_version(s, version);
+		}
+		fn = fr_symbols_function(s, row->name, hashes[i], number, &doubt);
+		doubtful[i] |= doubt;
+		if (fn && !doubtful[i])
+			put(row, fn);
+	}
+}
+
+/*
+ * What the objects behind us define, of those that the program began with: they are what dlsym()
+ * would look at, in its order. False: of one of them only dlsym() can tell.
+ */
+static bool read_tables(bool versions)
+{
+	const struct link_map *m = _r_debug.r_map;
+
+	while (m && m->l_ld != _DYNAMIC)
+		m = m->l_next;
+	while (m && m != last) {
+		struct fr_symbols s;
+
+		m = m->l_next;
+		s = fr_symbols_of(m);
+		if (!s.bloom)
+			return false;
+		read_object(&s, versions);
+	}
+	return true;
+}
+
+static void ask_loader(const struct fr_hook_row *row)
+{
+	void *fn = NULL;
+
+	if (row->version[0])
+		fn = dlvsym(RTLD_NEXT, row->name, row->version);
+	if (!fn)
+		fn = dlsym(RTLD_NEXT, row->name);
+	put(row, fn);
+}
+
+static bool is_left(unsigned int i, bool plain)
+{
+	const struct fr_hook_row *row = &fr_hook_rows[i];
+
+	return !fr_real_slot(row) && !is_elsewhere(row) && (!plain || doubtful[i]);
+}
+
+void fr_real_resolve(void)
+{
+	bool plain;
+
+	if (complete)
+		return;
+	begin();
+	/* a name in its version, or, of an object that has no such version, the name alone */
+	plain = read_tables(true);
+	for (unsigned int i = 0; plain && i < fr_hook_count; i++) {
+		if (fr_hook_rows[i].version[0] && is_left(i, false)) {
+			plain = read_tables(false);
+			break;
+		}
+	}
+	for (int mem = 1; mem >= 0; mem--) {
+		for (unsigned int i = 0; i < fr_hook_count; i++) {
+			if ((fr_hook_rows[i].klass == FR_CLASS_MEM) == mem && is_left(i, plain))
+				ask_loader(&fr_hook_rows[i]);
+		}
+	}
+	complete = true;
+}
+
+/* ---- who is before us ------------------------------------------------------------------------ */
 
 /* The function that the host's calls of ROW's name reach; NULL: it is our hook. */
 static void *first_in_line(const struct fr_hook_row *row)
@@ -53,7 +169,7 @@ static void find_shadows(const struct fr_symbols *s)
 		const struct fr_hook_row *row = &fr_hook_rows[i];
 
 		if (row->version[0] != '@' && !fr_hook_shadows[row->id] &&
-		    fr_symbols_may_have(s, row->name))
+		    fr_symbols_may_have(s, hashes[i]))
 			fr_hook_shadows[row->id] = first_in_line(row);
 	}
 }
@@ -68,85 +184,5 @@ void fr_real_find_shadows(void)
 
 		if (!m->l_addr || m->l_addr != vdso)
 			find_shadows(&s);
-	}
-}
-
-static void put(const struct fr_hook_row *row, void *fn)
-{
-	__atomic_store_n((void **)((char *)&fr_real + row->slot), fn, __ATOMIC_RELEASE);
-}
-
-/* Of what the objects behind us define; false: from one on nobody but dlsym() can tell. */
-static bool read_tables(void *found[FR_HOOK_MAX], bool doubt[FR_HOOK_MAX])
-{
-	uint32_t hash[FR_HOOK_MAX];
-	const struct link_map *m = _r_debug.r_map;
-
-	for (unsigned int i = 0; i < fr_hook_count; i++)
-		hash[i] = fr_symbols_hash(fr_hook_rows[i].name);
-	while (m && m->l_ld != _DYNAMIC)
-		m = m->l_next;
-	for (m = m ? m->l_next : NULL; m; m = m->l_next) {
-		struct fr_symbols s = fr_symbols_of(m);
-
-		if (!s.bloom)
-			return false;
-		for (unsigned int i = 0; i < fr_hook_count; i++) {
-			if (!found[i])
-				found[i] = fr_symbols_function(&s, fr_hook_rows[i].name, hash[i],
-							       &doubt[i]);
-		}
-	}
-	return true;
-}
-
-/*
- * What is plain. Only while the program is being started are all objects that are there those that
- * dlsym() looks at, in their order.
- */
-static void resolve_plain(bool missing[FR_HOOK_MAX])
-{
-	void *found[FR_HOOK_MAX] = {NULL};
-	bool doubt[FR_HOOK_MAX] = {false};
-	bool all = read_tables(found, doubt);
-
-	for (unsigned int i = 0; i < fr_hook_count; i++) {
-		const struct fr_hook_row *row = &fr_hook_rows[i];
-
-		if (row->version[0] || doubt[i])
-			continue;
-		if (found[i] && !fr_real_slot(row))
-			put(row, found[i]);
-		missing[i] = all && !found[i];
-	}
-}
-
-static void resolve(const struct fr_hook_row *row)
-{
-	void *fn = NULL;
-
-	if (fr_real_slot(row) || row->version[0] == '@') /* found by others, elsewhere */
-		return;
-	if (row->version[0])
-		fn = dlvsym(RTLD_NEXT, row->name, row->version);
-	if (!fn)
-		fn = dlsym(RTLD_NEXT, row->name);
-	put(row, fn);
-}
-
-void fr_real_resolve(void)
-{
-	static bool begun;
-	bool missing[FR_HOOK_MAX] = {false};
-
-	FR_RUNS(FR_WHERE_ANY_THREAD);
-	if (!begun)
-		resolve_plain(missing);
-	begun = true;
-	for (int mem = 1; mem >= 0; mem--) {
-		for (unsigned int i = 0; i < fr_hook_count; i++) {
-			if ((fr_hook_rows[i].klass == FR_CLASS_MEM) == mem && !missing[i])
-				resolve(&fr_hook_rows[i]);
-		}
 	}
 }

@@ -125,8 +125,9 @@ enum fr_hook {
 #undef HOOK
 
 /*
- * Looks everything up. Called at birth; from a hook that runs before that (another object's
- * constructor came first) through FR_REAL. Idempotent; takes the loader's lock.
+ * Looks everything up. Called in the constructor; from a hook that runs before that (another
+ * object's constructor came first) through FR_REAL. Idempotent. Reads the objects' tables; where one
+ * of them is not plain, it takes the loader's lock.
  */
 void fr_real_resolve(void);
 

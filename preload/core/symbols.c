@@ -8,7 +8,6 @@
 #include "core/symbols.h"
 
 #include <stddef.h>
-#include <string.h>
 #include <sys/auxv.h>
 
 /* The loader has made most of these addresses absolute, where it can write. */
@@ -41,6 +40,8 @@ struct fr_symbols fr_symbols_of(const struct link_map *m)
 			s.table = address(m, d);
 		else if (d->d_tag == DT_STRTAB)
 			s.names = address(m, d);
+		else if (d->d_tag == DT_VERDEF)
+			s.defined = address(m, d);
 		else if (d->d_tag == DT_VERSYM)
 			s.versions = address(m, d);
 		if (d->d_tag == DT_FILTER || d->d_tag == DT_AUXILIARY)
@@ -93,28 +94,59 @@ static uint32_t find_next(const struct fr_symbols *s, uint32_t h, uint32_t i)
 	return s->chains[i - s->first] & 1 ? 0 : find(s, h, i + 1);
 }
 
-bool fr_symbols_may_have(const struct fr_symbols *s, const char *name)
+bool fr_symbols_may_have(const struct fr_symbols *s, uint32_t hash)
 {
-	return !s->bloom || find_first(s, fr_symbols_hash(name));
+	return !s->bloom || find_first(s, hash);
 }
 
 /* Old versions of a name are hidden: who asks for none in particular gets the default. */
 #define HIDDEN 0x8000u
 #define VERSION_LOCAL 0u
 
-static bool is_default(const struct fr_symbols *s, uint32_t i)
+bool fr_symbols_same(const char *a, const char *b)
 {
-	return !s->versions || (!(s->versions[i] & HIDDEN) && s->versions[i] != VERSION_LOCAL);
+	while (*a && *a == *b) {
+		a++;
+		b++;
+	}
+	return *a == *b;
 }
 
-void *fr_symbols_function(const struct fr_symbols *s, const char *name, uint32_t hash, bool *doubt)
+uint16_t fr_symbols_version(const struct fr_symbols *s, const char *version)
+{
+	const ElfW(Verdef) *d = s->defined;
+
+	if (!*version)
+		return FR_SYMBOLS_DEFAULT;
+	while (d) {
+		const ElfW(Verdaux) *aux = (const void *)((const char *)d + d->vd_aux);
+
+		if (fr_symbols_same(s->names + aux->vda_name, version))
+			return d->vd_ndx;
+		d = d->vd_next ? (const void *)((const char *)d + d->vd_next) : NULL;
+	}
+	return HIDDEN; /* no symbol's */
+}
+
+/* An object without versions has what is asked for in each. */
+static bool is_version(const struct fr_symbols *s, uint32_t i, uint16_t version)
+{
+	if (!s->versions)
+		return true;
+	if (version != FR_SYMBOLS_DEFAULT)
+		return (s->versions[i] & ~HIDDEN) == version;
+	return !(s->versions[i] & HIDDEN) && s->versions[i] != VERSION_LOCAL;
+}
+
+void *fr_symbols_function(const struct fr_symbols *s, const char *name, uint32_t hash,
+			  uint16_t version, bool *doubt)
 {
 	for (uint32_t i = find_first(s, hash); i; i = find_next(s, hash, i)) {
 		const ElfW(Sym) *sym = &s->table[i];
 
-		if (sym->st_shndx == SHN_UNDEF || strcmp(s->names + sym->st_name, name) != 0)
+		if (sym->st_shndx == SHN_UNDEF || !fr_symbols_same(s->names + sym->st_name, name))
 			continue;
-		if (!is_default(s, i))
+		if (!is_version(s, i, version))
 			continue;
 		/* variables, resolvers, addresses that are none: not for us */
 		*doubt |= ELF64_ST_TYPE(sym->st_info) != STT_FUNC || sym->st_shndx == SHN_ABS ||
@@ -129,12 +161,13 @@ bool fr_symbols_before_us(const char *name)
 {
 	uintptr_t vdso = getauxval(AT_SYSINFO_EHDR); /* in the list, and not searched */
 	const struct link_map *m = _r_debug.r_map;
+	uint32_t hash = fr_symbols_hash(name);
 	bool found = false;
 
 	for (; m && m->l_ld != _DYNAMIC && !found; m = m->l_next) {
 		struct fr_symbols s = fr_symbols_of(m);
 
-		found = (!m->l_addr || m->l_addr != vdso) && fr_symbols_may_have(&s, name);
+		found = (!m->l_addr || m->l_addr != vdso) && fr_symbols_may_have(&s, hash);
 	}
 	return found;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * symbols.h - what a loaded object defines, read from its tables: for hundreds of names dlsym() takes
- * too long.
+ * symbols.h - what a loaded object defines, read from its tables: for hundreds of names dlsym()
+ * takes too long.
  */
 #ifndef FR_SYMBOLS_H
 #define FR_SYMBOLS_H
@@ -15,9 +15,10 @@ struct fr_symbols {
 	const ElfW(Addr) * bloom; /* NULL: it has no such table, or not only that */
 	const uint32_t *buckets, *chains;
 	uint32_t n_buckets, first, bloom_mask, bloom_shift;
-	const ElfW(Sym) *table;
+	const ElfW(Sym) * table;
 	const char *names;
 	const uint16_t *versions; /* of each symbol; NULL: it has none */
+	const ElfW(Verdef) * defined; /* what these numbers mean; NULL: the same */
 	uintptr_t bias;
 };
 
@@ -25,11 +26,20 @@ struct fr_symbols fr_symbols_of(const struct link_map *m);
 
 uint32_t fr_symbols_hash(const char *name);
 
+/* As strcmp() == 0, which may be a sanitizer's, and not ready. */
+bool fr_symbols_same(const char *a, const char *b);
+
+/* The number that VERSION has in this object; of "" that of a name's default. */
+#define FR_SYMBOLS_DEFAULT 0
+uint16_t fr_symbols_version(const struct fr_symbols *s, const char *version);
+
 /*
- * The function that dlsym() would find in this object alone, whose tables are known (bloom is not
- * NULL). HASH: of NAME. NULL: none. *DOUBT is set where only dlsym() can tell.
+ * The function that dlvsym(), or dlsym() for the default, would find in this object alone, whose
+ * tables are known (bloom is not NULL). HASH: of NAME. NULL: none. *DOUBT is set where only the
+ * loader can tell.
  */
-void *fr_symbols_function(const struct fr_symbols *s, const char *name, uint32_t hash, bool *doubt);
+void *fr_symbols_function(const struct fr_symbols *s, const char *name, uint32_t hash,
+			  uint16_t version, bool *doubt);
 
 /*
  * May an object that is searched before ours define NAME? It must not for us to be first: neither
@@ -37,7 +47,7 @@ void *fr_symbols_function(const struct fr_symbols *s, const char *name, uint32_t
  */
 bool fr_symbols_before_us(const char *name);
 
-/* False: surely not. True: a name of the same hash is there, or nobody knows. */
-bool fr_symbols_may_have(const struct fr_symbols *s, const char *name);
+/* Has it a name of this hash? False: surely not. True: yes, or nobody knows. */
+bool fr_symbols_may_have(const struct fr_symbols *s, uint32_t hash);
 
 #endif

@@ -4,7 +4,7 @@
  * has in common with others (CIE). Without the table .eh_frame is read from its beginning, once for
  * each PC.
  *
- * Context: as fr_modules_find(). Must not: read outside the segments that the object's headers name.
+ * Context: as fr_modules_find(). Must not: read outside the segments that its headers name.
  */
 #include "record/cfi_table.h"
 
@@ -182,7 +182,7 @@ static bool covers(const struct fr_cfi_function *f, uintptr_t pc)
 	return pc >= f->begin && pc < f->end;
 }
 
-/* An entry of the table: where a function begins and where its FDE lies, from the table's section. */
+/* An entry of the table: where a function begins or where its FDE lies, from the section on. */
 static int64_t entry(struct fr_bytes table, uint64_t i, bool fde)
 {
 	fr_bytes_skip(&table, 8 * i + (fde ? 4 : 0));

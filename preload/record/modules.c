@@ -5,7 +5,8 @@
  * Objects are found through _dl_find_object (glibc 2.35), which takes no lock and may be called
  * anywhere. Where it is missing, only the objects seen at birth are known. A record is appended
  * when a stack first reaches into an object, or at birth, so that no dlopen hook is needed.
- * Must not: call dl_iterate_phdr outside the constructor (its lock may be held for ever in a forked child).
+ * Must not: call dl_iterate_phdr outside the constructor (its lock may be held for ever in a forked
+ * child).
  */
 #include "record/modules.h"
 

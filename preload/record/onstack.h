@@ -23,7 +23,7 @@
  */
 void fr_onstack_make(struct fr_thread *t, void *stack, size_t size);
 
-/* The same for a program's first thread before it has a block; fr_onstack_make() will replace it. */
+/* The same for a program's first thread before it has a block; replaced by fr_onstack_make(). */
 void fr_onstack_wait(void);
 
 /* False: it stays in use, or may: we are in a handler on it, or were not told (confine.h). */

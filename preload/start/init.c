@@ -2,11 +2,13 @@
 /*
  * init.c - the only file that knows the order of birth, fork and death.
  *
- *   constructor (before every library's, -z initfirst) ── birth ── level words set: recording
- *        │                                                            │
- *        │ AT_SECURE, FR_ONLY, no memory: everything off              │ fork: gate wiped
- *        │                                                            v
- *        └── destructor, _exit: end                     first hook of the child: birth again
+ *   constructor (before every library's, -z initfirst) ── waiting ── birth: levels set, recording
+ *        │                                                               │
+ *        │ AT_SECURE, FR_ONLY, no memory: everything off                 │ fork: gate wiped
+ *        │                                                               v
+ *        └── destructor, _exit: end                        first hook of the child: birth again
+ *
+ * While it waits (may_wait()) only allocations are counted; any other hook leads to the birth.
  *
  * Context: the constructor runs before libc's own (environ and stdio are not up; envp is given).
  * In a forked child anything may be locked: system calls only there. Must not: leave errno
@@ -43,6 +45,7 @@
 #include "steer/control.h"
 #include "steer/trigger.h"
 #include "store/describe.h"
+#include "store/pages.h"
 #include "store/room.h"
 
 #ifndef MADV_WIPEONFORK
@@ -89,9 +92,22 @@ static void fill_header(int argc, char *const *argv)
 	h->sample_mean = FR_SAMPLE_MEAN;
 }
 
+/* Of WANT bytes of pages, when so many are needed: what the cgroup lets have. */
+static uint64_t pages_of(uint64_t want)
+{
+	uint64_t max = fr_room_pages(want);
+
+	if (max < want) {
+		fr_room.max_bytes = fr_region.hdr->max_bytes = max;
+		fr_describe_notes();
+	}
+	return max;
+}
+
 /* Everything that belongs to one region: at first birth and in each forked child. */
 static bool make_world(bool forked, int argc, char *const *argv)
 {
+	fr_pages_ask(pages_of);
 	if (!fr_region_make(fr_room.max_bytes, !forked))
 		return false;
 	if (!fr_depot_init())

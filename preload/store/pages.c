@@ -10,35 +10,38 @@
 #include <stdatomic.h>
 
 #include "core/gate.h"
-#include "store/describe.h"
-#include "store/region.h"
-#include "store/room.h"
 
-static size_t later; /* the rest, about which fr_room_pages() has not decided; 0 = it has */
+static _Atomic size_t left; /* bytes that may still get pages */
+static size_t later; /* the rest, about which nobody has been asked; 0 = that has been done */
+static uint64_t total;
+static uint64_t (*ask)(uint64_t want);
+
+void fr_pages_ask(uint64_t (*of_max)(uint64_t want))
+{
+	ask = of_max;
+}
 
 void fr_pages_init(uint64_t max_bytes, size_t used)
 {
-	uint64_t first = max_bytes < FR_ROOM_FIRST ? max_bytes : FR_ROOM_FIRST;
+	uint64_t first = max_bytes < FR_PAGES_FIRST ? max_bytes : FR_PAGES_FIRST;
 
+	total = max_bytes;
 	__atomic_store_n(&later, max_bytes - first, __ATOMIC_RELEASE);
-	atomic_store(&fr_region.left, first > used ? first - used : 0);
+	atomic_store(&left, first > used ? first - used : 0);
 }
 
 /* Under fr_gate.room_lock. */
 static void get_rest(void)
 {
 	size_t rest = __atomic_load_n(&later, __ATOMIC_RELAXED);
-	uint64_t want = fr_room.max_bytes, max;
+	uint64_t max;
 
 	if (!rest)
 		return;
-	max = fr_room_pages(want);
-	if (max < want) {
-		rest -= want - max < rest ? want - max : rest;
-		fr_room.max_bytes = fr_region.hdr->max_bytes = max;
-		fr_describe_notes();
-	}
-	atomic_fetch_add(&fr_region.left, rest);
+	max = ask(total);
+	if (max < total)
+		rest -= total - max < rest ? total - max : rest;
+	atomic_fetch_add(&left, rest);
 	__atomic_store_n(&later, 0, __ATOMIC_RELEASE);
 }
 
@@ -54,12 +57,12 @@ static void ask_for_rest(void)
 
 static bool take(size_t n)
 {
-	size_t left = atomic_load(&fr_region.left);
+	size_t now = atomic_load(&left);
 
 	do {
-		if (n > left)
+		if (n > now)
 			return false;
-	} while (!atomic_compare_exchange_weak(&fr_region.left, &left, left - n));
+	} while (!atomic_compare_exchange_weak(&left, &now, now - n));
 	return true;
 }
 
@@ -74,5 +77,5 @@ bool fr_pages_take(size_t n)
 
 void fr_pages_return(size_t n)
 {
-	atomic_fetch_add(&fr_region.left, n);
+	atomic_fetch_add(&left, n);
 }

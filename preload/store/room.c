@@ -4,11 +4,11 @@
  *
  * Looked at are RLIMIT_AS and RLIMIT_DATA at birth, where they are taken by mapping; and the memory
  * limits of the cgroup and those above it when more pages are wanted than any process may have
- * (FR_ROOM_FIRST). Most processes have no limit: that costs two system calls, and a few files of
+ * (pages.h). Most processes have no limit: that costs two system calls, and a few files of
  * /sys once in a process that records much.
  *
- * Context: birth, perhaps a forked child with a small stack; fr_room_pages() under fr_gate.room_lock,
- * signal handlers too: system calls only. Must not: touch errno, keep a descriptor.
+ * Context: birth, perhaps a forked child with a small stack; fr_room_pages() under the lock of
+ * pages.c, in signal handlers too: system calls only. Must not: touch errno, keep a descriptor.
  */
 #include "store/room.h"
 

@@ -16,9 +16,6 @@ struct fr_room {
 };
 extern struct fr_room fr_room;
 
-/* Pages that a region has without a look at the cgroup: little for any, and enough for most. */
-#define FR_ROOM_FIRST (512u << 10)
-
 /* WANT bytes of pages, or as many as the cgroup's limits leave. */
 uint64_t fr_room_pages(uint64_t want);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * quiet.c - a program that has nothing to record: it computes and allocates. Then one thing happens.
+ * quiet.c - a program that has nothing to record: it computes and allocates. Then one thing
+ * happens.
  *
  *   quiet spin           "ready", then nothing at all, until somebody ends it
  *   quiet allocs N SIZE  allocates and frees N blocks of SIZE, then sleeps, "ready"
