@@ -3,9 +3,9 @@
  * real.c - finds the real functions, as dlsym(RTLD_NEXT) would, by the rows of hooks.def: in the
  * tables of the objects behind us, and with dlsym() itself where those are not plain.
  *
- * Context: the constructor, or the first hook of an object whose constructor ran before ours. Must not: call anything of libc's that a sanitizer may have replaced; probe a
- * name that may be missing before malloc is found, because a failed dlsym allocates: the rows are
- * resolved with the malloc family first.
+ * Context: the constructor, or the first hook of an object whose constructor ran before ours. Must
+ * not: call anything of libc's that a sanitizer may have replaced; probe a name that may be missing
+ * before malloc is found, because a failed dlsym allocates: the malloc family comes first.
  */
 #include "core/real.h"
 

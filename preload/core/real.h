@@ -126,8 +126,8 @@ enum fr_hook {
 
 /*
  * Looks everything up. Called in the constructor; from a hook that runs before that (another
- * object's constructor came first) through FR_REAL. Idempotent. Reads the objects' tables; where one
- * of them is not plain, it takes the loader's lock.
+ * object's constructor came first) through FR_REAL. Idempotent. Reads the objects' tables; where
+ * one of them is not plain, it takes the loader's lock.
  */
 void fr_real_resolve(void);
 

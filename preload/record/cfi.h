@@ -2,7 +2,8 @@
 /*
  * cfi.h - call frame information, read from .eh_frame without libunwind.
  *
- * What is needed of a frame is its caller's pc, sp and fp, and these three are known of it. So only those columns are followed, and whatever else a rule asks for makes the answer unknown.
+ * What is needed of a frame is its caller's pc, sp and fp, and these three are known of it. So only
+ * those columns are followed, and whatever else a rule asks for makes the answer unknown.
  */
 #ifndef FR_CFI_H
 #define FR_CFI_H

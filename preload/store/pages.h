@@ -12,7 +12,7 @@
 /* Pages that a region has before anybody is asked: little for any host, and enough for most. */
 #define FR_PAGES_FIRST (512u << 10)
 
-/* Before the first birth: who says how many of WANT bytes there may be in all, when more is needed. */
+/* Before the first birth: who says how many of WANT bytes there may be, when more is needed. */
 void fr_pages_ask(uint64_t (*of_max)(uint64_t want));
 
 /* At birth: MAX_BYTES in all, of which USED have theirs already. */
