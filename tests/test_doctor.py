@@ -291,9 +291,12 @@ def test_without_the_library(tmp_path):
 
 
 def test_a_libunwind_that_is_not_there(tmp_path):
-    """Not found through the loader's own variable: the trial tells, with the recorder's words."""
+    """Not found through the loader's own variable: it is missed only where it is asked for."""
     (tmp_path / "libunwind.so.8").write_text("no library")
-    code, checks, said = doctor(env={**os.environ, "LD_LIBRARY_PATH": str(tmp_path)})
+    env = {**os.environ, "LD_LIBRARY_PATH": str(tmp_path)}
+    code, checks, said = doctor(env=env)
+    assert code == 0 and said["verdict"] == "good" and results(checks, "libunwind") == ["good"]
+    code, checks, said = doctor(env={**env, "FR_UNWIND": "libunwind"})
     assert code == 0 and said["verdict"] == "part" and results(checks, "libunwind") == ["part"]
 
 

@@ -73,6 +73,11 @@ void fr_check_unwind(struct doctor *d)
 			      "found, and its answers were right: full stacks");
 		return;
 	}
+	if (d->trial.rec->hdr.unwind_kind == FR_UNWIND_CFI) {
+		fr_doctor_say(d, DOCTOR_GOOD, NULL,
+			      "not needed: full stacks by call frame information");
+		return;
+	}
 	for (size_t i = 0; fr_trial_note(&d->trial, i, note); i++) {
 		if (!strstr(note, "libunwind"))
 			continue;
