@@ -3,18 +3,20 @@
  * real.c - finds the real functions, as dlsym(RTLD_NEXT) would, by the rows of hooks.def: in the
  * tables of the objects behind us, and with dlsym() itself where those are not plain.
  *
- * Context: the constructor, or the first hook of an object whose constructor ran before ours.
- * Must not: probe a name that may be missing before malloc is found, because a failed dlsym
- * allocates; the rows are resolved with the malloc family first.
+ * Context: the constructor, or the first hook of an object whose constructor ran before ours; the
+ * call of a function that this libc lacks. Must not: probe a name that may be missing before malloc
+ * is found, because a failed dlsym allocates; the rows are resolved with the malloc family first.
  */
 #include "core/real.h"
 
 #include <link.h>
 #include <stdatomic.h>
 #include <stddef.h>
+#include <string.h>
 #include <sys/auxv.h>
 
 #include "core/check.h"
+#include "core/lookup.h"
 #include "core/symbols.h"
 #include "wire/wire.h"
 
@@ -33,12 +35,12 @@ static void *first_in_line(const struct fr_hook_row *row)
 {
 	extern const char __ehdr_start[] __attribute__((visibility("hidden")));
 	extern const char _end[] __attribute__((visibility("hidden")));
-	char *fn = dlsym(RTLD_DEFAULT, row->name);
+	char *fn = fr_lookup_first(row->name);
 	const ElfW(Sym) *sym = NULL;
 	Dl_info its;
 
-	if (!fn || (fn >= __ehdr_start && fn < _end) ||
-	    !dladdr1(fn, &its, (void **)&sym, RTLD_DL_SYMENT))
+	if (!fn || (fn >= __ehdr_start && fn < _end) || !fr_libc.dladdr1 ||
+	    !fr_libc.dladdr1(fn, &its, (void **)&sym, RTLD_DL_SYMENT))
 		return NULL;
 	/* undefined, but with an address: a program that is not PIE calls us through there */
 	return sym && sym->st_shndx == SHN_UNDEF ? NULL : fn;
@@ -128,9 +130,9 @@ static void resolve(const struct fr_hook_row *row)
 	if (fr_real_slot(row) || row->version[0] == '@') /* found by others, elsewhere */
 		return;
 	if (row->version[0])
-		fn = dlvsym(RTLD_NEXT, row->name, row->version);
+		fn = fr_lookup_next(row->name, row->version);
 	if (!fn)
-		fn = dlsym(RTLD_NEXT, row->name);
+		fn = fr_lookup_next(row->name, "");
 	put(row, fn);
 }
 
@@ -140,6 +142,7 @@ void fr_real_resolve(void)
 	bool missing[FR_HOOK_MAX] = {false};
 
 	FR_RUNS(FR_WHERE_ANY_THREAD);
+	fr_libc_find();
 	if (!begun)
 		resolve_plain(missing);
 	begun = true;
@@ -149,4 +152,39 @@ void fr_real_resolve(void)
 				resolve(&fr_hook_rows[i]);
 		}
 	}
+}
+
+/* ---- what this libc lacks -------------------------------------------------------------------- */
+
+static long lacks(void)
+{
+	errno = ENOSYS;
+	return -1;
+}
+
+static long lacks_with_code(void)
+{
+	return ENOSYS;
+}
+
+static const struct fr_hook_row *row_of(unsigned int id)
+{
+	unsigned int i = 0;
+
+	while (i + 1 < fr_hook_count && fr_hook_rows[i].id != id)
+		i++;
+	return &fr_hook_rows[i];
+}
+
+void *fr_real_find(unsigned int id)
+{
+	const struct fr_hook_row *row = row_of(id);
+	bool is_threads = !strncmp(row->name, "pthread_", 8) || !strncmp(row->name, "sem_", 4);
+
+	fr_real_resolve();
+	if (!fr_real_slot(row) && is_threads && fr_libc_load_threads())
+		fr_real_resolve();
+	if (fr_real_slot(row))
+		return fr_real_slot(row);
+	return strstr(row->name, "pthread_") ? (void *)lacks_with_code : (void *)lacks;
 }

@@ -15,7 +15,7 @@ struct fr_symbols {
 	const ElfW(Addr) * bloom; /* NULL: it has no such table, or not only that */
 	const uint32_t *buckets, *chains;
 	uint32_t n_buckets, first, bloom_mask, bloom_shift;
-	const ElfW(Sym) *table;
+	const ElfW(Sym) * table;
 	const char *names;
 	const uint16_t *versions; /* of each symbol; NULL: it has none */
 	uintptr_t bias;
@@ -39,5 +39,11 @@ bool fr_symbols_before_us(const char *name);
 
 /* False: surely not. True: a name of the same hash is there, or nobody knows. */
 bool fr_symbols_may_have(const struct fr_symbols *s, const char *name);
+
+/*
+ * The function NAME that the object defines, of VERSION ("": the default one). NULL: none.
+ * An object without versions has any. Not found: an IFUNC; a name without DT_GNU_HASH.
+ */
+void *fr_symbols_find(const struct link_map *m, const char *name, const char *version);
 
 #endif
