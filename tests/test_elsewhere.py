@@ -34,7 +34,8 @@ make -s -k -j2 all targets >/tmp/make.log 2>&1 || tail -n 5 /tmp/make.log >&2
 for lib in $PWD/build/libfr.so /srv/libfr.so; do
     mkdir -p /tmp/one
     echo == unwound
-    FR_DIR=/tmp/one FR_OUT=/tmp/one FR_TRIGGER=exit FR_EVENTS=full FR_VERIFY_STACKS=1 LD_PRELOAD=$lib \
+    FR_DIR=/tmp/one FR_OUT=/tmp/one FR_TRIGGER=exit FR_EVENTS=full \\
+        FR_VERIFY_STACKS=1 LD_PRELOAD=$lib \
         build/tests/targets/unwound
     echo == status $?
     build/fr info --json /tmp/one/fr-unwound-*.frd | tr '\\n' ' '
