@@ -10,12 +10,14 @@ DEBUG ?=
 SAN ?=
 CI ?=
 
+comma := ,
 Q := $(if $(V),,@)
 say = $(if $(V),,@printf '  %-8s%s\n' '$1' '$2')
 
 WARN := -Wall -Wextra -Wshadow -Wmissing-prototypes -Wstrict-prototypes -Wno-unused-parameter
 WARN += $(if $(CI),-Werror)
 OPT := $(if $(DEBUG),-O0 -g3 -DFR_DEBUG,-O2 -g)
+CLANG := $(findstring clang,$(shell $(CC) --version))
 BASE := -std=gnu11 $(WARN) $(OPT) -MMD -MP
 
 # The recorder: libc only, nothing exported but the hooks, static TLS, no stack protector calls.
@@ -23,18 +25,22 @@ BASE := -std=gnu11 $(WARN) $(OPT) -MMD -MP
 # words that go from memory to memory one by one are faster than packed into a vector first.
 PRELOAD_SRC := $(wildcard preload/*/*.c)
 PRELOAD_OBJ := $(PRELOAD_SRC:%.c=$O/%.o)
-PRELOAD_CFLAGS := $(BASE) -fPIC -fvisibility=hidden -ftls-model=initial-exec -fno-builtin-malloc \
+# These come last, behind the CFLAGS and LDFLAGS of whoever packages it, and win.
+PRELOAD_MUST := -fPIC -fvisibility=hidden -ftls-model=initial-exec -fno-builtin-malloc \
 	-fno-builtin-calloc -fno-builtin-realloc -fno-builtin-free -fno-omit-frame-pointer \
-	-fno-stack-protector -fno-tree-slp-vectorize -fno-align-loops -fno-align-jumps -fno-align-labels \
-	-U_FORTIFY_SOURCE -D_GNU_SOURCE -I. -Ipreload
-PRELOAD_LDFLAGS := -shared -Wl,-z,initfirst -Wl,-z,nodelete -Wl,-z,defs -Wl,-z,now -Wl,-z,relro \
-	-Wl,--sort-section=name -Wl,-Bsymbolic-functions -Wl,--version-script=preload/exports.map
+	-fno-stack-protector -fno-exceptions -fno-lto -fno-tree-slp-vectorize \
+	$(if $(CLANG),,-fno-align-loops -fno-align-jumps -fno-align-labels) \
+	-U_FORTIFY_SOURCE -U_FILE_OFFSET_BITS -U_TIME_BITS -D_GNU_SOURCE -I. -Ipreload
+PRELOAD_CFLAGS = $(BASE) $(CPPFLAGS) $(CFLAGS) $(PRELOAD_MUST)
+PRELOAD_LDFLAGS := -shared -fno-lto -Wl,-z,initfirst -Wl,-z,nodelete -Wl,-z,defs -Wl,-z,now \
+	-Wl,-z,relro -Wl,--sort-section=name -Wl,-Bsymbolic-functions -Wl,--version-script=preload/exports.map \
+	$(if $(findstring pack-relative,$(LDFLAGS)),-Wl$(comma)-z$(comma)nopack-relative-relocs)
 
 # The decoder.
 DECODER_SRC := $(wildcard decoder/*.c decoder/*/*.c)
 DECODER_OBJ := $(DECODER_SRC:%.c=$O/%.o)
 DECODER_CFLAGS := $(BASE) -D_GNU_SOURCE -I. -Idecoder $(if $(SAN),-fsanitize=$(SAN))
-DECODER_LIBS := -ldwarf -lelf -lz -llzma -ljansson -liberty
+DECODER_LIBS := -ldwarf -lelf -lz -llzma -ljansson -liberty -lpthread -ldl
 # The static fr (make static): without libzstd only where this machine has no libzstd.a.
 ifdef STATIC
 zstd := $(filter /%,$(shell $(CC) -print-file-name=libzstd.a))
@@ -65,7 +71,7 @@ help:
 
 $O/libfr.so: $(PRELOAD_OBJ) preload/exports.map
 	$(call say,LINK,$@)
-	$Q$(CC) -o $@ $(PRELOAD_OBJ) $(PRELOAD_LDFLAGS) $(LDFLAGS)
+	$Q$(CC) -o $@ $(PRELOAD_OBJ) $(LDFLAGS) $(PRELOAD_LDFLAGS)
 
 $O/fr: $(DECODER_OBJ)
 	$(call say,LINK,$@)
@@ -96,12 +102,12 @@ $O/decoder/capture/run.o: DECODER_CFLAGS += $(if $(far_libdir),-DFR_LIBDIR='"$(f
 $O/preload/%.o: preload/%.c
 	$(call say,CC,$<)
 	$Q mkdir -p $(@D)
-	$Q$(CC) $(PRELOAD_CFLAGS) $(CFLAGS) -c -o $@ $<
+	$Q$(CC) $(PRELOAD_CFLAGS) -c -o $@ $<
 
 $O/decoder/%.o: decoder/%.c
 	$(call say,CC,$<)
 	$Q mkdir -p $(@D)
-	$Q$(CC) $(DECODER_CFLAGS) $(CFLAGS) -c -o $@ $<
+	$Q$(CC) $(DECODER_CFLAGS) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
 
 include tests/tests.mk
 

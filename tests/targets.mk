@@ -89,6 +89,8 @@ $(STANDINS): tests/targets/plugins/standin.c $(TESTS)/targets/plugins/standin_re
 $(TESTS)/targets/plugins/standin_real.so: LDFLAGS += -Wl,-soname,standin_real.so -ldl
 
 $(TESTS)/targets/alone: LDFLAGS += -static
+$(TESTS)/targets/weakly: TARGET_FLAGS := $(filter-out -pthread,$(TARGET_FLAGS)) -Wno-address
+$(TESTS)/targets/weakly: LDFLAGS += -Wl,--as-needed
 $(TESTS)/targets/standin_loader: LDFLAGS += -static -nostdlib -fno-stack-protector -fno-pie -no-pie
 $(addprefix $(TESTS)/targets/,dl args crashes throws): LDFLAGS += '-Wl,-rpath,$$ORIGIN/plugins'
 $(addprefix $(TESTS)/targets/,dl args crashes throws): LDFLAGS += -Wl,--enable-new-dtags

@@ -39,7 +39,7 @@ $O/tests/unit/test_check: $O/tests/unit/check-debug.o $O/tests/unit/where-debug.
 $O/tests/unit/%-debug.o: preload/keep/%.c
 	$(call say,CC,$<)
 	$Q mkdir -p $(@D)
-	$Q$(CC) $(PRELOAD_CFLAGS) -UFR_DEBUG -DFR_DEBUG $(CFLAGS) -c -o $@ $<
+	$Q$(CC) $(PRELOAD_CFLAGS) -UFR_DEBUG -DFR_DEBUG -c -o $@ $<
 
 $(UNIT_BIN): %: %.o $(TEST_LIB_OBJ) $(UNIT_DECODER_OBJ)
 	$(call say,LINK,$@)

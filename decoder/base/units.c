@@ -6,6 +6,7 @@
 
 #include "base/digits.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
@@ -134,10 +135,23 @@ const char *fr_units_date(char buf[FR_UNITS_LEN], uint64_t real_ns)
 	return buf;
 }
 
-static const char *named(char *buf, const char *prefix, const char *name, uint64_t number)
+static const char *const errnos[] = {
+#define ERRNO(name) [name] = #name,
+#include "base/errnos.def"
+#undef ERRNO
+};
+
+static const char *const signals[] = {
+#define SIGNAL(name) [name] = #name,
+#include "base/signals.def"
+#undef SIGNAL
+};
+
+/* NUMBER by one of N names, which has gaps; or as it is. */
+static const char *named(char *buf, const char *const *names, size_t n, uint64_t number)
 {
-	if (name)
-		snprintf(buf, FR_UNITS_LEN, "%s%s", prefix, name);
+	if (number < n && names[number])
+		snprintf(buf, FR_UNITS_LEN, "%s", names[number]);
 	else
 		snprintf(buf, FR_UNITS_LEN, "%" PRIu64, number);
 	return buf;
@@ -145,7 +159,7 @@ static const char *named(char *buf, const char *prefix, const char *name, uint64
 
 const char *fr_units_errno(char buf[FR_UNITS_LEN], uint64_t err)
 {
-	return named(buf, "", err && err < 4096 ? strerrorname_np((int)err) : NULL, err);
+	return named(buf, errnos, sizeof(errnos) / sizeof(*errnos), err);
 }
 
 /* Real-time ones as kill -l lists them: numbers of Linux with glibc, wherever the recording is. */
@@ -156,5 +170,5 @@ const char *fr_units_signal(char buf[FR_UNITS_LEN], uint64_t signo)
 			 signo < 50 ? (int)signo - 34 : 64 - (int)signo);
 		return buf;
 	}
-	return named(buf, "SIG", signo && signo < 4096 ? sigabbrev_np((int)signo) : NULL, signo);
+	return named(buf, signals, sizeof(signals) / sizeof(*signals), signo);
 }

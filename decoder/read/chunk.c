@@ -112,8 +112,9 @@ static void scan_part(void *ctx, size_t from, size_t to)
 		r->last = r->base;
 	}
 	for (r = s->refs + from; s->refs + to - r >= 4; r += 4) {
-		while (step(s->schema, s->limit, r) & step(s->schema, s->limit, r + 1) &
-		       step(s->schema, s->limit, r + 2) & step(s->schema, s->limit, r + 3))
+		while ((int)step(s->schema, s->limit, r) & (int)step(s->schema, s->limit, r + 1) &
+		       (int)step(s->schema, s->limit, r + 2) &
+		       (int)step(s->schema, s->limit, r + 3))
 			;
 	}
 	for (r = s->refs + from; r < s->refs + to; r++)

@@ -6,11 +6,12 @@
 #ifndef FR_ARCH_H
 #define FR_ARCH_H
 
-#include <dlfcn.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 #include <ucontext.h>
+
+#include "core/lookup.h"
 
 #define likely(x) __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
@@ -22,6 +23,20 @@
 /* Of kilobytes, and zero for most programs: behind the .bss whose pages each start touches. */
 #define FR_BIG __attribute__((section(".bss.zz")))
 #define FR_COLD __attribute__((noinline, cold))
+
+/*
+ * What the two compilers call differently: a function that ends in a call without a frame of its
+ * own in every build (`FR_TAIL_CALL return real();`), one that is never copied for some callers.
+ */
+#ifdef __clang__
+#define FR_TAIL_CALLER
+#define FR_TAIL_CALL __attribute__((musttail))
+#define FR_ONE_COPY __attribute__((noinline))
+#else
+#define FR_TAIL_CALLER __attribute__((optimize("O2")))
+#define FR_TAIL_CALL
+#define FR_ONE_COPY __attribute__((noinline, noclone))
+#endif
 
 /* The point in the host from which a hook was called: what unwinding starts from. */
 struct fr_site {
@@ -84,7 +99,7 @@ static inline void fr_arch_allow_unaligned(void)
 static inline bool fr_arch_tsc_invariant(void)
 {
 	const uint32_t *(*known)(unsigned int leaf) =
-		(__typeof__(known))dlsym(RTLD_DEFAULT, "__x86_get_cpuid_feature_leaf");
+		(__typeof__(known))fr_lookup_first("__x86_get_cpuid_feature_leaf");
 	uint32_t a = 0x80000000u, b, c = 0, d;
 
 	if (known)

@@ -3,18 +3,21 @@
  * real.c - finds the real functions, as dlsym(RTLD_NEXT) would, by the rows of hooks.def: in the
  * tables of the objects behind us, and with dlsym() itself where those are not plain.
  *
- * Context: the constructor, or the first hook of an object whose constructor ran before ours. Must
- * not: call anything of libc's that a sanitizer may have replaced; probe a name that may be missing
- * before malloc is found, because a failed dlsym allocates: the malloc family comes first.
+ * Context: the constructor, or the first hook of an object whose constructor ran before ours; the
+ * call of a function that this libc lacks. Must not: call anything of libc's that a sanitizer may
+ * have replaced; probe a name that may be missing before malloc is found, because a failed dlsym
+ * allocates: the malloc family comes first.
  */
 #include "core/real.h"
 
 #include <link.h>
 #include <stdatomic.h>
 #include <stddef.h>
+#include <string.h>
 #include <sys/auxv.h>
 
 #include "core/check.h"
+#include "core/lookup.h"
 #include "core/symbols.h"
 #include "wire/wire.h"
 
@@ -105,9 +108,9 @@ static void ask_loader(const struct fr_hook_row *row)
 	void *fn = NULL;
 
 	if (row->version[0])
-		fn = dlvsym(RTLD_NEXT, row->name, row->version);
+		fn = fr_lookup_next(row->name, row->version);
 	if (!fn)
-		fn = dlsym(RTLD_NEXT, row->name);
+		fn = fr_lookup_next(row->name, "");
 	put(row, fn);
 }
 
@@ -118,12 +121,24 @@ static bool is_left(unsigned int i, bool plain)
 	return !fr_real_slot(row) && !is_elsewhere(row) && (!plain || doubtful[i]);
 }
 
+/* PLAIN: but for the doubtful ones, what is not found yet is not there. */
+static void find_rest(bool plain)
+{
+	for (int mem = 1; mem >= 0; mem--) {
+		for (unsigned int i = 0; i < fr_hook_count; i++) {
+			if ((fr_hook_rows[i].klass == FR_CLASS_MEM) == mem && is_left(i, plain))
+				ask_loader(&fr_hook_rows[i]);
+		}
+	}
+}
+
 void fr_real_resolve(void)
 {
 	bool plain;
 
 	if (complete)
 		return;
+	fr_libc_find();
 	begin();
 	/* a name in its version, or, of an object that has no such version, the name alone */
 	plain = read_tables(true);
@@ -133,12 +148,7 @@ void fr_real_resolve(void)
 			break;
 		}
 	}
-	for (int mem = 1; mem >= 0; mem--) {
-		for (unsigned int i = 0; i < fr_hook_count; i++) {
-			if ((fr_hook_rows[i].klass == FR_CLASS_MEM) == mem && is_left(i, plain))
-				ask_loader(&fr_hook_rows[i]);
-		}
-	}
+	find_rest(plain);
 	complete = true;
 }
 
@@ -149,12 +159,12 @@ static void *first_in_line(const struct fr_hook_row *row)
 {
 	extern const char __ehdr_start[] __attribute__((visibility("hidden")));
 	extern const char _end[] __attribute__((visibility("hidden")));
-	char *fn = dlsym(RTLD_DEFAULT, row->name);
+	char *fn = fr_lookup_first(row->name);
 	const ElfW(Sym) *sym = NULL;
 	Dl_info its;
 
-	if (!fn || (fn >= __ehdr_start && fn < _end) ||
-	    !dladdr1(fn, &its, (void **)&sym, RTLD_DL_SYMENT))
+	if (!fn || (fn >= __ehdr_start && fn < _end) || !fr_libc.dladdr1 ||
+	    !fr_libc.dladdr1(fn, &its, (void **)&sym, RTLD_DL_SYMENT))
 		return NULL;
 	/* undefined, but with an address: a program that is not PIE calls us through there */
 	return sym && sym->st_shndx == SHN_UNDEF ? NULL : fn;
@@ -185,4 +195,41 @@ void fr_real_find_shadows(void)
 		if (!m->l_addr || m->l_addr != vdso)
 			find_shadows(&s);
 	}
+}
+
+/* ---- what this libc lacks -------------------------------------------------------------------- */
+
+static long lacks(void)
+{
+	errno = ENOSYS;
+	return -1;
+}
+
+static long lacks_with_code(void)
+{
+	return ENOSYS;
+}
+
+static const struct fr_hook_row *row_of(unsigned int id)
+{
+	unsigned int i = 0;
+
+	while (i + 1 < fr_hook_count && fr_hook_rows[i].id != id)
+		i++;
+	return &fr_hook_rows[i];
+}
+
+void *fr_real_find(unsigned int id)
+{
+	const struct fr_hook_row *row = row_of(id);
+	bool is_threads = !strncmp(row->name, "pthread_", 8) || !strncmp(row->name, "sem_", 4);
+
+	fr_real_resolve();
+	if (!fr_real_slot(row) && is_threads && fr_libc_load_threads()) {
+		fr_libc_find();
+		find_rest(false);
+	}
+	if (fr_real_slot(row))
+		return fr_real_slot(row);
+	return strstr(row->name, "pthread_") ? (void *)lacks_with_code : (void *)lacks;
 }

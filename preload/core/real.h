@@ -39,6 +39,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "core/compat.h"
+
 /* glibc exports these for fortified programs; its headers do not declare them on their own. */
 ssize_t __recv_chk(int fd, void *buf, size_t n, size_t buflen, int flags);
 ssize_t __recvfrom_chk(int fd, void *buf, size_t n, size_t buflen, int flags, struct sockaddr *addr,
@@ -132,6 +134,12 @@ enum fr_hook {
 void fr_real_resolve(void);
 
 /*
+ * The real function of hook ID, looked up now. Where this libc has none (the host found ours by a
+ * weak reference, or by dlsym) something that fails as on a kernel without it: ENOSYS.
+ */
+void *fr_real_find(unsigned int id) __attribute__((cold));
+
+/*
  * Looks which hooks the host never calls, because the program itself, or an object before us, has a
  * function of that name: an allocator linked in, say. Once, when the program starts: takes the
  * loader's lock. By hook id; NULL = we are first.
@@ -159,17 +167,14 @@ static inline void *fr_real_slot(const struct fr_hook_row *row)
 
 /* The real function, looked up if nobody has done so yet. */
 #define FR_REAL(fn)                                                                                \
-	({                                                                                         \
-		if (__builtin_expect(!fr_real.fn, 0))                                              \
-			fr_real_resolve();                                                         \
-		fr_real.fn;                                                                        \
-	})
+	(__builtin_expect(fr_real.fn != NULL, 1) ? fr_real.fn                                      \
+						 : (__typeof__(&fn))fr_real_find(FR_HOOK_##fn))
 
 /*
  * Of an old name: the old name's own, so that another preload whose FN calls __FN does not come
  * back to itself by way of us; where libc has it no more, that of the name it has now.
  */
-#define FR_REAL_OLD(fn) (FR_REAL(__##fn) ? fr_real.__##fn : fr_real.fn)
+#define FR_REAL_OLD(fn) (fr_real.__##fn ? fr_real.__##fn : FR_REAL(fn))
 
 /* errno of a call that says so by RC below 0, or 0. */
 static inline uint64_t fr_err_of(long rc)

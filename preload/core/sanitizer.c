@@ -12,9 +12,9 @@
  */
 #include "core/sanitizer.h"
 
-#include <dlfcn.h>
 #include <stdbool.h>
 
+#include "core/lookup.h"
 #include "core/real.h"
 #include "core/symbols.h"
 
@@ -36,7 +36,7 @@ static bool is_nameless(void)
 {
 	if (!fr_symbols_before_us("__uflow")) /* dlsym() takes longer */
 		return false;
-	return dlsym(RTLD_DEFAULT, "__uflow") != dlsym(RTLD_NEXT, "__uflow");
+	return fr_lookup_first("__uflow") != fr_lookup_next("__uflow", "");
 }
 
 enum fr_sanitizer fr_sanitizer_find(void)

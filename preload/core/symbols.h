@@ -50,4 +50,10 @@ bool fr_symbols_before_us(const char *name);
 /* Has it a name of this hash? False: surely not. True: yes, or nobody knows. */
 bool fr_symbols_may_have(const struct fr_symbols *s, uint32_t hash);
 
+/*
+ * The function NAME that the object defines, of VERSION ("": the default one). NULL: none.
+ * An object without versions has any. Not found: an IFUNC; a name without DT_GNU_HASH.
+ */
+void *fr_symbols_find(const struct link_map *m, const char *name, const char *version);
+
 #endif

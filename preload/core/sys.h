@@ -17,6 +17,8 @@
 #include <sys/mman.h>
 #include <sys/syscall.h>
 
+#include "core/compat.h"
+
 #if defined(__x86_64__)
 
 /* The call as it is, for one that the host itself has asked for. */

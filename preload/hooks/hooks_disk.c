@@ -213,14 +213,10 @@ FR_HOOK int renameat2(int from_dir, const char *from, int to_dir, const char *to
 	struct fr_wait w;
 	int rc;
 
-	if (!FR_REAL(renameat2)) {
-		errno = ENOSYS;
-		return -1;
-	}
 	if (!is_recorded())
-		return fr_real.renameat2(from_dir, from, to_dir, to, flags);
+		return FR_REAL(renameat2)(from_dir, from, to_dir, to, flags);
 	fr_wait_begin(&w, FR_SITE(), FR_HOOK_renameat2, 0, 0, 0);
-	rc = fr_real.renameat2(from_dir, from, to_dir, to, flags);
+	rc = FR_REAL(renameat2)(from_dir, from, to_dir, to, flags);
 	return record_path(&w, to, rc);
 }
 

@@ -13,13 +13,13 @@
  * A tail call, in every build: the loader takes the object that the return address lies in for the
  * caller, and searches by its RUNPATH and $ORIGIN.
  */
-__attribute__((optimize("O2"))) FR_HOOK void *dlopen(const char *name, int flags)
+FR_TAIL_CALLER FR_HOOK void *dlopen(const char *name, int flags)
 {
 	void *(*real)(const char *, int) = FR_REAL(dlopen);
 
 	if ((flags & RTLD_DEEPBIND) && name && fr_level(FR_CLASS_RECORDER) > FR_LEVEL_OFF)
 		fr_deepbind_asked(name);
-	return real(name, flags);
+	FR_TAIL_CALL return real(name, flags);
 }
 
 FR_HOOK int dlclose(void *handle)

@@ -240,8 +240,6 @@ FR_HOOK int epoll_pwait(int epfd, struct epoll_event *events, int n, int timeout
 	return rc;
 }
 
-/* A program may ask for it by a weak name: where libc has none, the answer is a kernel's without.
- */
 FR_HOOK int epoll_pwait2(int epfd, struct epoll_event *events, int n,
 			 const struct timespec *timeout, const sigset_t *mask)
 {
@@ -251,16 +249,12 @@ FR_HOOK int epoll_pwait2(int epfd, struct epoll_event *events, int n,
 	struct fr_wait w;
 	int rc;
 
-	if (!FR_REAL(epoll_pwait2)) {
-		errno = ENOSYS;
-		return -1;
-	}
 	if (!is_recorded() || (timeout && !fr_wait_readable(timeout, sizeof(*timeout))))
-		return fr_real.epoll_pwait2(epfd, events, n, timeout, mask);
+		return FR_REAL(epoll_pwait2)(epfd, events, n, timeout, mask);
 	c.timeout_ms = ms_of(timeout);
 	begin(&w, &c, FR_SITE());
 	do {
-		rc = fr_real.epoll_pwait2(epfd, events, n, left, mask);
+		rc = FR_REAL(epoll_pwait2)(epfd, events, n, left, mask);
 	} while (again_ts(&w, &c, rc, &left, &room));
 	polled(&w, &c, rc);
 	return rc;

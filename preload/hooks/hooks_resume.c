@@ -6,6 +6,7 @@
  * that was our own signal only, the host must not see it. Meanwhile the thread shows as waiting in
  * them. Context: signal handlers too (sigsuspend).
  */
+#include "core/lookup.h"
 #include "core/real.h"
 #include "core/sys.h"
 #include "host/signals.h"
@@ -39,14 +40,19 @@ static int pause_again(struct fr_wait *w)
 {
 	uint64_t all = ~0ull;
 	sigset_t before;
-	volatile int rc = -1;
+	struct _pthread_cleanup_buffer cleanup;
+	bool may_cancel = fr_libc._pthread_cleanup_push && fr_libc._pthread_cleanup_pop;
+	int rc = -1;
 
 	sigemptyset(&before);
 	fr_sys4(SYS_rt_sigprocmask, SIG_BLOCK, &all, &before, 8);
-	pthread_cleanup_push(restore_mask, &before);
+	if (may_cancel)
+		fr_libc._pthread_cleanup_push(&cleanup, restore_mask, &before);
 	while (rc < 0 && fr_wait_our_eintr(w))
 		rc = FR_REAL(sigsuspend)(&before);
-	pthread_cleanup_pop(1);
+	if (may_cancel)
+		fr_libc._pthread_cleanup_pop(&cleanup, 0);
+	restore_mask(&before);
 	return rc;
 }
 

@@ -134,16 +134,34 @@ static void once_end(const struct once_call *c)
 		once_ran(c->once, c->w.site, c->t0, via);
 }
 
+/*
+ * Before ours were known; or a program without libpthread under glibc < 2.34, whose libdl calls us
+ * while it looks something up: one thread, as libc itself then does it.
+ */
+static FR_COLD int once_early(pthread_once_t *once, void (*init)(void))
+{
+	if (__atomic_load_n(once, __ATOMIC_ACQUIRE) & ONCE_DONE)
+		return 0;
+	fr_real_resolve();
+	if (fr_real.pthread_once)
+		return fr_real.pthread_once(once, init);
+	init();
+	*once |= ONCE_DONE;
+	return 0;
+}
+
 FR_HOOK int pthread_once(pthread_once_t *once, void (*init)(void))
 {
 	int word = __atomic_load_n(once, __ATOMIC_RELAXED);
 	struct once_call c;
 	int rc;
 
+	if (unlikely(!fr_real.pthread_once))
+		return once_early(once, init);
 	if (is_unseen(word))
-		return FR_REAL(pthread_once)(once, init);
+		return fr_real.pthread_once(once, init);
 	once_begin(&c, once, word, FR_HOOK_pthread_once, FR_SITE());
-	rc = FR_REAL(pthread_once)(once, init);
+	rc = fr_real.pthread_once(once, init);
 	once_end(&c);
 	return rc;
 }
@@ -154,6 +172,8 @@ FR_HOOK int __pthread_once(pthread_once_t *once, void (*init)(void))
 	struct once_call c;
 	int rc;
 
+	if (unlikely(!fr_real.pthread_once))
+		return once_early(once, init);
 	if (is_unseen(word))
 		return FR_REAL_OLD(pthread_once)(once, init);
 	once_begin(&c, once, word, FR_HOOK___pthread_once, FR_SITE());

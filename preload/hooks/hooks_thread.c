@@ -8,6 +8,7 @@
 #include <pthread.h>
 
 #include "core/c11.h"
+#include "core/lookup.h"
 #include "core/real.h"
 #include "record/wait.h"
 #include "start/init.h"
@@ -80,7 +81,8 @@ static struct fr_thread_origin origin_of(const pthread_attr_t *attr, void *(*rou
 	struct fr_thread *t = fr_enter();
 	size_t size = 0;
 
-	if (attr && pthread_attr_getstacksize(attr, &size) == 0)
+	if (attr && fr_libc.pthread_attr_getstacksize &&
+	    fr_libc.pthread_attr_getstacksize(attr, &size) == 0)
 		o.stack_size = size;
 	if (!t)
 		return o;

@@ -27,27 +27,35 @@
 #define WANT_WRITE 3
 #define ZERO_RETURN 6
 
-/* Name here, name and version for the world. */
-int SSL_connect_1_1(void *ssl) __attribute__((symver("SSL_connect@OPENSSL_1_1_0")));
-int SSL_connect_3(void *ssl) __attribute__((symver("SSL_connect@OPENSSL_3.0.0")));
-int SSL_accept_1_1(void *ssl) __attribute__((symver("SSL_accept@OPENSSL_1_1_0")));
-int SSL_accept_3(void *ssl) __attribute__((symver("SSL_accept@OPENSSL_3.0.0")));
-int SSL_do_handshake_1_1(void *ssl) __attribute__((symver("SSL_do_handshake@OPENSSL_1_1_0")));
-int SSL_do_handshake_3(void *ssl) __attribute__((symver("SSL_do_handshake@OPENSSL_3.0.0")));
-int SSL_read_1_1(void *ssl, void *buf, int n) __attribute__((symver("SSL_read@OPENSSL_1_1_0")));
-int SSL_read_3(void *ssl, void *buf, int n) __attribute__((symver("SSL_read@OPENSSL_3.0.0")));
-int SSL_write_1_1(void *ssl, const void *buf, int n)
-	__attribute__((symver("SSL_write@OPENSSL_1_1_0")));
-int SSL_write_3(void *ssl, const void *buf, int n)
-	__attribute__((symver("SSL_write@OPENSSL_3.0.0")));
-int SSL_read_ex_1_1(void *ssl, void *buf, size_t n, size_t *done)
-	__attribute__((symver("SSL_read_ex@OPENSSL_1_1_1")));
-int SSL_read_ex_3(void *ssl, void *buf, size_t n, size_t *done)
-	__attribute__((symver("SSL_read_ex@OPENSSL_3.0.0")));
-int SSL_write_ex_1_1(void *ssl, const void *buf, size_t n, size_t *done)
-	__attribute__((symver("SSL_write_ex@OPENSSL_1_1_1")));
-int SSL_write_ex_3(void *ssl, const void *buf, size_t n, size_t *done)
-	__attribute__((symver("SSL_write_ex@OPENSSL_3.0.0")));
+/* Name here, name and version for the world. In assembly: clang knows no attribute for it. */
+int SSL_connect_1_1(void *ssl);
+int SSL_connect_3(void *ssl);
+int SSL_accept_1_1(void *ssl);
+int SSL_accept_3(void *ssl);
+int SSL_do_handshake_1_1(void *ssl);
+int SSL_do_handshake_3(void *ssl);
+int SSL_read_1_1(void *ssl, void *buf, int n);
+int SSL_read_3(void *ssl, void *buf, int n);
+int SSL_write_1_1(void *ssl, const void *buf, int n);
+int SSL_write_3(void *ssl, const void *buf, int n);
+int SSL_read_ex_1_1(void *ssl, void *buf, size_t n, size_t *done);
+int SSL_read_ex_3(void *ssl, void *buf, size_t n, size_t *done);
+int SSL_write_ex_1_1(void *ssl, const void *buf, size_t n, size_t *done);
+int SSL_write_ex_3(void *ssl, const void *buf, size_t n, size_t *done);
+__asm__(".symver SSL_connect_1_1, SSL_connect@OPENSSL_1_1_0");
+__asm__(".symver SSL_connect_3, SSL_connect@OPENSSL_3.0.0");
+__asm__(".symver SSL_accept_1_1, SSL_accept@OPENSSL_1_1_0");
+__asm__(".symver SSL_accept_3, SSL_accept@OPENSSL_3.0.0");
+__asm__(".symver SSL_do_handshake_1_1, SSL_do_handshake@OPENSSL_1_1_0");
+__asm__(".symver SSL_do_handshake_3, SSL_do_handshake@OPENSSL_3.0.0");
+__asm__(".symver SSL_read_1_1, SSL_read@OPENSSL_1_1_0");
+__asm__(".symver SSL_read_3, SSL_read@OPENSSL_3.0.0");
+__asm__(".symver SSL_write_1_1, SSL_write@OPENSSL_1_1_0");
+__asm__(".symver SSL_write_3, SSL_write@OPENSSL_3.0.0");
+__asm__(".symver SSL_read_ex_1_1, SSL_read_ex@OPENSSL_1_1_1");
+__asm__(".symver SSL_read_ex_3, SSL_read_ex@OPENSSL_3.0.0");
+__asm__(".symver SSL_write_ex_1_1, SSL_write_ex@OPENSSL_1_1_1");
+__asm__(".symver SSL_write_ex_3, SSL_write_ex@OPENSSL_3.0.0");
 
 struct tls_call {
 	const struct fr_tls *tls;

@@ -7,12 +7,12 @@
  */
 #include "host/tls.h"
 
-#include <dlfcn.h>
 #include <errno.h>
 #include <link.h>
 #include <stdatomic.h>
 #include <string.h>
 
+#include "core/lookup.h"
 #include "core/real.h"
 #include "core/text.h"
 #include "record/modules.h"
@@ -45,7 +45,7 @@ static bool in_libssl(const void *fn)
 {
 	Dl_info info;
 
-	return dladdr(fn, &info) && info.dli_fname &&
+	return fr_libc.dladdr(fn, &info) && info.dli_fname &&
 	       !strncmp(fr_text_base(info.dli_fname), "libssl", 6);
 }
 
@@ -55,8 +55,8 @@ static bool in_libssl(const void *fn)
  */
 static void *next(const struct symbol *s, enum fr_tls_family family)
 {
-	void *versioned = dlvsym(RTLD_NEXT, s->name, s->version[family]);
-	void *plain = dlsym(RTLD_NEXT, s->name);
+	void *versioned = fr_libc.dlvsym(RTLD_NEXT, s->name, s->version[family]);
+	void *plain = fr_libc.dlsym(RTLD_NEXT, s->name);
 
 	return plain && plain != versioned && !in_libssl(plain) ? plain : versioned;
 }
@@ -73,9 +73,12 @@ static bool is_ours(uintptr_t pc)
 /* HANDLE NULL: the global scope. Never a function of ours: it would call itself for ever. */
 static bool fill(struct fr_tls *tls, enum fr_tls_family family, void *handle)
 {
+	if (!fr_libc.dlvsym) /* an old libc without libdl, which libssl cannot be without */
+		return false;
 	for (size_t i = 0; i < SYMBOLS; i++) {
 		const struct symbol *s = &symbols[i];
-		void *fn = handle ? dlvsym(handle, s->name, s->version[family]) : next(s, family);
+		void *fn = handle ? fr_libc.dlvsym(handle, s->name, s->version[family])
+				  : next(s, family);
 
 		if (is_ours((uintptr_t)fn))
 			fn = NULL;
@@ -131,7 +134,7 @@ static void pin(const struct fr_tls *tls)
 {
 	Dl_info info;
 
-	if (dladdr((void *)tls->connect, &info) && info.dli_fname)
+	if (fr_libc.dladdr((void *)tls->connect, &info) && info.dli_fname)
 		FR_REAL(dlopen)(info.dli_fname, RTLD_LAZY | RTLD_NOLOAD);
 }
 
@@ -142,7 +145,7 @@ static bool lookup(struct fr_tls *tls, enum fr_tls_family family, const char *ca
 
 	if (found)
 		pin(tls);
-	dlerror(); /* a name that was missing is not the host's concern */
+	fr_libc.dlerror(); /* a name that was missing is not the host's concern */
 	return found;
 }
 

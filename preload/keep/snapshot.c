@@ -339,13 +339,6 @@ static void write_here(void)
 
 /* ---- the writer's thread --------------------------------------------------------------------- */
 
-#ifndef SYS_close_range
-#define SYS_close_range 436
-#endif
-#ifndef CLOSE_RANGE_UNSHARE
-#define CLOSE_RANGE_UNSHARE 2u
-#endif
-
 static void thread_main(void)
 {
 	/* stderr stays if there may be something to say; nobody waits for its end that long */

@@ -11,19 +11,18 @@
  */
 #include "record/deepbind.h"
 
-#include <dlfcn.h>
 #include <link.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
-#include <sys/uio.h>
 
 #include "core/clock.h"
 #include "core/gate.h"
 #include "core/sys.h"
 #include "core/text.h"
 #include "record/modules.h"
+#include "record/peek.h"
 #include "store/region.h"
 
 #define ASKED_MAX 64u
@@ -41,19 +40,6 @@ static atomic_uint n_asked;
 
 /* ---- the loader's list ----------------------------------------------------------------------- */
 
-/* Bytes at FROM, SIZE or as many as there is memory; SIZE is a page at most. Returns how many. */
-static size_t peek(void *to, size_t size, const void *from)
-{
-	size_t room = FR_PAGE - ((uintptr_t)from & (FR_PAGE - 1));
-	size_t first = room < size ? room : size;
-	struct iovec local = {to, size};
-	struct iovec remote[] = {{(void *)from, first}, {(char *)from + first, size - first}};
-	long got =
-		fr_sys6(SYS_process_vm_readv, fr_sys_getpid(), (long)&local, 1, (long)remote, 2, 0);
-
-	return got > 0 ? (size_t)got : 0;
-}
-
 static const struct r_debug *debug;
 
 /* The loaded object whose file is called BASE: an address within it, 0 = none. */
@@ -66,9 +52,9 @@ static uintptr_t find_loaded(const char *base)
 	for (unsigned int i = 0; next && i < LINKS_MAX; i++, next = link.l_next) {
 		size_t n;
 
-		if (peek(&link, sizeof(link), next) != sizeof(link))
+		if (fr_peek(&link, sizeof(link), next) != sizeof(link))
 			break;
-		n = peek(path, sizeof(path), link.l_name);
+		n = fr_peek(path, sizeof(path), link.l_name);
 		if (memchr(path, 0, n) && !strcmp(fr_text_base(path), base))
 			return (uintptr_t)link.l_ld;
 	}
@@ -100,8 +86,7 @@ void fr_deepbind_asked(const char *name)
 	struct asked *row;
 	uint64_t signals;
 
-	if (!debug)
-		debug = dlsym(RTLD_DEFAULT, "_r_debug");
+	debug = &_r_debug;
 	/* an object that is loaded already stays bound as it is */
 	if (strlen(base) >= NAME_SIZE || find_loaded(base) ||
 	    !fr_lock_wait_masked(&fr_gate.module_lock, &signals))

@@ -3,22 +3,23 @@
  * modules.c - the table of loaded objects.
  *
  * Objects are found through _dl_find_object (glibc 2.35), which takes no lock and may be called
- * anywhere. Where it is missing, only the objects seen at birth are known. A record is appended
- * when a stack first reaches into an object, or at birth, so that no dlopen hook is needed.
+ * anywhere. Where it is missing, objects.c reads the loader's list. A record is appended when a
+ * stack first reaches into an object, or at birth, so that no dlopen hook is needed.
  * Must not: call dl_iterate_phdr outside the constructor (its lock may be held for ever in a forked
  * child).
  */
 #include "record/modules.h"
 
-#include <dlfcn.h>
 #include <elf.h>
 #include <string.h>
 #include <sys/auxv.h>
 
 #include "core/clock.h"
 #include "core/gate.h"
+#include "core/lookup.h"
 #include "core/text.h"
 #include "record/epoch.h"
+#include "record/objects.h"
 #include "store/region.h"
 
 /* As in <dlfcn.h> of glibc 2.35; declared here so that older headers will do. */
@@ -34,7 +35,7 @@ static int (*find_object)(void *pc, struct find_object_result *out);
 
 uint32_t fr_modules_generation = 1;
 
-/* Objects noted so far: for a libc without _dl_find_object, and for forked children. */
+/* Objects noted so far, for forked children; without _dl_find_object() those of the start. */
 #define KNOWN_MAX 1024
 static FR_BIG struct fr_object known[KNOWN_MAX];
 static unsigned int n_known;
@@ -89,26 +90,43 @@ bool fr_modules_find(uintptr_t pc, struct fr_object *out)
 			return true;
 		}
 	}
-	return false;
+	return fr_objects_find(pc, __atomic_load_n(&fr_modules_generation, __ATOMIC_ACQUIRE), out);
 }
 
 static void find_object_init(void)
 {
-	find_object = (int (*)(void *, struct find_object_result *))dlsym(RTLD_DEFAULT,
-									  "_dl_find_object");
+	find_object = (__typeof__(find_object))fr_lookup_first("_dl_find_object");
+}
+
+static bool object_has(const struct dl_phdr_info *o, uintptr_t at)
+{
+	for (uint16_t i = 0; i < o->dlpi_phnum; i++) {
+		const ElfW(Phdr) *p = &o->dlpi_phdr[i];
+
+		if (p->p_type == PT_LOAD && at - o->dlpi_addr - p->p_vaddr < p->p_memsz)
+			return true;
+	}
+	return false;
+}
+
+static int has_both(struct dl_phdr_info *o, size_t size, void *arg)
+{
+	const uintptr_t *both = arg;
+
+	return object_has(o, both[0]) && object_has(o, both[1]);
 }
 
 bool fr_modules_same(void *a, void *b)
 {
 	struct fr_object x, y;
-	Dl_info i, k;
+	uintptr_t both[] = {(uintptr_t)a, (uintptr_t)b};
 
 	if (!find_object)
 		find_object_init();
-	if (find_object) /* dladdr() reads through all symbols: 20 us */
-		return fr_modules_find((uintptr_t)a, &x) && fr_modules_find((uintptr_t)b, &y) &&
-		       x.bias == y.bias;
-	return dladdr(a, &i) && dladdr(b, &k) && i.dli_fbase == k.dli_fbase;
+	if (!find_object) /* before glibc 2.35 */
+		return dl_iterate_phdr(has_both, both) != 0;
+	return fr_modules_find((uintptr_t)a, &x) && fr_modules_find((uintptr_t)b, &y) &&
+	       x.bias == y.bias;
 }
 
 bool fr_modules_is_code(uintptr_t pc)
@@ -214,7 +232,7 @@ static void append(const struct fr_object *o, uint64_t loaded)
 	__atomic_store_n(&m->x_ready, 1, __ATOMIC_RELEASE);
 	__atomic_store_n(&n_records, i + 1, __ATOMIC_RELEASE);
 	fr_span_used(&fr_region.modules, (i + 1) * sizeof(*m));
-	if (loaded && n_known < KNOWN_MAX)
+	if (loaded && find_object && n_known < KNOWN_MAX)
 		known[n_known++] = *o;
 }
 
@@ -259,7 +277,7 @@ void fr_modules_sweep(void)
 {
 	uint32_t n = n_records;
 
-	for (uint32_t i = 0; i < n && find_object; i++) {
+	for (uint32_t i = 0; i < n; i++) {
 		struct fr_module_rec *m = record(i);
 		struct fr_object o;
 
@@ -278,29 +296,12 @@ void fr_modules_changed(void)
 
 /* ---- birth ----------------------------------------------------------------------------------- */
 
-static void object_range(struct fr_object *o)
-{
-	o->base = UINTPTR_MAX;
-	o->end = 0;
-	for (uint16_t i = 0; i < o->n_phdr; i++) {
-		uintptr_t lo = o->bias + o->phdr[i].p_vaddr;
-
-		if (o->phdr[i].p_type != PT_LOAD)
-			continue;
-		lo &= ~(uintptr_t)(FR_PAGE - 1);
-		if (lo < o->base)
-			o->base = lo;
-		if (o->bias + o->phdr[i].p_vaddr + o->phdr[i].p_memsz > o->end)
-			o->end = o->bias + o->phdr[i].p_vaddr + o->phdr[i].p_memsz;
-	}
-}
-
 static int at_birth(struct dl_phdr_info *info, size_t size, void *arg)
 {
 	struct fr_object o = {
 		0, 0, info->dlpi_addr, info->dlpi_phdr, info->dlpi_phnum, info->dlpi_name};
 
-	object_range(&o);
+	fr_objects_range(&o);
 	if (!program.end) /* it is the first */
 		program = o;
 	if (o.end && n_known < KNOWN_MAX)
@@ -311,6 +312,7 @@ static int at_birth(struct dl_phdr_info *info, size_t size, void *arg)
 void fr_modules_rewrite(void)
 {
 	n_records = 0;
+	fr_objects_again();
 	for (unsigned int i = 0; i < n_known; i++) {
 		struct fr_object o = known[i];
 		struct fr_object now;

@@ -10,6 +10,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "record/objects.h"
+
 /* Raised when an object goes away (dlclose): everything remembered by PC is then stale. */
 extern uint32_t fr_modules_generation;
 
@@ -20,13 +22,6 @@ void fr_modules_init(void);
 void fr_modules_rewrite(void);
 
 /* An object covers PC. Signal-safe, takes no lock that the host can hold. */
-struct fr_object {
-	uintptr_t base, end; /* mapped range */
-	uintptr_t bias;
-	const ElfW(Phdr) * phdr;
-	uint16_t n_phdr;
-	const char *name;
-};
 bool fr_modules_find(uintptr_t pc, struct fr_object *out);
 
 /* Do A and B lie in the same object? Birth only. */

@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 
+#include "core/lookup.h"
 #include "core/process.h"
 #include "core/real.h"
 #include "core/sys.h"
@@ -29,7 +30,7 @@
 
 bool fr_thread_wants_altstack;
 static pthread_key_t end_key;
-static bool have_key;
+static atomic_int key_state; /* 0 = not tried, 1 = being made, 2 = there */
 
 /* ---- end ------------------------------------------------------------------------------------- */
 
@@ -42,14 +43,27 @@ static void end_destructor(void *arg)
 	if (!fr_thread_is_known(t))
 		return;
 	if (++t->end_rounds < END_ROUNDS)
-		pthread_setspecific(end_key, (void *)1);
+		fr_libc.pthread_setspecific(end_key, (void *)1);
 	else
 		fr_thread_end();
 }
 
+/* Before glibc 2.34 a program without libpthread has no keys, until it loads that. */
+static bool have_key(void)
+{
+	int state = atomic_load(&key_state);
+
+	if (state == 0 && fr_libc.pthread_key_create && fr_libc.pthread_setspecific &&
+	    atomic_compare_exchange_strong(&key_state, &state, 1)) {
+		state = fr_libc.pthread_key_create(&end_key, end_destructor) == 0 ? 2 : 1;
+		atomic_store(&key_state, state);
+	}
+	return state == 2;
+}
+
 void fr_threads_prepare(void)
 {
-	have_key = pthread_key_create(&end_key, end_destructor) == 0;
+	have_key();
 }
 
 /* A program's first thread gets an altstack now, a forked child has one. */
@@ -274,8 +288,8 @@ struct fr_thread *fr_thread_birth(const struct fr_thread_origin *o)
 	if (fr_thread_wants_altstack)
 		/* a stack overflow must still reach the crash handler */
 		fr_onstack_make(t, fr_block_altstack(t), FR_ALTSTACK_SIZE);
-	if (have_key)
-		pthread_setspecific(end_key, (void *)1);
+	if (have_key())
+		fr_libc.pthread_setspecific(end_key, (void *)1);
 	t->busy = (uintptr_t)__builtin_frame_address(0);
 	fr_self = t;
 	fr_put_cold(t, FR_EV_THREAD_START, FR_TIER_RARE, rec->start, 0,

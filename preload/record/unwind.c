@@ -32,10 +32,12 @@
 #define REG_PC UNW_X86_64_RIP
 #define REG_STACK UNW_X86_64_RSP
 #define REG_FRAME UNW_X86_64_RBP
+#define RETURN_BELOW_CFA 8 /* where libunwind 1.3 does not say */
 #elif defined(__aarch64__)
 #define REG_PC UNW_AARCH64_X30
 #define REG_STACK UNW_AARCH64_SP
 #define REG_FRAME UNW_AARCH64_X29
+#define RETURN_BELOW_CFA 0 /* it always says */
 #endif
 
 /* ---- one step -------------------------------------------------------------------------------- */
@@ -126,6 +128,22 @@ static struct step do_step(void)
 	return s;
 }
 
+/*
+ * A step for a rule. libunwind 1.3 does not say where the return address was read: there, if
+ * it stands where it must. On the stacks that rules are tried on no word is 0, which is what an
+ * undefined one becomes.
+ */
+static struct step rule_step(const struct fr_frame *f)
+{
+	struct step s = do_step();
+	uintptr_t at = s.cfa - RETURN_BELOW_CFA;
+
+	if (RETURN_BELOW_CFA && s.rc >= 0 && !s.ra_at && at >= f->sp && at % 8 == 0 &&
+	    *(uintptr_t *)at == s.pc)
+		s.ra_at = at;
+	return s;
+}
+
 static struct step shifted(const struct fr_frame *f, uintptr_t by_sp, uintptr_t by_fp,
 			   struct fr_readable ok)
 {
@@ -134,7 +152,7 @@ static struct step shifted(const struct fr_frame *f, uintptr_t by_sp, uintptr_t 
 
 	g.sp += by_sp;
 	g.fp += by_fp;
-	return start(&g, ok) ? do_step() : s;
+	return start(&g, ok) ? rule_step(&g) : s;
 }
 
 #define SHIFT 64u /* keeps the alignment that a realigning prologue asks for */
@@ -252,7 +270,7 @@ static struct fr_unwind_rule find_rule(const struct fr_frame *f)
 		r.kind = FR_RULE_NO_CFI;
 		return r;
 	}
-	s = do_step();
+	s = rule_step(f);
 	if (s.rc < 0)
 		return r;
 	if (!s.ra_at) {

@@ -38,7 +38,7 @@ bool fr_unwind_inside(void)
 }
 
 /* A copy of this function would be another place to jump to. */
-__attribute__((noinline, noclone)) const char *fr_unwind_guard(void (*fn)(void *), void *arg)
+FR_ONE_COPY const char *fr_unwind_guard(void (*fn)(void *), void *arg)
 {
 	reason = NULL;
 	if (__builtin_setjmp(escape) == 0) {

@@ -11,7 +11,6 @@
  */
 #include "record/unwind_lib.h"
 
-#include <dlfcn.h>
 #include <fcntl.h>
 #include <link.h>
 #include <stddef.h>
@@ -20,6 +19,7 @@
 
 #include "core/arch.h"
 #include "core/config.h"
+#include "core/lookup.h"
 #include "core/process.h"
 #include "core/real.h"
 #include "core/sys.h"
@@ -27,10 +27,6 @@
 #include "record/unwind_calls.h"
 
 #define NAME "libunwind.so.8"
-
-#ifndef MFD_EXEC
-#define MFD_EXEC 0x0010u /* Linux 6.3: a copy that may be executed */
-#endif
 
 struct fr_unwind_lib fr_unwind_lib;
 
@@ -72,7 +68,7 @@ static struct link_map *map_of(void *handle)
 {
 	struct link_map *m = NULL;
 
-	return dlinfo(handle, RTLD_DI_LINKMAP, &m) == 0 ? m : NULL;
+	return fr_libc.dlinfo(handle, RTLD_DI_LINKMAP, &m) == 0 ? m : NULL;
 }
 
 /* ---- a copy ---------------------------------------------------------------------------------- */
@@ -138,13 +134,39 @@ static bool stands_up_to(const struct link_map *last, const struct link_map *wan
 	return m == wanted;
 }
 
+/* Beside libfr.so, for who ships both. NULL: none there; a dlopen that fails costs, so we look. */
+static void *open_beside(int flags)
+{
+	char path[512];
+	struct fr_text t = fr_text_on(path, sizeof(path));
+	const struct link_map *us = _r_debug.r_map;
+	const char *base;
+	void *h;
+
+	while (us && us->l_ld != _DYNAMIC)
+		us = us->l_next;
+	base = us ? strrchr(us->l_name, '/') : NULL;
+	if (!base || (size_t)(base - us->l_name) > sizeof(path) - sizeof("/" NAME))
+		return NULL;
+	fr_text_bytes(&t, us->l_name, (size_t)(base + 1 - us->l_name));
+	fr_text_str(&t, NAME);
+	if (fr_sys3(SYS_faccessat, AT_FDCWD, path, R_OK) != 0)
+		return NULL;
+	h = FR_REAL(dlopen)(path, flags);
+	if (!h && fr_libc.dlerror)
+		fr_libc.dlerror(); /* not the host's concern */
+	return h;
+}
+
 /* One that was there before is the host's. To ask with RTLD_NOLOAD would search the disk twice. */
 static void *open_library(void)
 {
 	int flags = RTLD_NOW | (fr_process.sanitized ? 0 : RTLD_DEEPBIND);
 	const struct link_map *last = last_loaded();
-	void *first = FR_REAL(dlopen)(NAME, flags), *h;
+	void *first = open_beside(flags), *h;
 
+	if (!first)
+		first = FR_REAL(dlopen)(NAME, flags);
 	map = first ? map_of(first) : NULL;
 	if (!map) {
 		fr_unwind_lib_note("cannot be loaded", "");
@@ -182,7 +204,7 @@ _Static_assert(SYMBOLS * sizeof(void *) == sizeof(struct fr_unwind_lib), "each h
 static const char *find_functions(void *handle)
 {
 	for (size_t i = 0; i < SYMBOLS; i++) {
-		void *p = dlsym(handle, symbols[i].name);
+		void *p = fr_libc.dlsym(handle, symbols[i].name);
 
 		if (!p)
 			return symbols[i].name;

@@ -74,6 +74,8 @@ static uintptr_t stack[64];
 
 static void build_stack(void)
 {
+	for (size_t i = 0; i < sizeof(stack) / sizeof(*stack); i++)
+		stack[i] = (uintptr_t)stack;
 	FIRST[3] = BY_FP + 1; /* return addresses: they are looked up less one */
 	FIRST[2] = (uintptr_t)SECOND;
 	SECOND[5] = END + 1;

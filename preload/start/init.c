@@ -16,7 +16,6 @@
  */
 #include "start/init.h"
 
-#include <dlfcn.h>
 #include <errno.h>
 #include <gnu/libc-version.h>
 #include <stdlib.h>
@@ -24,6 +23,7 @@
 #include <sys/auxv.h>
 
 #include "core/config.h"
+#include "core/lookup.h"
 #include "core/process.h"
 #include "core/real.h"
 #include "core/sanitizer.h"
@@ -146,7 +146,7 @@ static bool wanted(void)
 /* Libc's clock_gettime(); NULL where libfaketime or the like comes behind us. */
 static int (*clock_of_libc(void))(clockid_t id, struct timespec *ts)
 {
-	int (*next)(clockid_t, struct timespec *) = dlsym(RTLD_NEXT, "clock_gettime");
+	int (*next)(clockid_t, struct timespec *) = fr_lookup_next("clock_gettime", "");
 
 	return next && fr_modules_same((void *)next, (void *)gnu_get_libc_version) ? next : NULL;
 }
@@ -350,7 +350,7 @@ static void note_unseen_memory(void)
 	Dl_info its;
 
 	if (!fr_process.sanitized && fr_hook_shadows[FR_HOOK_malloc] &&
-	    dladdr(fr_hook_shadows[FR_HOOK_malloc], &its))
+	    fr_libc.dladdr(fr_hook_shadows[FR_HOOK_malloc], &its))
 		fr_note("memory is not seen: before ours comes the malloc of ", its.dli_fname, "");
 }
 
@@ -368,6 +368,7 @@ void fr_process_started(void)
 	}
 	if (off)
 		return;
+	fr_libc_complete();
 	started = true;
 	if (fr_region.hdr)
 		fr_region.hdr->unwind_kind =

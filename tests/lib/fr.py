@@ -17,6 +17,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -28,6 +29,8 @@ LIB = O / "libfr.so"
 FR = O / "fr"
 TARGETS = O / "tests/targets"
 EXAMPLES = O / "tests/examples"
+# A process group of its own; the older way takes a session with it.
+GROUP = {"process_group": 0} if sys.version_info >= (3, 11) else {"start_new_session": True}
 PATIENCE = float(os.environ.pop("FR_TEST_PATIENCE", "30"))
 # "FR_UNWIND=fp FR_CLOCK=monotonic": settings every recorded program gets, unless a test says else.
 EXTRA = dict(pair.split("=", 1) for pair in os.environ.pop("FR_TEST_SETTINGS", "").split())
@@ -78,7 +81,7 @@ class Process:
         with open(self.err_path, "wb") as err:
             self.popen = subprocess.Popen(
                 [str(a) for a in argv], env=env, cwd=cwd, stdin=stdin, stderr=err,
-                stdout=subprocess.PIPE, preexec_fn=preexec, process_group=0)
+                stdout=subprocess.PIPE, preexec_fn=preexec, **GROUP)
         self.pid = self.popen.pid
         self.status = None
         self.lines = []
