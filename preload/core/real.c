@@ -91,14 +91,14 @@ static bool read_tables(bool versions)
 
 	while (m && m->l_ld != _DYNAMIC)
 		m = m->l_next;
-	while (m && m != last) {
-		struct fr_symbols s;
+	for (m = m ? m->l_next : NULL; m; m = m->l_next) {
+		struct fr_symbols s = fr_symbols_of(m);
 
-		m = m->l_next;
-		s = fr_symbols_of(m);
 		if (!s.bloom)
 			return false;
 		read_object(&s, versions);
+		if (m == last)
+			break;
 	}
 	return true;
 }
