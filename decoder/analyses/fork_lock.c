@@ -9,18 +9,19 @@
 #include "analyses/analysis.h"
 #include "analyses/holders.h"
 
-static void tell(struct analysis *a, uint32_t lock, uint32_t tid)
+/* FIRST waits for a lock that TID had. */
+static void tell(struct analysis *a, const struct span *first, uint32_t tid)
 {
 	struct finding *f = fr_finding_new(a);
 	struct names *n = a->names;
-	const struct span *first = NULL;
+	const uint32_t lock = first->object;
 
 	for (uint32_t i = 0; i < a->m->n_threads; i++) {
 		const struct span *s = fr_open_lock_wait(a, i);
 
 		if (!s || s->object != lock)
 			continue;
-		if (!first || s->start_ns < first->start_ns)
+		if (s->start_ns < first->start_ns)
 			first = s;
 		fr_finding_thread(f, i);
 		f->impact_ns += fr_span_ns(s);
@@ -64,7 +65,7 @@ enum rule_result fr_rule_fork_lock(struct analysis *a)
 		tid = fr_holder_foreign(a->m, s->object);
 		if (!tid)
 			continue;
-		tell(a, s->object, tid);
+		tell(a, s, tid);
 		found = true;
 	}
 	return found ? RULE_FOUND : RULE_OK;

@@ -203,10 +203,10 @@ static bool check_signal(const char *v, const struct bounds *b)
 
 static bool check_unwind(const char *v, const struct bounds *b)
 {
-	static const char *const words[] = {"auto", "fp", "caller"};
+	static const char *const words[] = {"auto", "libunwind", "fp", "caller"};
 
 	(void)b;
-	return is_one_of(v, words, 3);
+	return is_one_of(v, words, 4);
 }
 
 static bool check_clock(const char *v, const struct bounds *b)

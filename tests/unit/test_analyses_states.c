@@ -74,9 +74,15 @@ static void idle_threads_are_not_stuck(void **state)
 {
 	static const char *const calls[] = {"accept4", "epoll_wait", "poll"};
 	struct scene sc;
+	struct synth *s;
 	size_t i;
 
 	scene_open(&sc, waiting_for_peer(1, false, "recv"));
+	assert_int_equal(scene_result(&sc, "stuck-thread"), RULE_OK);
+	scene_close(&sc);
+	s = waiting_for_peer(5, false, "recv"); /* it has greeted its client */
+	scene_send(s, 1, 3, 3.1, 9);
+	scene_open(&sc, s);
 	assert_int_equal(scene_result(&sc, "stuck-thread"), RULE_OK);
 	scene_close(&sc);
 	for (i = 0; i < 3; i++) {
