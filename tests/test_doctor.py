@@ -54,6 +54,7 @@ def test_here(tmp_path):
     assert code == 0 and said["verdict"] == "good" and said["program"] is None
     assert text(checks, "libfr.so") == str(fr.LIB.resolve())
     assert results(checks, "trial") == results(checks, "libunwind") == ["good"]
+    assert results(checks, "unwinding") == ["good"] and "full" in text(checks, "unwinding")
     assert f"{regions}: " in text(checks, "directory") and "3 MiB" in text(checks, "directory")
     assert list(regions.iterdir()) == []
 
@@ -296,9 +297,11 @@ def test_a_libunwind_that_is_not_there(tmp_path):
     (tmp_path / "libunwind.so.8").write_text("no library")
     env = {**os.environ, "LD_LIBRARY_PATH": str(tmp_path)}
     code, checks, said = doctor(env=env)
-    assert code == 0 and said["verdict"] == "good" and results(checks, "libunwind") == ["good"]
-    code, checks, said = doctor(env={**env, "FR_UNWIND": "libunwind"})
-    assert code == 0 and said["verdict"] == "part" and results(checks, "libunwind") == ["part"]
+    assert code == 0 and said["verdict"] == "good" and results(checks, "libunwind") == ["note"]
+    assert "libunwind.so.8 " in text(checks, "libunwind")
+    for env in ({**env, "FR_UNWIND": "libunwind"}, {**os.environ, "FR_UNWIND": "fp"}):
+        _, checks, said = doctor(env=env)
+        assert said["verdict"] == "part" and results(checks, "unwinding") == ["part"]
 
 
 def test_another_root(tmp_path, mounts):
