@@ -4,6 +4,8 @@
 PREFIX ?= /usr/local
 LIBDIR ?= $(PREFIX)/lib/fr
 O ?= build
+# One name for one place: what depends on what stands in files that name the objects.
+override O := $(patsubst $(CURDIR)/%,%,$O)
 CC ?= gcc
 V ?=
 DEBUG ?=

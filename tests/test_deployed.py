@@ -37,7 +37,7 @@ def test_two_users(unpacked, open_dir, root):
     out.mkdir()
     os.chown(out, OTHER, OTHER)
     env = {k: v for k, v in os.environ.items() if not k.startswith("FR_")}
-    p = subprocess.Popen(as_user(OTHER, frx, "run", "-q", "-o", out, "--", "sleep", "100"), env=env)
+    p = subprocess.Popen(as_user(OTHER, frx, "run", "-o", out, "--", "sleep", "100"), env=env)
     regions = pathlib.Path(f"/dev/shm/fr-{OTHER}")
     try:
         region = fr.wait_for(lambda: list(regions.glob(f"sleep-{p.pid}-*.frr")), "a region")[0]
@@ -153,7 +153,7 @@ for name in plain hard; do
 	systemctl kill -s KILL $name
 	while systemctl -q is-active $name; do :; done
 	echo "left $(fr list /run/fr-$name/ 2>/dev/null | grep -c left)"
-	fr report /run/fr-$name/*.frr 2>/dev/null | head -n 1
+	fr report /run/fr-$name/*.frr 2>&1 | grep -m 1 "(pid"
 done
 """
 
@@ -202,7 +202,7 @@ def test_systemd_services(unpacked, tmp_path, mounts):
     said = r.stdout
     for name in ("plain", "hard"):
         assert f"{name} active yes" in said
-    assert said.count("stacks by libunwind, region in a file") == 2, said
+    assert said.count(", region in a file") == 2, said
     assert re.search(r"^recording +/run/fr-plain/.*\(live\)", said, re.M), said
     assert re.search(r"^recording +/run/private/fr-hard/.*\(live\)", said, re.M), said
     assert said.count("left 1\n") == 2, said

@@ -47,8 +47,11 @@ static void prepare(struct doctor *d)
 	if (!fr_run_library(d->library, &why))
 		d->library[0] = 0;
 	diag_free(&why);
-	if (d->library[0])
-		fr_trial_run(&d->trial, d->library, d->subject.pid, d->subject.uid, d->subject.gid);
+	if (!d->library[0])
+		return;
+	fr_trial_run(&d->trial, d->library, d->subject.pid, d->subject.uid, d->subject.gid, NULL);
+	fr_trial_run(&d->unwound, d->library, d->subject.pid, d->subject.uid, d->subject.gid,
+		     "libunwind");
 }
 
 static void run_checks(struct doctor *d)
@@ -81,6 +84,7 @@ int fr_cmd_doctor(struct call *c)
 	}
 	fr_doctor_forget(&d);
 	fr_trial_close(&d.trial);
+	fr_trial_close(&d.unwound);
 	fr_subject_close(&d.subject);
 	return verdict == DOCTOR_BAD ? FR_EXIT_ERROR : FR_EXIT_OK;
 }

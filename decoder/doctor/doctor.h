@@ -45,6 +45,7 @@ struct doctor {
 	struct call *call;
 	struct subject subject;
 	struct trial trial;
+	struct trial unwound; /* the same by libunwind */
 	char library[4096]; /* libfr.so; "" = not found */
 	const char *check; /* the row at work */
 	struct answer *answers;

@@ -62,33 +62,39 @@ void fr_check_trial(struct doctor *d)
 
 void fr_check_unwind(struct doctor *d)
 {
+	if (!d->trial.rec)
+		fr_doctor_say(d, DOCTOR_UNKNOWN, NULL, "known only from a trial");
+	else if (d->trial.rec->hdr.unwind_kind == FR_UNWIND_CFI)
+		fr_doctor_say(d, DOCTOR_GOOD, NULL,
+			      "full stacks, by call frame information that the recorder reads");
+	else if (d->trial.rec->hdr.unwind_kind == FR_UNWIND_LIBUNWIND)
+		fr_doctor_say(d, DOCTOR_GOOD, NULL, "full stacks, by libunwind");
+	else
+		fr_doctor_say(d, DOCTOR_PART, "see FR_UNWIND",
+			      "stacks only as far as frame pointers lead");
+}
+
+/* It is there to verify stacks, and for those who ask for it. */
+void fr_check_libunwind(struct doctor *d)
+{
 	char note[512];
 
-	if (!d->trial.rec) {
+	if (!d->unwound.rec) {
 		fr_doctor_say(d, DOCTOR_UNKNOWN, NULL, "known only from a trial");
 		return;
 	}
-	if (d->trial.rec->hdr.unwind_kind == FR_UNWIND_LIBUNWIND) {
-		fr_doctor_say(d, DOCTOR_GOOD, NULL,
-			      "found, and its answers were right: full stacks");
+	if (d->unwound.rec->hdr.unwind_kind == FR_UNWIND_LIBUNWIND) {
+		fr_doctor_say(d, DOCTOR_GOOD, NULL, "found, and its answers were right");
 		return;
 	}
-	if (d->trial.rec->hdr.unwind_kind == FR_UNWIND_CFI) {
-		fr_doctor_say(d, DOCTOR_GOOD, NULL,
-			      "not needed: full stacks by call frame information");
-		return;
-	}
-	for (size_t i = 0; fr_trial_note(&d->trial, i, note); i++) {
+	for (size_t i = 0; fr_trial_note(&d->unwound, i, note); i++) {
 		if (!strstr(note, "libunwind"))
 			continue;
-		fr_doctor_say(d, DOCTOR_PART,
-			      "apt-get install libunwind8, or libunwind.so.8 "
-			      "beside libfr.so",
+		fr_doctor_say(d, DOCTOR_NOTE, "apt-get install libunwind8, for FR_VERIFY_STACKS",
 			      "%s", note);
 		return;
 	}
-	fr_doctor_say(d, DOCTOR_PART, NULL,
-		      "not used: stacks only as far as frame pointers lead (FR_UNWIND?)");
+	fr_doctor_say(d, DOCTOR_NOTE, NULL, "not used, though it was asked for");
 }
 
 /* ---- the directory of regions ---------------------------------------------------------------- */

@@ -157,11 +157,14 @@ void fr_check_libc(struct doctor *d)
 				  : "no libc.so.6 among its libraries");
 	else if (needed > has)
 		fr_doctor_say(d, DOCTOR_BAD, "take a libfr.so that was built on an older system",
-			      "glibc %u.%u, and libfr.so needs %u.%u", has >> 16, has >> 8 & 255,
-			      needed >> 16, needed >> 8 & 255);
+			      "libc.so.6 has versions up to GLIBC_%u.%u, and libfr.so needs "
+			      "GLIBC_%u.%u",
+			      has >> 16, has >> 8 & 255, needed >> 16, needed >> 8 & 255);
 	else
-		fr_doctor_say(d, DOCTOR_GOOD, NULL, "glibc %u.%u; libfr.so needs %u.%u", has >> 16,
-			      has >> 8 & 255, needed >> 16, needed >> 8 & 255);
+		fr_doctor_say(
+			d, DOCTOR_GOOD, NULL,
+			"libc.so.6 has versions up to GLIBC_%u.%u; libfr.so needs GLIBC_%u.%u",
+			has >> 16, has >> 8 & 255, needed >> 16, needed >> 8 & 255);
 }
 
 void fr_check_libraries(struct doctor *d)

@@ -47,26 +47,31 @@ static bool become(uint32_t pid, uid_t uid, gid_t gid)
 	return !setgroups(0, NULL) && !setresgid(gid, gid, gid) && !setresuid(uid, uid, uid);
 }
 
-static void set_environment(const char *library)
+static void set_environment(const char *library, const char *unwind)
 {
-	static const char *const others[] = {"FR_ONLY", "FR_TRIGGER", "FR_KEEP", "FR_TELL",
-					     "FR_FOLLOW"};
+	char pid[16];
+	static const char *const others[] = {"FR_ONLY", "FR_TRIGGER", "FR_KEEP", "FR_FOLLOW"};
 
 	for (size_t i = 0; i < sizeof(others) / sizeof(*others); i++)
 		unsetenv(others[i]);
 	setenv("LD_PRELOAD", library, 1);
 	setenv("FR_KEEP_MAX", "none", 1);
 	setenv("FR_VERBOSE", "1", 1);
+	/* who is to tell what has come of it does not wait for an event */
+	snprintf(pid, sizeof(pid), "%d", getpid());
+	setenv("FR_TELL", pid, 1);
+	if (unwind)
+		setenv("FR_UNWIND", unwind, 1);
 }
 
 static _Noreturn void child(const struct pipes *p, const char *program, const char *library,
-			    uint32_t pid, uid_t uid, gid_t gid)
+			    uint32_t pid, uid_t uid, gid_t gid, const char *unwind)
 {
 	if (dup2(p->in[0], 0) < 0 || dup2(p->out[1], 1) < 0 || dup2(p->err[1], 2) < 0 ||
 	    !become(pid, uid, gid))
 		_exit(126);
 	signal(SIGXFSZ, SIG_DFL);
-	set_environment(library);
+	set_environment(library, unwind);
 	execl(program, program, (char *)NULL);
 	_exit(127);
 }
@@ -107,7 +112,7 @@ static bool is_up(const struct pipes *p)
 
 static bool is_said(const char *line)
 {
-	return strncmp(line, "fr: recording into ", 19) != 0;
+	return strncmp(line, "fr: recording", 13) != 0;
 }
 
 /* The end of cat closes the pipe; what else holds it open does not keep us. */
@@ -159,7 +164,8 @@ static const char *program_there(void)
 	return NULL;
 }
 
-void fr_trial_run(struct trial *t, const char *library, uint32_t pid, uid_t uid, gid_t gid)
+void fr_trial_run(struct trial *t, const char *library, uint32_t pid, uid_t uid, gid_t gid,
+		  const char *unwind)
 {
 	const char *program = program_there();
 	void (*before)(int) = signal(SIGPIPE, SIG_IGN);
@@ -171,7 +177,7 @@ void fr_trial_run(struct trial *t, const char *library, uint32_t pid, uid_t uid,
 	else if (!open_pipes(&p) || (its = fork()) < 0)
 		t->why = "no process could be started to try it on";
 	if (its == 0)
-		child(&p, program, library, pid, uid, gid);
+		child(&p, program, library, pid, uid, gid, unwind);
 	if (its > 0) {
 		t->as_user = uid != geteuid() && !geteuid();
 		close_one(&p.in[0]);

@@ -21,9 +21,10 @@ struct trial {
 
 /*
  * Runs it under LIBRARY, with the settings of this environment. PID: as that process's user and
- * under its limits, 0: as we are.
+ * under its limits, 0: as we are. UNWIND: a value of FR_UNWIND, NULL: as it is.
  */
-void fr_trial_run(struct trial *t, const char *library, uint32_t pid, uid_t uid, gid_t gid);
+void fr_trial_run(struct trial *t, const char *library, uint32_t pid, uid_t uid, gid_t gid,
+		  const char *unwind);
 void fr_trial_close(struct trial *t);
 
 /* Note I of the recorder that tells more than a setting; NULL = no more. BUF holds it. */
