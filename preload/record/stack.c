@@ -229,7 +229,7 @@ static bool step_words(struct walker *k, struct fr_walk *w, uintptr_t cfa, uintp
 	}
 	if (!slot_of(k, ra_at, &w->ra[w->n - 1]))
 		w->replayable = false;
-	k->f.pc = *(const uintptr_t *)ra_at;
+	k->f.pc = fr_arch_strip(*(const uintptr_t *)ra_at);
 	k->f.sp = cfa;
 	k->f.exact = false;
 	if (fp_at) {

@@ -187,7 +187,7 @@ static struct fr_unwind_rule rule_from(const struct fr_frame *f, const struct st
  * of it: all point into a stack of our own. Near sp its words point back there, for expressions
  * that go through one; above there are zeros, as far as the biggest frame a rule can hold.
  */
-#define SANDBOX_LOW (32u << 10)
+#define SANDBOX_LOW (FR_PAGE_MAX > (32u << 10) ? FR_PAGE_MAX : 32u << 10)
 #define SANDBOX_SIZE (SANDBOX_LOW + (17u << 20))
 static uint8_t *sandbox;
 
@@ -344,18 +344,17 @@ bool fr_unwind_step(struct fr_frame *f, struct fr_readable ok)
 		tame.fp = f->sp;
 	if (!ask(ask_step, &a) || s->rc <= 0 || !s->pc || (s->fp_at && !ok.fn(ok.arg, s->fp_at)))
 		return false;
-	*f = (struct fr_frame){s->pc, s->cfa, s->fp_at ? *(const uintptr_t *)s->fp_at : f->fp,
+	*f = (struct fr_frame){fr_arch_strip(s->pc), s->cfa, s->fp_at ? *(const uintptr_t *)s->fp_at : f->fp,
 			       false};
 	return true;
 }
 
 bool fr_unwind_signal(struct fr_frame *f, struct fr_readable ok)
 {
-	/* the kernel's rt_sigframe: after the handler's return sp points at its ucontext */
-	const ucontext_t *uc = (const ucontext_t *)f->sp;
+	const ucontext_t *uc = fr_arch_signal_context(f->sp);
 	struct fr_site s;
 
-	if (!ok.fn(ok.arg, f->sp) || !ok.fn(ok.arg, f->sp + sizeof(uc->uc_mcontext)))
+	if (!ok.fn(ok.arg, f->sp) || !ok.fn(ok.arg, (uintptr_t)(&uc->uc_mcontext + 1) - 8))
 		return false;
 	s = fr_arch_ucontext_site(uc);
 	*f = (struct fr_frame){s.pc, s.sp, s.fp, true};
