@@ -131,6 +131,12 @@ static inline bool fr_arch_is_sigreturn(uintptr_t pc)
 	return memcmp((const void *)pc, code, sizeof(code)) == 0;
 }
 
+/* Where the caller of what was interrupted goes on, if that is still in a register: never. */
+static inline uintptr_t fr_arch_ucontext_link(const ucontext_t *uc)
+{
+	return 0;
+}
+
 /* The kernel's signal frame at SP, the stack pointer after the handler's return: its context. */
 static inline const ucontext_t *fr_arch_signal_context(uintptr_t sp)
 {
@@ -251,6 +257,11 @@ static inline bool fr_arch_is_sigreturn(uintptr_t pc)
 	return memcmp((const void *)pc, code, sizeof(code)) == 0;
 }
 
+static inline uintptr_t fr_arch_ucontext_link(const ucontext_t *uc)
+{
+	return fr_arch_strip(uc->uc_mcontext.regs[30]);
+}
+
 /* struct rt_sigframe: siginfo_t comes first. */
 static inline const ucontext_t *fr_arch_signal_context(uintptr_t sp)
 {
@@ -262,7 +273,7 @@ static inline bool fr_arch_ucontext_called_from(const ucontext_t *uc,
 						struct fr_site *out)
 {
 	*out = fr_arch_ucontext_site(uc);
-	out->pc = fr_arch_strip(uc->uc_mcontext.regs[30]);
+	out->pc = fr_arch_ucontext_link(uc);
 	return true;
 }
 

@@ -62,8 +62,8 @@ static inline long fr_clone(void (*fn)(void), void *stack_top, atomic_uint *tid)
 			 "udf #0\n"
 			 "1:"
 			 : "+r"(x0)
-			 : "r"(x8), "r"(x1), "r"(x2), "r"(x3), "r"(x4), "r"(x9),
-			   [nr_exit] "i"(SYS_exit)
+			 : "r"(x8), "r"(x1), "r"(x2), "r"(x3), "r"(x4),
+			   "r"(x9), [nr_exit] "i"(SYS_exit)
 			 : "memory");
 	return x0;
 #endif

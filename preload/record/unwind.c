@@ -50,7 +50,8 @@ static unw_context_t context;
 struct step {
 	int rc; /* of unw_step */
 	uintptr_t pc, cfa;
-	uintptr_t ra_at; /* 0 = undefined */
+	uintptr_t ra_at; /* 0 = undefined, or still in the register */
+	bool ra_in_register;
 	uintptr_t fp_at; /* 0 = still in the register */
 };
 
@@ -72,6 +73,8 @@ static void set_context(const struct fr_frame *f)
 #elif defined(__aarch64__)
 	for (unsigned int i = 0; i < 31; i++)
 		context.uc_mcontext.regs[i] = f->sp;
+	if (f->link)
+		context.uc_mcontext.regs[30] = f->link;
 	context.uc_mcontext.pc = pc;
 	context.uc_mcontext.sp = f->sp;
 	context.uc_mcontext.regs[29] = f->fp;
@@ -97,30 +100,31 @@ static bool start(const struct fr_frame *f, struct fr_readable ok)
 	return fr_unwind_lib.unw_init_local2_p(&cursor, &context, UNW_INIT_SIGNAL_FRAME) == 0;
 }
 
-static uintptr_t saved_at(int reg)
+/* 0: nowhere, or IN_REGISTER, whose place in our context libunwind calls "memory" too. */
+static uintptr_t saved_at(int reg, bool *in_register)
 {
 	unw_save_loc_t loc;
 
+	*in_register = false;
 	if (fr_unwind_lib.unw_get_save_loc_p(&cursor, reg, &loc) != 0 || loc.type != UNW_SLT_MEMORY)
 		return 0;
-	/* still in a register: libunwind calls its place in our context "memory" */
-	if (loc.u.addr - (uintptr_t)&context < sizeof(context))
-		return 0;
-	return loc.u.addr;
+	*in_register = loc.u.addr - (uintptr_t)&context < sizeof(context);
+	return *in_register ? 0 : loc.u.addr;
 }
 
 static struct step do_step(void)
 {
 	struct step s = {0};
 	unw_word_t pc = 0, cfa = 0;
+	bool fp_kept;
 
 	s.rc = fr_unwind_lib.unw_step_p(&cursor);
 	if (s.rc < 0)
 		return s;
 	fr_unwind_lib.unw_get_reg_p(&cursor, UNW_REG_SP, &cfa);
 	fr_unwind_lib.unw_get_reg_p(&cursor, UNW_REG_IP, &pc);
-	s.ra_at = saved_at(REG_PC);
-	s.fp_at = saved_at(REG_FRAME);
+	s.ra_at = saved_at(REG_PC, &s.ra_in_register);
+	s.fp_at = saved_at(REG_FRAME, &fp_kept);
 	s.pc = pc;
 	s.cfa = cfa;
 	return s;
@@ -160,6 +164,21 @@ static enum fr_rule_kind base_of(const struct fr_frame *f, const struct step *s,
 static bool fits(int64_t v, int64_t limit)
 {
 	return v % 8 == 0 && v / 8 > -limit && v / 8 < limit;
+}
+
+/* The rule of a function that has not stored its return address yet, or never does. */
+static struct fr_unwind_rule link_rule(const struct fr_frame *f, const struct step *s,
+				       struct fr_readable ok)
+{
+	struct fr_unwind_rule r = {.kind = FR_RULE_HARD};
+	struct step by_sp = shifted(f, SHIFT, 0, ok);
+	intptr_t cfa = (intptr_t)(s->cfa - f->sp);
+
+	if (by_sp.rc >= 0 && by_sp.cfa - s->cfa == SHIFT && cfa >= 0 && fits(cfa, 1 << 21)) {
+		r.kind = FR_RULE_LINK;
+		r.cfa = (int32_t)(cfa / 8);
+	}
+	return r;
 }
 
 static struct fr_unwind_rule rule_from(const struct fr_frame *f, const struct step *s,
@@ -255,6 +274,8 @@ static struct fr_unwind_rule find_rule(const struct fr_frame *f)
 	s = do_step();
 	if (s.rc < 0)
 		return r;
+	if (!s.ra_at && s.ra_in_register)
+		return link_rule(f, &s, ok);
 	if (!s.ra_at) {
 		r.kind = FR_RULE_END;
 		return r;
@@ -318,7 +339,7 @@ static bool ask(void (*fn)(void *), struct asked *a)
 
 struct fr_unwind_rule fr_unwind_rule_on(const struct fr_frame *f, uintptr_t sp)
 {
-	struct fr_frame tame = {f->pc, sp, sp, f->exact};
+	struct fr_frame tame = {f->pc, sp, sp, f->exact, 0};
 	struct asked a = {.f = &tame};
 
 	if (!fr_modules_is_code(f->exact ? f->pc : f->pc - 1) || /* its code would be read */
@@ -344,8 +365,8 @@ bool fr_unwind_step(struct fr_frame *f, struct fr_readable ok)
 		tame.fp = f->sp;
 	if (!ask(ask_step, &a) || s->rc <= 0 || !s->pc || (s->fp_at && !ok.fn(ok.arg, s->fp_at)))
 		return false;
-	*f = (struct fr_frame){fr_arch_strip(s->pc), s->cfa, s->fp_at ? *(const uintptr_t *)s->fp_at : f->fp,
-			       false};
+	*f = (struct fr_frame){fr_arch_strip(s->pc), s->cfa,
+			       s->fp_at ? *(const uintptr_t *)s->fp_at : f->fp, false, 0};
 	return true;
 }
 
@@ -357,6 +378,6 @@ bool fr_unwind_signal(struct fr_frame *f, struct fr_readable ok)
 	if (!ok.fn(ok.arg, f->sp) || !ok.fn(ok.arg, (uintptr_t)(&uc->uc_mcontext + 1) - 8))
 		return false;
 	s = fr_arch_ucontext_site(uc);
-	*f = (struct fr_frame){s.pc, s.sp, s.fp, true};
+	*f = (struct fr_frame){s.pc, s.sp, s.fp, true, fr_arch_ucontext_link(uc)};
 	return true;
 }

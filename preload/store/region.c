@@ -71,8 +71,7 @@ static struct plan *add(struct plan *p, enum fr_section_id id, size_t n)
 /* A small one. Together they have pages: one each would be much where a page is 64 KiB. */
 static struct plan *add_small(struct plan *p, enum fr_section_id id, size_t n)
 {
-	*p = (struct plan){id, record_sizes[id],
-			   round_up(n * record_sizes[id], FR_SECTION_UNIT)};
+	*p = (struct plan){id, record_sizes[id], round_up(n * record_sizes[id], FR_SECTION_UNIT)};
 	return p + 1;
 }
 

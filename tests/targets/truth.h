@@ -101,8 +101,8 @@ static inline long shown_number(long nr)
 {
 #if defined(__aarch64__)
 	static const short on_x86[][2] = {
-		{SYS_read, 0}, {SYS_futex, 202}, {SYS_ppoll, 271}, {SYS_epoll_pwait, 281},
-		{SYS_recvfrom, 45},
+		{SYS_read, 0},          {SYS_futex, 202},   {SYS_ppoll, 271},
+		{SYS_epoll_pwait, 281}, {SYS_recvfrom, 45},
 	};
 
 	for (size_t i = 0; sleeps_in(tid()) == 0 && i < sizeof(on_x86) / sizeof(*on_x86); i++) {
