@@ -51,6 +51,8 @@ static inline uintptr_t fr_arch_strip(uintptr_t pc)
 	return pc; /* as the processor has pushed it */
 }
 
+#define FR_SIGNS_RETURNS 0
+
 /* The instruction of a breakpoint is over when its signal comes. */
 #define FR_TRAP_IS_BEHIND true
 
@@ -187,6 +189,12 @@ extern uint32_t fr_arch_page __attribute__((visibility("hidden")));
  * in the upper bits. It is the same code each time at one place, but none may be shown or looked up.
  */
 #define FR_PC_BITS ((1ull << 48) - 1)
+#define FR_SIGNS_RETURNS 1
+
+/* Registers by their DWARF numbers. */
+#define FR_DWARF_FP 29u
+#define FR_DWARF_RA 30u
+#define FR_DWARF_SP 31u
 
 /* XPACLRI: it knows how many bits an address has; nothing happens where nothing is signed. */
 static inline uintptr_t fr_arch_strip(uintptr_t pc)

@@ -21,6 +21,7 @@
 #include "core/config.h"
 #include "core/gate.h"
 #include "core/sys.h"
+#include "record/cfi.h"
 #include "record/modules.h"
 #include "record/unwind_calls.h"
 #include "record/unwind_guard.h"
@@ -166,18 +167,29 @@ static bool fits(int64_t v, int64_t limit)
 	return v % 8 == 0 && v / 8 > -limit && v / 8 < limit;
 }
 
+bool fr_unwind_rule_make(enum fr_rule_kind kind, int64_t cfa, int64_t ra, int64_t fp,
+			 struct fr_unwind_rule *out)
+{
+	*out = (struct fr_unwind_rule){.kind = FR_RULE_HARD};
+	if (kind == FR_RULE_HARD || !fits(cfa, 1 << 21) || !fits(ra, 1 << 12) || !fits(fp, 1 << 12))
+		return false;
+	out->kind = (uint8_t)kind;
+	out->cfa = (int32_t)(cfa / 8);
+	out->ra = (int16_t)(ra / 8);
+	out->fp = (int16_t)(fp / 8);
+	return true;
+}
+
 /* The rule of a function that has not stored its return address yet, or never does. */
 static struct fr_unwind_rule link_rule(const struct fr_frame *f, const struct step *s,
 				       struct fr_readable ok)
 {
-	struct fr_unwind_rule r = {.kind = FR_RULE_HARD};
 	struct step by_sp = shifted(f, SHIFT, 0, ok);
-	intptr_t cfa = (intptr_t)(s->cfa - f->sp);
+	bool with_sp = by_sp.rc >= 0 && by_sp.cfa - s->cfa == SHIFT;
+	struct fr_unwind_rule r;
 
-	if (by_sp.rc >= 0 && by_sp.cfa - s->cfa == SHIFT && cfa >= 0 && fits(cfa, 1 << 21)) {
-		r.kind = FR_RULE_LINK;
-		r.cfa = (int32_t)(cfa / 8);
-	}
+	fr_unwind_rule_make(with_sp ? FR_RULE_LINK : FR_RULE_HARD, (int64_t)(s->cfa - f->sp), 0, 0,
+			    &r);
 	return r;
 }
 
@@ -188,16 +200,9 @@ static struct fr_unwind_rule rule_from(const struct fr_frame *f, const struct st
 	int64_t cfa = (int64_t)(s->cfa - (kind == FR_RULE_FP ? f->fp : f->sp));
 	int64_t ra = (int64_t)(s->ra_at - s->cfa);
 	int64_t fp = s->fp_at ? (int64_t)(s->fp_at - s->cfa) : 0;
-	struct fr_unwind_rule r = {.kind = (uint8_t)kind};
+	struct fr_unwind_rule r;
 
-	if (kind == FR_RULE_HARD || !fits(cfa, 1 << 21) || !fits(ra, 1 << 12) ||
-	    !fits(fp, 1 << 12)) {
-		r.kind = FR_RULE_HARD;
-		return r;
-	}
-	r.cfa = (int32_t)(cfa / 8);
-	r.ra = (int16_t)(ra / 8);
-	r.fp = (int16_t)(fp / 8);
+	fr_unwind_rule_make(kind, cfa, ra, fp, &r);
 	return r;
 }
 
@@ -257,6 +262,38 @@ static bool has_cfi(void)
 	       (info.unwind_info || info.end_ip - info.start_ip > 1);
 }
 
+/* Where libunwind finds none in call frame information that is there. */
+static bool own_rule(const struct fr_frame *f, struct fr_unwind_rule *r)
+{
+#if FR_SIGNS_RETURNS
+	return fr_cfi_rule(f->exact ? f->pc : f->pc - 1, r);
+#else
+	return false;
+#endif
+}
+
+static struct step step_by_rule(const struct fr_frame *f, const struct fr_unwind_rule *r,
+				struct fr_readable ok)
+{
+	uintptr_t cfa = (r->kind == FR_RULE_FP ? f->fp : f->sp) + 8 * (uintptr_t)(intptr_t)r->cfa;
+	struct step s = {.rc = -1, .cfa = cfa};
+
+	switch (r->kind) {
+	case FR_RULE_LINK:
+		s.pc = f->link;
+		break;
+	case FR_RULE_SP:
+	case FR_RULE_FP:
+		s.ra_at = cfa + 8 * (uintptr_t)(intptr_t)r->ra;
+		s.fp_at = r->fp ? cfa + 8 * (uintptr_t)(intptr_t)r->fp : 0;
+		if (!(s.ra_at & 7) && ok.fn(ok.arg, s.ra_at))
+			s.pc = *(const uintptr_t *)s.ra_at;
+		break;
+	}
+	s.rc = s.pc != 0;
+	return s;
+}
+
 static struct fr_unwind_rule find_rule(const struct fr_frame *f)
 {
 	struct fr_readable ok = {always, NULL};
@@ -268,7 +305,8 @@ static struct fr_unwind_rule find_rule(const struct fr_frame *f)
 	if (fr_unwind_lib.unw_is_signal_frame_p(&cursor) > 0)
 		return (struct fr_unwind_rule){.kind = FR_RULE_SIGNAL};
 	if (!has_cfi()) {
-		r.kind = FR_RULE_NO_CFI;
+		if (!own_rule(f, &r))
+			r.kind = FR_RULE_NO_CFI;
 		return r;
 	}
 	s = do_step();
@@ -321,7 +359,11 @@ static void ask_step(void *arg)
 {
 	struct asked *a = arg;
 
-	if (start(a->f, a->ok))
+	if (!start(a->f, a->ok))
+		return;
+	if (FR_SIGNS_RETURNS && !has_cfi() && own_rule(a->f, &a->rule))
+		a->step = step_by_rule(a->f, &a->rule, a->ok);
+	else
 		a->step = do_step();
 }
 
