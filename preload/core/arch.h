@@ -185,8 +185,8 @@ extern uint32_t fr_arch_page __attribute__((visibility("hidden")));
 #define FR_PAGE_MAX 65536u
 
 /*
- * Return addresses on the stack may be signed: the processor keeps a code that depends on the place
- * in the upper bits. It is the same code each time at one place, but none may be shown or looked up.
+ * Return addresses on the stack may be signed: in the upper bits is a code that depends on the
+ * place. At one place it is the same each time, but none may be shown or looked up.
  */
 #define FR_PC_BITS ((1ull << 48) - 1)
 #define FR_SIGNS_RETURNS 1

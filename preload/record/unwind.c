@@ -21,7 +21,6 @@
 #include "core/config.h"
 #include "core/gate.h"
 #include "core/sys.h"
-#include "record/cfi.h"
 #include "record/modules.h"
 #include "record/unwind_calls.h"
 #include "record/unwind_guard.h"
@@ -51,8 +50,7 @@ static unw_context_t context;
 struct step {
 	int rc; /* of unw_step */
 	uintptr_t pc, cfa;
-	uintptr_t ra_at; /* 0 = undefined, or still in the register */
-	bool ra_in_register;
+	uintptr_t ra_at; /* 0 = undefined */
 	uintptr_t fp_at; /* 0 = still in the register */
 };
 
@@ -74,8 +72,6 @@ static void set_context(const struct fr_frame *f)
 #elif defined(__aarch64__)
 	for (unsigned int i = 0; i < 31; i++)
 		context.uc_mcontext.regs[i] = f->sp;
-	if (f->link)
-		context.uc_mcontext.regs[30] = f->link;
 	context.uc_mcontext.pc = pc;
 	context.uc_mcontext.sp = f->sp;
 	context.uc_mcontext.regs[29] = f->fp;
@@ -101,31 +97,30 @@ static bool start(const struct fr_frame *f, struct fr_readable ok)
 	return fr_unwind_lib.unw_init_local2_p(&cursor, &context, UNW_INIT_SIGNAL_FRAME) == 0;
 }
 
-/* 0: nowhere, or IN_REGISTER, whose place in our context libunwind calls "memory" too. */
-static uintptr_t saved_at(int reg, bool *in_register)
+static uintptr_t saved_at(int reg)
 {
 	unw_save_loc_t loc;
 
-	*in_register = false;
 	if (fr_unwind_lib.unw_get_save_loc_p(&cursor, reg, &loc) != 0 || loc.type != UNW_SLT_MEMORY)
 		return 0;
-	*in_register = loc.u.addr - (uintptr_t)&context < sizeof(context);
-	return *in_register ? 0 : loc.u.addr;
+	/* still in a register: libunwind calls its place in our context "memory" */
+	if (loc.u.addr - (uintptr_t)&context < sizeof(context))
+		return 0;
+	return loc.u.addr;
 }
 
 static struct step do_step(void)
 {
 	struct step s = {0};
 	unw_word_t pc = 0, cfa = 0;
-	bool fp_kept;
 
 	s.rc = fr_unwind_lib.unw_step_p(&cursor);
 	if (s.rc < 0)
 		return s;
 	fr_unwind_lib.unw_get_reg_p(&cursor, UNW_REG_SP, &cfa);
 	fr_unwind_lib.unw_get_reg_p(&cursor, UNW_REG_IP, &pc);
-	s.ra_at = saved_at(REG_PC, &s.ra_in_register);
-	s.fp_at = saved_at(REG_FRAME, &fp_kept);
+	s.ra_at = saved_at(REG_PC);
+	s.fp_at = saved_at(REG_FRAME);
 	s.pc = pc;
 	s.cfa = cfa;
 	return s;
@@ -167,32 +162,6 @@ static bool fits(int64_t v, int64_t limit)
 	return v % 8 == 0 && v / 8 > -limit && v / 8 < limit;
 }
 
-bool fr_unwind_rule_make(enum fr_rule_kind kind, int64_t cfa, int64_t ra, int64_t fp,
-			 struct fr_unwind_rule *out)
-{
-	*out = (struct fr_unwind_rule){.kind = FR_RULE_HARD};
-	if (kind == FR_RULE_HARD || !fits(cfa, 1 << 21) || !fits(ra, 1 << 12) || !fits(fp, 1 << 12))
-		return false;
-	out->kind = (uint8_t)kind;
-	out->cfa = (int32_t)(cfa / 8);
-	out->ra = (int16_t)(ra / 8);
-	out->fp = (int16_t)(fp / 8);
-	return true;
-}
-
-/* The rule of a function that has not stored its return address yet, or never does. */
-static struct fr_unwind_rule link_rule(const struct fr_frame *f, const struct step *s,
-				       struct fr_readable ok)
-{
-	struct step by_sp = shifted(f, SHIFT, 0, ok);
-	bool with_sp = by_sp.rc >= 0 && by_sp.cfa - s->cfa == SHIFT;
-	struct fr_unwind_rule r;
-
-	fr_unwind_rule_make(with_sp ? FR_RULE_LINK : FR_RULE_HARD, (int64_t)(s->cfa - f->sp), 0, 0,
-			    &r);
-	return r;
-}
-
 static struct fr_unwind_rule rule_from(const struct fr_frame *f, const struct step *s,
 				       struct fr_readable ok)
 {
@@ -200,9 +169,16 @@ static struct fr_unwind_rule rule_from(const struct fr_frame *f, const struct st
 	int64_t cfa = (int64_t)(s->cfa - (kind == FR_RULE_FP ? f->fp : f->sp));
 	int64_t ra = (int64_t)(s->ra_at - s->cfa);
 	int64_t fp = s->fp_at ? (int64_t)(s->fp_at - s->cfa) : 0;
-	struct fr_unwind_rule r;
+	struct fr_unwind_rule r = {.kind = (uint8_t)kind};
 
-	fr_unwind_rule_make(kind, cfa, ra, fp, &r);
+	if (kind == FR_RULE_HARD || !fits(cfa, 1 << 21) || !fits(ra, 1 << 12) ||
+	    !fits(fp, 1 << 12)) {
+		r.kind = FR_RULE_HARD;
+		return r;
+	}
+	r.cfa = (int32_t)(cfa / 8);
+	r.ra = (int16_t)(ra / 8);
+	r.fp = (int16_t)(fp / 8);
 	return r;
 }
 
@@ -211,7 +187,7 @@ static struct fr_unwind_rule rule_from(const struct fr_frame *f, const struct st
  * of it: all point into a stack of our own. Near sp its words point back there, for expressions
  * that go through one; above there are zeros, as far as the biggest frame a rule can hold.
  */
-#define SANDBOX_LOW (FR_PAGE_MAX > (32u << 10) ? FR_PAGE_MAX : 32u << 10)
+#define SANDBOX_LOW (32u << 10)
 #define SANDBOX_SIZE (SANDBOX_LOW + (17u << 20))
 static uint8_t *sandbox;
 
@@ -262,38 +238,6 @@ static bool has_cfi(void)
 	       (info.unwind_info || info.end_ip - info.start_ip > 1);
 }
 
-/* Where libunwind finds none in call frame information that is there. */
-static bool own_rule(const struct fr_frame *f, struct fr_unwind_rule *r)
-{
-#if FR_SIGNS_RETURNS
-	return fr_cfi_rule(f->exact ? f->pc : f->pc - 1, r);
-#else
-	return false;
-#endif
-}
-
-static struct step step_by_rule(const struct fr_frame *f, const struct fr_unwind_rule *r,
-				struct fr_readable ok)
-{
-	uintptr_t cfa = (r->kind == FR_RULE_FP ? f->fp : f->sp) + 8 * (uintptr_t)(intptr_t)r->cfa;
-	struct step s = {.rc = -1, .cfa = cfa};
-
-	switch (r->kind) {
-	case FR_RULE_LINK:
-		s.pc = f->link;
-		break;
-	case FR_RULE_SP:
-	case FR_RULE_FP:
-		s.ra_at = cfa + 8 * (uintptr_t)(intptr_t)r->ra;
-		s.fp_at = r->fp ? cfa + 8 * (uintptr_t)(intptr_t)r->fp : 0;
-		if (!(s.ra_at & 7) && ok.fn(ok.arg, s.ra_at))
-			s.pc = *(const uintptr_t *)s.ra_at;
-		break;
-	}
-	s.rc = s.pc != 0;
-	return s;
-}
-
 static struct fr_unwind_rule find_rule(const struct fr_frame *f)
 {
 	struct fr_readable ok = {always, NULL};
@@ -305,15 +249,12 @@ static struct fr_unwind_rule find_rule(const struct fr_frame *f)
 	if (fr_unwind_lib.unw_is_signal_frame_p(&cursor) > 0)
 		return (struct fr_unwind_rule){.kind = FR_RULE_SIGNAL};
 	if (!has_cfi()) {
-		if (!own_rule(f, &r))
-			r.kind = FR_RULE_NO_CFI;
+		r.kind = FR_RULE_NO_CFI;
 		return r;
 	}
 	s = do_step();
 	if (s.rc < 0)
 		return r;
-	if (!s.ra_at && s.ra_in_register)
-		return link_rule(f, &s, ok);
 	if (!s.ra_at) {
 		r.kind = FR_RULE_END;
 		return r;
@@ -359,11 +300,7 @@ static void ask_step(void *arg)
 {
 	struct asked *a = arg;
 
-	if (!start(a->f, a->ok))
-		return;
-	if (FR_SIGNS_RETURNS && !has_cfi() && own_rule(a->f, &a->rule))
-		a->step = step_by_rule(a->f, &a->rule, a->ok);
-	else
+	if (start(a->f, a->ok))
 		a->step = do_step();
 }
 
@@ -381,7 +318,7 @@ static bool ask(void (*fn)(void *), struct asked *a)
 
 struct fr_unwind_rule fr_unwind_rule_on(const struct fr_frame *f, uintptr_t sp)
 {
-	struct fr_frame tame = {f->pc, sp, sp, f->exact, 0};
+	struct fr_frame tame = {f->pc, sp, sp, f->exact};
 	struct asked a = {.f = &tame};
 
 	if (!fr_modules_is_code(f->exact ? f->pc : f->pc - 1) || /* its code would be read */
@@ -407,19 +344,20 @@ bool fr_unwind_step(struct fr_frame *f, struct fr_readable ok)
 		tame.fp = f->sp;
 	if (!ask(ask_step, &a) || s->rc <= 0 || !s->pc || (s->fp_at && !ok.fn(ok.arg, s->fp_at)))
 		return false;
-	*f = (struct fr_frame){fr_arch_strip(s->pc), s->cfa,
-			       s->fp_at ? *(const uintptr_t *)s->fp_at : f->fp, false, 0};
+	*f = (struct fr_frame){s->pc, s->cfa, s->fp_at ? *(const uintptr_t *)s->fp_at : f->fp,
+			       false};
 	return true;
 }
 
 bool fr_unwind_signal(struct fr_frame *f, struct fr_readable ok)
 {
-	const ucontext_t *uc = fr_arch_signal_context(f->sp);
+	/* the kernel's rt_sigframe: after the handler's return sp points at its ucontext */
+	const ucontext_t *uc = (const ucontext_t *)f->sp;
 	struct fr_site s;
 
-	if (!ok.fn(ok.arg, f->sp) || !ok.fn(ok.arg, (uintptr_t)(&uc->uc_mcontext + 1) - 8))
+	if (!ok.fn(ok.arg, f->sp) || !ok.fn(ok.arg, f->sp + sizeof(uc->uc_mcontext)))
 		return false;
 	s = fr_arch_ucontext_site(uc);
-	*f = (struct fr_frame){s.pc, s.sp, s.fp, true, fr_arch_ucontext_link(uc)};
+	*f = (struct fr_frame){s.pc, s.sp, s.fp, true};
 	return true;
 }

@@ -29,6 +29,7 @@
 #ifndef MADV_POPULATE_WRITE
 #define MADV_POPULATE_WRITE 23 /* Linux 5.14 */
 #endif
+#define STEP_MIN (2 * 4096u) /* bytes, whatever a page is */
 
 FR_HOT_BIG struct fr_region fr_region;
 
@@ -37,16 +38,10 @@ static size_t round_up(size_t n, size_t unit)
 	return (n + unit - 1) & ~(unit - 1);
 }
 
-static size_t page_up(size_t n)
-{
-	return round_up(n, FR_PAGE);
-}
-
 /* ---- layout ---------------------------------------------------------------------------------- */
 
 struct plan {
-	uint32_t id;
-	uint32_t record_size;
+	uint32_t id, record_size;
 	size_t size;
 };
 
@@ -61,29 +56,21 @@ static const uint32_t record_sizes[] = {
 };
 #undef SECTION
 
-/* The next section of the file, with room for N records of its kind. */
-static struct plan *add(struct plan *p, enum fr_section_id id, size_t n)
+/* The next section of the file, with room for N records of its kind, up to a multiple of UNIT. */
+static struct plan *add(struct plan *p, enum fr_section_id id, size_t n, size_t unit)
 {
-	*p = (struct plan){id, record_sizes[id], page_up(n * record_sizes[id])};
+	*p = (struct plan){id, record_sizes[id], round_up(n * record_sizes[id], unit)};
 	return p + 1;
 }
 
-/* A small one. Together they have pages: one each would be much where a page is 64 KiB. */
-static struct plan *add_small(struct plan *p, enum fr_section_id id, size_t n)
-{
-	*p = (struct plan){id, record_sizes[id], round_up(n * record_sizes[id], FR_SECTION_UNIT)};
-	return p + 1;
-}
-
-/* The last of the small sections, before P, ends with a page. */
-static struct plan *end_small(const struct plan *first, struct plan *p)
+/* The small sections before P have pages together: one each is much where that is 64 KiB. */
+static void end_small(const struct plan *first, struct plan *p)
 {
 	size_t end = FR_HEADER_SIZE;
 
 	for (const struct plan *q = first; q < p; q++)
 		end += q->size;
-	p[-1].size += page_up(end) - end;
-	return p;
+	p[-1].size += round_up(end, FR_PAGE) - end;
 }
 
 /* Of the stacks: a power of two, so that an id tells its place by a mask. */
@@ -109,22 +96,22 @@ static unsigned int plan_sections(struct plan *first, size_t max)
 	size_t dense = max - depot - max / 8 - max / 16;
 	struct plan *p = first;
 
-	p = add_small(p, FR_SEC_DROPS, FR_DROP_MAX);
-	p = add_small(p, FR_SEC_CLOCKS, FR_CLOCK_PAIRS);
-	p = add_small(p, FR_SEC_CRASH, 1);
-	p = add_small(p, FR_SEC_NOTES, FR_NOTES_SIZE);
-	p = add_small(p, FR_SEC_CONTROL, 1);
-	p = add_small(p, FR_SEC_SETTINGS, FR_SETTINGS);
-	p = add_small(p, FR_SEC_HOOKS, FR_HOOK_MAX);
-	p = add_small(p, FR_SEC_SCHEMA, FR_EV_MAX);
-	p = end_small(first, p);
-	p = add(p, FR_SEC_THREADS, clamp(max / 4096, 256, 32768));
-	p = add(p, FR_SEC_MODULES, 1024);
-	p = add(p, FR_SEC_FDS, 65536);
-	p = add(p, FR_SEC_LOCKS, clamp(max / 4096, 256, 4096));
-	p = add(p, FR_SEC_DEPOT, depot);
-	p = add(p, FR_SEC_CHUNKS_RARE, max / 8 / FR_CHUNK_RARE);
-	p = add(p, FR_SEC_CHUNKS_DENSE, dense / FR_CHUNK_DENSE);
+	p = add(p, FR_SEC_DROPS, FR_DROP_MAX, FR_SECTION_UNIT);
+	p = add(p, FR_SEC_CLOCKS, FR_CLOCK_PAIRS, FR_SECTION_UNIT);
+	p = add(p, FR_SEC_CRASH, 1, FR_SECTION_UNIT);
+	p = add(p, FR_SEC_NOTES, FR_NOTES_SIZE, FR_SECTION_UNIT);
+	p = add(p, FR_SEC_CONTROL, 1, FR_SECTION_UNIT);
+	p = add(p, FR_SEC_SETTINGS, FR_SETTINGS, FR_SECTION_UNIT);
+	p = add(p, FR_SEC_HOOKS, FR_HOOK_MAX, FR_SECTION_UNIT);
+	p = add(p, FR_SEC_SCHEMA, FR_EV_MAX, FR_SECTION_UNIT);
+	end_small(first, p);
+	p = add(p, FR_SEC_THREADS, clamp(max / 4096, 256, 32768), FR_PAGE);
+	p = add(p, FR_SEC_MODULES, 1024, FR_PAGE);
+	p = add(p, FR_SEC_FDS, 65536, FR_PAGE);
+	p = add(p, FR_SEC_LOCKS, clamp(max / 4096, 256, 4096), FR_PAGE);
+	p = add(p, FR_SEC_DEPOT, depot, FR_PAGE);
+	p = add(p, FR_SEC_CHUNKS_RARE, max / 8 / FR_CHUNK_RARE, FR_PAGE);
+	p = add(p, FR_SEC_CHUNKS_DENSE, dense / FR_CHUNK_DENSE, FR_PAGE);
 	return (unsigned int)(p - first);
 }
 
@@ -179,8 +166,6 @@ static void span_init(struct fr_span *s, enum fr_section_id id, size_t step)
 	atomic_store_explicit(&s->ready, 0, memory_order_relaxed);
 }
 
-#define STEP_MIN (2 * 4096u) /* bytes, whatever a page is */
-
 /* ---- growth ---------------------------------------------------------------------------------- */
 
 bool fr_region_populate(const void *p, size_t size)
@@ -222,9 +207,9 @@ static bool grow(struct fr_span *s, size_t end)
 		/* a page costs 2 to 4 us: small at first, for programs that end soon */
 		step = clamp(ready, STEP_MIN, s->step);
 		want = ready + step > end ? ready + step : end;
-		want = clamp(page_up(want), 0, s->size);
+		want = clamp(round_up(want, FR_PAGE), 0, s->size);
 		if (!fr_pages_take(want - ready)) {
-			want = page_up(end); /* not a step, but what is due */
+			want = round_up(end, FR_PAGE); /* not a step, but what is due */
 			if (!fr_pages_take(want - ready))
 				return false;
 		}
