@@ -11,7 +11,7 @@
 #if defined(__x86_64__)
 #define ILLEGAL "ud2"
 #define BREAKPOINT "int3"
-#define divide_by(zero) ((zero) = 1 / (zero))
+#define divide_by(zero) ((zero) /= (zero)) /* of a volatile */
 #elif defined(__aarch64__)
 #define ILLEGAL "udf #0"
 #define BREAKPOINT "brk #0"
