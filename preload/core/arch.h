@@ -31,8 +31,7 @@ struct fr_site {
 	uintptr_t fp; /* host's frame pointer register */
 };
 
-/* What every kernel can do: pages are this or a multiple. Whoever only asks what may be read asks
- * for this much at a time. */
+/* A kernel's pages are of this size, FR_PAGE_MIN, or a multiple of it up to FR_PAGE_MAX. */
 #define FR_PAGE_MIN 4096u
 
 #if defined(__x86_64__)
