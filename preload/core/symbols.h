@@ -15,7 +15,7 @@ struct fr_symbols {
 	const ElfW(Addr) * bloom; /* NULL: it has no such table, or not only that */
 	const uint32_t *buckets, *chains;
 	uint32_t n_buckets, first, bloom_mask, bloom_shift;
-	const ElfW(Sym) *table;
+	const ElfW(Sym) * table;
 	const char *names;
 	const uint16_t *versions; /* of each symbol; NULL: it has none */
 	uintptr_t bias;

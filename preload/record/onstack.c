@@ -37,7 +37,8 @@ static bool is_first(const void *at)
 
 void fr_onstack_wait(void)
 {
-	const stack_t st = {.ss_sp = first, .ss_size = sizeof(first), .ss_flags = (int)SS_AUTODISARM};
+	const stack_t st = {
+		.ss_sp = first, .ss_size = sizeof(first), .ss_flags = (int)SS_AUTODISARM};
 	stack_t now = {0};
 
 	if (fr_sys2(SYS_sigaltstack, 0, &now) == 0 && (now.ss_flags & SS_DISABLE))

@@ -58,10 +58,6 @@ struct fr_readable {
  */
 enum fr_unwind_kind fr_unwind_load(void);
 
-/* Words at RA and FP from the CFA, that at a register plus CFA. False: a rule cannot hold them. */
-bool fr_unwind_rule_make(enum fr_rule_kind kind, int64_t cfa, int64_t ra, int64_t fp,
-			 struct fr_unwind_rule *out);
-
 /* The rule for a frame: of its PC, nothing else is looked at. Caller holds fr_gate.unwind_lock. */
 struct fr_unwind_rule fr_unwind_rule(const struct fr_frame *f);
 
