@@ -65,7 +65,7 @@ def test_read_here(tmp_path):
     recording, = tmp_path.glob("*.frd")
     header = fr.read("info", recording)["header"]
     assert (header["arch"], header["page_size"]) == ("aarch64", 65536)
-    assert header["unwind"] == "libunwind"
+    assert header["unwind"] == "call frame information"
     assert header["stack_tests"] >= 20 and header["stack_differ"] == 0, header
     events = fr.read("events", recording)
     calls = [s for s in said if s.get("fn")]
