@@ -22,17 +22,24 @@ OPT := $(if $(DEBUG),-O0 -g3 -DFR_DEBUG,-O2 -g)
 CLANG := $(findstring clang,$(shell $(CC) --version))
 BASE := -std=gnu11 $(WARN) $(OPT) -MMD -MP
 
+# What is compiled for: x86_64-linux-gnu, ...
+ARCH := $(firstword $(subst -, ,$(shell $(CC) -dumpmachine)))
+
 # The recorder: libc only, nothing exported but the hooks, static TLS, no stack protector calls.
 # Its code runs between the host's, mostly cold: without the gaps of alignment it is less of it, and
 # words that go from memory to memory one by one are faster than packed into a vector first.
 PRELOAD_SRC := $(wildcard preload/*/*.c)
 PRELOAD_OBJ := $(PRELOAD_SRC:%.c=$O/%.o)
+# On aarch64 a jump to an address arrives at a bti instruction, in our assembly too; the linker keeps
+# the note of that where the compiler's own start files have it.
+PRELOAD_CFLAGS_aarch64 := -mbranch-protection=bti
 # These come last, behind the CFLAGS and LDFLAGS of whoever packages it, and win.
 PRELOAD_MUST := -fPIC -fvisibility=hidden -ftls-model=initial-exec -fno-builtin-malloc \
 	-fno-builtin-calloc -fno-builtin-realloc -fno-builtin-free -fno-omit-frame-pointer \
 	-fno-stack-protector -fno-exceptions -fno-lto -fno-tree-slp-vectorize \
 	$(if $(CLANG),,-fno-align-loops -fno-align-jumps -fno-align-labels) \
-	-U_FORTIFY_SOURCE -U_FILE_OFFSET_BITS -U_TIME_BITS -D_GNU_SOURCE -I. -Ipreload
+	-U_FORTIFY_SOURCE -U_FILE_OFFSET_BITS -U_TIME_BITS -D_GNU_SOURCE -I. -Ipreload \
+	$(PRELOAD_CFLAGS_$(ARCH))
 PRELOAD_CFLAGS = $(BASE) $(CPPFLAGS) $(CFLAGS) $(PRELOAD_MUST)
 PRELOAD_LDFLAGS := -shared -fno-lto -Wl,-z,initfirst -Wl,-z,nodelete -Wl,-z,defs -Wl,-z,now \
 	-Wl,-z,relro -Wl,--sort-section=name -Wl,-Bsymbolic-functions -Wl,--version-script=preload/exports.map \

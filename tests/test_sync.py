@@ -57,6 +57,8 @@ def test_waits_have_their_length(full, shape, level):
 def test_mutexes_of_dead_owners(full, level):
     """EOWNERDEAD gives the mutex; ENOTRECOVERABLE, of one that looks free, is recorded and gives
     nothing."""
+    if fr.QEMU:
+        pytest.skip("qemu-user has no list of robust mutexes")
     said, events, recording = recorded(full, "robust", FR_EVENTS=level)
     assert len(said) == 4
     for call, event in truth.match_all(said, events):
@@ -85,7 +87,10 @@ def test_who_woke_whom(full, level):
     said, events, _ = recorded(full, "sync", FR_EVENTS=level)
     slow = {c["event"]: e for c in said if "waited_ms" in c
             for e in events if truth.call_matches(c, e)}
-    for wait, wake, name in [("sem.wait", "sem.post", "sem"), ("spin.lock", "spin.unlock", "lock")]:
+    pairs = [("sem.wait", "sem.post", "sem"), ("spin.lock", "spin.unlock", "lock")]
+    if fr.AARCH64 and level == "slow":
+        pairs.pop()  # a spin lock's word says there that it is taken, not that others spin
+    for wait, wake, name in pairs:
         end = slow[wait]
         wakers = [e for e in events if e["event"] == wake and e[name] == end[name]
                   and end["t_ns"] - end["dur_ns"] < e["t_ns"] <= end["t_ns"]

@@ -99,6 +99,16 @@ def test_every_call_is_recorded(full, shape):
             assert {"main", "cond_waiter", "contender"} & set(fr.names(stack)), stack
 
 
+@pytest.mark.parametrize("shape", ["truth", "truth-O2", "truth-nofp"])
+def test_stacks_as_unwound_each_time(full, shape):
+    """What the memo and the rules say is what a walk from the beginning says."""
+    p = full.target(shape, FR_VERIFY_STACKS=1)
+    assert p.code() == 0, p.lines[-3:]
+    header = fr.read("info", full.snapshot(p))["header"]
+    assert header["unwind"] == "call frame information", header
+    assert header["stack_tests"] >= 20 and header["stack_differ"] == 0, header
+
+
 @pytest.mark.parametrize("shape", ["truth", "truth-O2"])
 def test_waits_have_owner_and_length(full, shape):
     said, events, _ = recorded(full, shape)

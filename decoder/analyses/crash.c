@@ -23,7 +23,7 @@ static const char *address_kind(struct analysis *a, const struct fr_crash *c)
 		return "the instruction itself: a call through a bad pointer";
 	if (c->fault_addr < NULL_AREA)
 		return "near null: a member of a NULL pointer";
-	if (r && r->stack_lo && c->fault_addr < r->stack_lo + 4096 &&
+	if (r && r->stack_lo && c->fault_addr < r->stack_lo + fr_recording_page_size(rec) &&
 	    c->fault_addr + (1u << 20) >= r->stack_lo)
 		return "just below the thread's stack: stack overflow";
 	if (fr_recording_module(rec, c->fault_addr, 0))

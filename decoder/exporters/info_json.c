@@ -57,6 +57,7 @@ static json_t *header(const struct recording *rec)
 	set_text(o, "host", h->host);
 	set_text(o, "boot_id", h->boot_id);
 	set_text(o, "arch", fr_word_arch(h->arch));
+	set_u64(o, "page_size", fr_recording_page_size(rec));
 	set_text(o, "state", fr_word_state(h->x_state));
 	set_text(o, "region", fr_word_region(h->region_kind));
 	set_text(o, "clock", fr_word_clock(h->clock_kind));

@@ -115,6 +115,14 @@ uint64_t fr_recording_real_ns(const struct recording *rec, uint64_t mono_ns);
 size_t fr_recording_stack(const struct recording *rec, uint32_t id, const uint64_t **pcs,
 			  uint16_t *flags);
 
+/* Of the machine that recorded, perhaps not this one. */
+static inline uint32_t fr_recording_page_size(const struct recording *rec)
+{
+	uint32_t n = rec->hdr.page_size;
+
+	return n && !(n & (n - 1)) && n <= 1u << 20 ? n : 4096;
+}
+
 /* The module that covered PC at time NS (0 = at the end), or NULL. */
 const struct rec_module *fr_recording_module(const struct recording *rec, uint64_t pc, uint64_t ns);
 

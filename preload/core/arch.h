@@ -6,6 +6,7 @@
 #ifndef FR_ARCH_H
 #define FR_ARCH_H
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
@@ -45,12 +46,29 @@ struct fr_site {
 	uintptr_t fp; /* host's frame pointer register */
 };
 
-#define FR_PAGE 4096u
+/* A kernel's pages are of this size, FR_PAGE_MIN, or a multiple of it up to FR_PAGE_MAX. */
+#define FR_PAGE_MIN 4096u
 
 #if defined(__x86_64__)
 
 #define FR_ELF_MACHINE 62u
 #define FR_UNW_ARCH "x86_64" /* in the names of libunwind's functions */
+
+#define FR_PAGE FR_PAGE_MIN
+#define FR_PAGE_MAX FR_PAGE_MIN
+
+/* The bits that tell one return address on a stack from another. */
+#define FR_PC_BITS (~0ull)
+
+static inline uintptr_t fr_arch_strip(uintptr_t pc)
+{
+	return pc; /* as the processor has pushed it */
+}
+
+#define FR_SIGNS_RETURNS 0
+
+/* The instruction of a breakpoint is over when its signal comes. */
+#define FR_TRAP_IS_BEHIND true
 
 /* Only in the hook function itself: libfr is built with frame pointers. */
 #define FR_SITE()                                                                                  \
@@ -129,6 +147,18 @@ static inline bool fr_arch_is_sigreturn(uintptr_t pc)
 	return memcmp((const void *)pc, code, sizeof(code)) == 0;
 }
 
+/* Where the caller of what was interrupted goes on, if that is still in a register: never. */
+static inline uintptr_t fr_arch_ucontext_link(const ucontext_t *uc)
+{
+	return 0;
+}
+
+/* The kernel's signal frame at SP, the stack pointer after the handler's return: its context. */
+static inline const ucontext_t *fr_arch_signal_context(uintptr_t sp)
+{
+	return (const ucontext_t *)sp;
+}
+
 /*
  * UC stands at the first instruction of a function: where that will return to. False: READ does not
  * allow the word with the return address.
@@ -163,11 +193,50 @@ static inline unsigned int fr_arch_ucontext_regs(const ucontext_t *uc, uint64_t 
 #define FR_ELF_MACHINE 183u
 #define FR_UNW_ARCH "aarch64"
 
+/* The running kernel's pages, of 4, 16 or 64 KiB: a variable, set before anything is mapped. */
+extern uint32_t fr_arch_page __attribute__((visibility("hidden")));
+#define FR_PAGE fr_arch_page
+#define FR_PAGE_MAX 65536u
+
+/*
+ * Return addresses on the stack may be signed: in the upper bits is a code that depends on the
+ * place. At one place it is the same each time, but none may be shown or looked up.
+ */
+#define FR_PC_BITS ((1ull << 48) - 1)
+#define FR_SIGNS_RETURNS 1
+
+/* Registers by their DWARF numbers. */
+#define FR_DWARF_FP 29u
+#define FR_DWARF_RA 30u
+#define FR_DWARF_SP 31u
+
+/* XPACLRI: it knows how many bits an address has; nothing happens where nothing is signed. */
+static inline uintptr_t fr_arch_strip(uintptr_t pc)
+{
+	register uintptr_t x30 __asm__("x30") = pc;
+
+	__asm__("hint #7" : "+r"(x30));
+	return x30;
+}
+
+/* What a function of ours that was built with signing has stored. */
+static FR_ALWAYS_INLINE uintptr_t fr_arch_stored(uintptr_t pc)
+{
+#if defined(__ARM_FEATURE_PAC_DEFAULT)
+	return fr_arch_strip(pc);
+#else
+	return pc;
+#endif
+}
+
 #define FR_SITE()                                                                                  \
 	({                                                                                         \
 		uintptr_t *fa_ = __builtin_frame_address(0);                                       \
-		(struct fr_site){fa_[1], (uintptr_t)__builtin_dwarf_cfa(), fa_[0]};                \
+		(struct fr_site){fr_arch_stored(fa_[1]), (uintptr_t)__builtin_dwarf_cfa(),         \
+				 fa_[0]};                                                          \
 	})
+
+#define FR_TRAP_IS_BEHIND false
 
 static inline uint64_t fr_arch_tsc(void)
 {
@@ -210,12 +279,23 @@ static inline bool fr_arch_is_sigreturn(uintptr_t pc)
 	return memcmp((const void *)pc, code, sizeof(code)) == 0;
 }
 
+static inline uintptr_t fr_arch_ucontext_link(const ucontext_t *uc)
+{
+	return fr_arch_strip(uc->uc_mcontext.regs[30]);
+}
+
+/* struct rt_sigframe: siginfo_t comes first. */
+static inline const ucontext_t *fr_arch_signal_context(uintptr_t sp)
+{
+	return (const ucontext_t *)(sp + sizeof(siginfo_t));
+}
+
 static inline bool fr_arch_ucontext_called_from(const ucontext_t *uc,
 						bool (*read)(void *arg, uintptr_t addr), void *arg,
 						struct fr_site *out)
 {
 	*out = fr_arch_ucontext_site(uc);
-	out->pc = uc->uc_mcontext.regs[30];
+	out->pc = fr_arch_ucontext_link(uc);
 	return true;
 }
 

@@ -43,8 +43,29 @@ static inline long fr_clone(void (*fn)(void), void *stack_top, atomic_uint *tid)
 			   "r"(r10), "r"(r9), [nr_exit] "i"(SYS_exit)
 			 : "rcx", "r11", "memory");
 	return ret;
-#else
-	return -ENOSYS; /* the snapshot is written by the calling thread */
+#elif defined(__aarch64__)
+	register long x8 __asm__("x8") = SYS_clone;
+	register long x0 __asm__("x0") = (long)FR_CLONE_FLAGS;
+	register void *x1 __asm__("x1") = stack_top;
+	register long x2 __asm__("x2") = 0;
+	register long x3 __asm__("x3") = 0;
+	register atomic_uint *x4 __asm__("x4") = tid;
+	register void (*x9)(void) __asm__("x9") = fn;
+
+	__asm__ volatile("svc 0\n\t"
+			 "cbnz x0, 1f\n\t"
+			 "mov x29, xzr\n\t"
+			 "blr x9\n\t"
+			 "mov x8, %[nr_exit]\n\t"
+			 "mov x0, xzr\n\t"
+			 "svc 0\n\t"
+			 "udf #0\n"
+			 "1:"
+			 : "+r"(x0)
+			 : "r"(x8), "r"(x1), "r"(x2), "r"(x3), "r"(x4),
+			   "r"(x9), [nr_exit] "i"(SYS_exit)
+			 : "memory");
+	return x0;
 #endif
 }
 

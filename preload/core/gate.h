@@ -41,7 +41,7 @@ struct fr_gate {
 	int lender; /* pid that has called vfork before its birth; 0 = none */
 	int waiting; /* enum fr_waiting */
 	void *_Atomic unwind_owner; /* the thread in libunwind, see unwind_guard.c */
-	char pad[FR_PAGE - 16 - 12 * sizeof(int) - sizeof(void *)];
+	char pad[FR_PAGE_MAX - 16 - 12 * sizeof(int) - sizeof(void *)];
 };
 
 extern struct fr_gate fr_gate;

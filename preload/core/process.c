@@ -7,6 +7,7 @@
 #include "core/process.h"
 
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/utsname.h>
@@ -18,6 +19,17 @@
 #include "wire/wire.h"
 
 struct fr_process fr_process;
+
+#if FR_PAGE_MAX > FR_PAGE_MIN
+uint32_t fr_arch_page = FR_PAGE_MIN;
+#endif
+
+void fr_process_page(void)
+{
+#if FR_PAGE_MAX > FR_PAGE_MIN
+	fr_arch_page = (uint32_t)getauxval(AT_PAGESZ);
+#endif
+}
 
 extern void *__libc_stack_end; /* set by the loader before any constructor runs */
 

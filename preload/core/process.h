@@ -29,6 +29,9 @@ static inline bool fr_process_is_this(void)
 
 struct fr_header;
 
+/* Asks how big pages are. Before all else: until then they are taken for the smallest. */
+void fr_process_page(void);
+
 /* FORKED: in a child of fork: only pid, ppid and comm may have changed. */
 void fr_process_read(bool forked);
 

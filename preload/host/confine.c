@@ -133,6 +133,7 @@ __asm__(".text\n"
 	".type syscall, %function\n"
 	"syscall:\n"
 	"	.cfi_startproc\n"
+	"	hint #34\n" /* bti c */
 	"	cmp x0, #277\n" /* SYS_seccomp */
 	"	b.eq fr_syscall_seccomp\n"
 	"	adrp x16, fr_next_syscall\n"

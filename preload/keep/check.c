@@ -198,7 +198,7 @@ void fr_region_check(void)
 		const struct fr_section *s = &h->sections[i];
 
 		SHARED_CHECK(s->id > 0 && s->record_size > 0);
-		SHARED_CHECK(s->offset == at && s->offset % FR_PAGE == 0);
+		SHARED_CHECK(s->offset == at && s->offset % FR_SECTION_UNIT == 0);
 		SHARED_CHECK(s->x_used <= s->size);
 		at += s->size;
 	}

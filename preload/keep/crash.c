@@ -39,7 +39,7 @@ static enum fr_context context_of(const siginfo_t *si, const ucontext_t *uc)
 {
 	uintptr_t pc = fr_arch_ucontext_site(uc).pc;
 
-	if (si->si_signo == SIGTRAP)
+	if (si->si_signo == SIGTRAP && FR_TRAP_IS_BEHIND)
 		return FR_CONTEXT_BEHIND;
 	if ((si->si_signo == SIGSEGV || si->si_signo == SIGBUS) && si->si_code > 0 &&
 	    ((uintptr_t)si->si_addr == pc || !fr_arch_is_address(pc)))

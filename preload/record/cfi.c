@@ -46,12 +46,24 @@ static bool is_plain(const struct fr_cfi_row *r)
 	       fits(r->cfa_offset, 1 << 21) && fits(r->ra.n, 1 << 12);
 }
 
+/* The return address is not stored yet, or never: processors that do not push it. */
+static bool is_linked(const struct fr_cfi_row *r)
+{
+	return FR_SIGNS_RETURNS && !r->cfa_is_expression && r->ra.how == FR_CFI_SAME &&
+	       r->fp.how == FR_CFI_SAME && r->cfa_register == FR_CFI_SP && r->cfa_offset >= 0 &&
+	       fits(r->cfa_offset, 1 << 21);
+}
+
 static struct fr_unwind_rule rule_of(const struct fr_cfi_row *r)
 {
 	struct fr_unwind_rule rule = {.kind = FR_RULE_HARD};
 
 	if (r->ra.how == FR_CFI_UNDEFINED)
 		rule.kind = FR_RULE_END;
+	if (is_linked(r)) {
+		rule.kind = FR_RULE_LINK;
+		rule.cfa = (int32_t)(r->cfa_offset / 8);
+	}
 	if (!is_plain(r))
 		return rule;
 	rule.kind = r->cfa_register == FR_CFI_SP ? FR_RULE_SP : FR_RULE_FP;
@@ -116,6 +128,17 @@ static bool saved_word(const struct question *q, const struct fr_cfi_column *c, 
 	return true;
 }
 
+static bool return_of(const struct question *q, const struct fr_cfi_row *r, uintptr_t cfa,
+		      uintptr_t *pc)
+{
+	if (is_linked(r) && q->f->exact)
+		*pc = q->f->link;
+	else if (!saved_word(q, &r->ra, cfa, pc))
+		return false;
+	*pc = fr_arch_strip(*pc);
+	return *pc != 0;
+}
+
 static void find_caller(void *arg)
 {
 	struct question *q = arg;
@@ -128,7 +151,7 @@ static void find_caller(void *arg)
 	q->stepped = fr_modules_find(pc, &o) && fr_cfi_find(&o, pc, &function) &&
 		     !function.signal && fr_cfi_row_at(&function, pc, &row) &&
 		     cfa_of(q, &row, &q->caller.sp) &&
-		     saved_word(q, &row.ra, q->caller.sp, &q->caller.pc) && q->caller.pc &&
+		     return_of(q, &row, q->caller.sp, &q->caller.pc) &&
 		     (row.fp.how == FR_CFI_SAME || row.fp.how == FR_CFI_UNDEFINED ||
 		      saved_word(q, &row.fp, q->caller.sp, &q->caller.fp));
 }

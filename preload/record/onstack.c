@@ -154,6 +154,7 @@ __asm__(".text\n"
 	".type fr_onstack_call, %function\n"
 	"fr_onstack_call:\n"
 	"	.cfi_startproc\n"
+	"	hint #34\n" /* bti c */
 	"	stp x29, x30, [sp, #-16]!\n"
 	"	.cfi_def_cfa_offset 16\n"
 	"	.cfi_offset x29, -16\n"

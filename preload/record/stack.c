@@ -229,9 +229,10 @@ static bool step_words(struct walker *k, struct fr_walk *w, uintptr_t cfa, uintp
 	}
 	if (!slot_of(k, ra_at, &w->ra[w->n - 1]))
 		w->replayable = false;
-	k->f.pc = *(const uintptr_t *)ra_at;
+	k->f.pc = fr_arch_strip(*(const uintptr_t *)ra_at);
 	k->f.sp = cfa;
 	k->f.exact = false;
+	k->f.link = 0;
 	if (fp_at) {
 		k->f.fp = *(const uintptr_t *)fp_at;
 		k->fp_from = fp_at;
@@ -271,6 +272,16 @@ static bool step_hard(struct walker *k, struct fr_walk *w)
 	return more && k->f.sp > sp;
 }
 
+/* Of an interrupted function only: any other has stored its return address when it makes a call. */
+static bool step_link(struct walker *k, struct fr_walk *w, const struct fr_unwind_rule *r)
+{
+	w->replayable = false;
+	if (!k->f.exact || !k->f.link)
+		return false;
+	k->f = (struct fr_frame){k->f.link, k->f.sp + 8 * (uintptr_t)r->cfa, k->f.fp, false, 0};
+	return true;
+}
+
 static bool step_signal(struct walker *k, struct fr_walk *w)
 {
 	struct fr_readable ok = {readable, k};
@@ -297,6 +308,8 @@ static bool step(struct walker *k, struct fr_walk *w)
 		return step_fp_chain(k, w);
 	case FR_RULE_SIGNAL:
 		return step_signal(k, w);
+	case FR_RULE_LINK:
+		return step_link(k, w, &r);
 	case FR_RULE_HARD:
 		return unwind_kind != FR_UNWIND_CFI && fr_unwind_broken() ? step_fp_chain(k, w)
 									  : step_hard(k, w);
@@ -337,7 +350,7 @@ static struct walker walker_at(struct fr_thread *t, struct fr_site s, bool exact
 {
 	struct walker k = {.lo = t->stack_lo, .hi = t->stack_hi, .site = s};
 
-	k.f = (struct fr_frame){s.pc, s.sp, s.fp, exact};
+	k.f = (struct fr_frame){s.pc, s.sp, s.fp, exact, 0};
 	k.own_stack = s.sp >= k.lo && s.sp < k.hi;
 	return k;
 }
@@ -451,7 +464,7 @@ static void skip_bad_call(struct walker *k, struct fr_walk *w, struct fr_site ca
 	if (!fr_modules_is_code(caller.pc - 1))
 		return;
 	w->pc[w->n++] = k->f.pc + 1;
-	k->f = (struct fr_frame){caller.pc, caller.sp, caller.fp, false};
+	k->f = (struct fr_frame){caller.pc, caller.sp, caller.fp, false, 0};
 }
 
 uint32_t fr_stack_of_context(struct fr_walk *w, const ucontext_t *uc, enum fr_context how)
@@ -461,7 +474,8 @@ uint32_t fr_stack_of_context(struct fr_walk *w, const ucontext_t *uc, enum fr_co
 	struct walker k = {.lo = 8, .hi = 8, .site = s};
 	bool same;
 
-	k.f = (struct fr_frame){s.pc, s.sp, s.fp, how != FR_CONTEXT_BEHIND};
+	k.f = (struct fr_frame){s.pc, s.sp, s.fp, how != FR_CONTEXT_BEHIND,
+				fr_arch_ucontext_link(uc)};
 	walk_begin(&k, w);
 	if (how == FR_CONTEXT_PC_ONLY) {
 		w->pc[w->n++] = s.pc + 1;

@@ -99,7 +99,7 @@ static FR_ALWAYS_INLINE bool fr_stack_replay(const struct fr_stack_rec *r, uint3
 	}
 	for (uint32_t i = 0; i < slots->n_fp; i++)
 		b |= word[fp[2 * i]] ^ (uint64_t)(word + fp[2 * i + 1]);
-	return (a | b) == 0;
+	return ((a | b) & FR_PC_BITS) == 0;
 }
 
 /* Is W the stack at S? */

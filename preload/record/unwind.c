@@ -21,6 +21,7 @@
 #include "core/config.h"
 #include "core/gate.h"
 #include "core/sys.h"
+#include "record/cfi.h"
 #include "record/modules.h"
 #include "record/unwind_calls.h"
 #include "record/unwind_guard.h"
@@ -205,7 +206,7 @@ static struct fr_unwind_rule rule_from(const struct fr_frame *f, const struct st
  * of it: all point into a stack of our own. Near sp its words point back there, for expressions
  * that go through one; above there are zeros, as far as the biggest frame a rule can hold.
  */
-#define SANDBOX_LOW (32u << 10)
+#define SANDBOX_LOW (FR_PAGE_MAX > (32u << 10) ? FR_PAGE_MAX : 32u << 10)
 #define SANDBOX_SIZE (SANDBOX_LOW + (17u << 20))
 static uint8_t *sandbox;
 
@@ -305,6 +306,7 @@ struct asked {
 	struct fr_readable ok;
 	struct fr_unwind_rule rule;
 	struct step step;
+	bool unknown; /* libunwind finds no call frame information */
 };
 
 static void ask_rule(void *arg)
@@ -318,7 +320,10 @@ static void ask_step(void *arg)
 {
 	struct asked *a = arg;
 
-	if (start(a->f, a->ok))
+	if (!start(a->f, a->ok))
+		return;
+	a->unknown = FR_SIGNS_RETURNS && !has_cfi();
+	if (!a->unknown)
 		a->step = do_step();
 }
 
@@ -336,7 +341,7 @@ static bool ask(void (*fn)(void *), struct asked *a)
 
 struct fr_unwind_rule fr_unwind_rule_on(const struct fr_frame *f, uintptr_t sp)
 {
-	struct fr_frame tame = {f->pc, sp, sp, f->exact};
+	struct fr_frame tame = {f->pc, sp, sp, f->exact, 0};
 	struct asked a = {.f = &tame};
 
 	if (!fr_modules_is_code(f->exact ? f->pc : f->pc - 1) || /* its code would be read */
@@ -347,7 +352,11 @@ struct fr_unwind_rule fr_unwind_rule_on(const struct fr_frame *f, uintptr_t sp)
 
 struct fr_unwind_rule fr_unwind_rule(const struct fr_frame *f)
 {
-	return fr_unwind_rule_on(f, sandbox_sp());
+	struct fr_unwind_rule r = fr_unwind_rule_on(f, sandbox_sp());
+
+	if (FR_SIGNS_RETURNS && (r.kind == FR_RULE_NO_CFI || r.kind == FR_RULE_END))
+		r = fr_cfi_rule(f);
+	return r;
 }
 
 bool fr_unwind_step(struct fr_frame *f, struct fr_readable ok)
@@ -360,22 +369,23 @@ bool fr_unwind_step(struct fr_frame *f, struct fr_readable ok)
 		return false;
 	if (!ok.fn(ok.arg, f->fp))
 		tame.fp = f->sp;
-	if (!ask(ask_step, &a) || s->rc <= 0 || !s->pc || (s->fp_at && !ok.fn(ok.arg, s->fp_at)))
+	if (ask(ask_step, &a) && a.unknown)
+		return fr_cfi_step(f, ok);
+	if (fr_unwind_broken() || s->rc <= 0 || !s->pc || (s->fp_at && !ok.fn(ok.arg, s->fp_at)))
 		return false;
-	*f = (struct fr_frame){s->pc, s->cfa, s->fp_at ? *(const uintptr_t *)s->fp_at : f->fp,
-			       false};
+	*f = (struct fr_frame){fr_arch_strip(s->pc), s->cfa,
+			       s->fp_at ? *(const uintptr_t *)s->fp_at : f->fp, false, 0};
 	return true;
 }
 
 bool fr_unwind_signal(struct fr_frame *f, struct fr_readable ok)
 {
-	/* the kernel's rt_sigframe: after the handler's return sp points at its ucontext */
-	const ucontext_t *uc = (const ucontext_t *)f->sp;
+	const ucontext_t *uc = fr_arch_signal_context(f->sp);
 	struct fr_site s;
 
-	if (!ok.fn(ok.arg, f->sp) || !ok.fn(ok.arg, f->sp + sizeof(uc->uc_mcontext)))
+	if (!ok.fn(ok.arg, f->sp) || !ok.fn(ok.arg, (uintptr_t)(&uc->uc_mcontext + 1) - 8))
 		return false;
 	s = fr_arch_ucontext_site(uc);
-	*f = (struct fr_frame){s.pc, s.sp, s.fp, true};
+	*f = (struct fr_frame){s.pc, s.sp, s.fp, true, fr_arch_ucontext_link(uc)};
 	return true;
 }

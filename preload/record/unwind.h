@@ -25,6 +25,7 @@ enum fr_rule_kind {
 	FR_RULE_SIGNAL = 4, /* the kernel's signal frame */
 	FR_RULE_NO_CFI = 5, /* no call frame information: JIT code, hand-written assembly */
 	FR_RULE_HARD = 6, /* an expression, or other registers */
+	FR_RULE_LINK = 7, /* the return address is still in its register: CFA = sp + constant */
 };
 
 struct fr_unwind_rule {
@@ -39,6 +40,7 @@ struct fr_unwind_rule {
 struct fr_frame {
 	uintptr_t pc, sp, fp;
 	bool exact;
+	uintptr_t link; /* exact: the register of the return address, 0 = there is none */
 };
 
 /* May the word at ADDR be read? Given by the caller of the functions below. */

@@ -93,7 +93,7 @@ static bool on_stack(void *arg, uintptr_t addr)
 
 static bool rule_is(uintptr_t pc, struct fr_unwind_rule want)
 {
-	struct fr_frame f = {pc, 0, 0, true};
+	struct fr_frame f = {pc, 0, 0, true, 0};
 	struct fr_unwind_rule r = fr_unwind_rule_on(&f, (uintptr_t)FIRST);
 
 	return r.kind == want.kind && r.cfa == want.cfa && r.ra == want.ra && r.fp == want.fp;
@@ -107,7 +107,7 @@ static bool steps_to(struct fr_frame *f, uintptr_t pc, const uintptr_t *sp, cons
 
 static bool answers_are_right(void)
 {
-	struct fr_frame f = {BY_SP, (uintptr_t)FIRST, (uintptr_t)FIRST, true};
+	struct fr_frame f = {BY_SP, (uintptr_t)FIRST, (uintptr_t)FIRST, true, 0};
 
 	return rule_is(BY_SP,
 		       (struct fr_unwind_rule){.kind = FR_RULE_SP, .cfa = 4, .ra = -1, .fp = -2}) &&

@@ -54,8 +54,8 @@
 
 #define VERSION_WORD (0u << 16 | 1u << 8 | 0u)
 
-struct fr_gate fr_gate __attribute__((aligned(FR_PAGE)));
-_Static_assert(sizeof(struct fr_gate) == FR_PAGE, "the gate is one page");
+struct fr_gate fr_gate __attribute__((aligned(FR_PAGE_MAX)));
+_Static_assert(sizeof(struct fr_gate) == FR_PAGE_MAX, "the gate is whole pages");
 
 static bool constructed; /* our constructor has run; until then no call is recorded */
 static bool off; /* nothing is to be recorded in this process or its children */
@@ -329,6 +329,7 @@ __attribute__((constructor)) static void construct(int argc, char **argv, char *
 
 	if (constructed)
 		return;
+	fr_process_page();
 	fr_real_resolve();
 	fr_fit_init();
 	fr_confine_init();

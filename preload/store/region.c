@@ -29,19 +29,19 @@
 #ifndef MADV_POPULATE_WRITE
 #define MADV_POPULATE_WRITE 23 /* Linux 5.14 */
 #endif
+#define STEP_MIN (2 * 4096u) /* bytes, whatever a page is */
 
 FR_HOT_BIG struct fr_region fr_region;
 
-static size_t page_up(size_t n)
+static size_t round_up(size_t n, size_t unit)
 {
-	return (n + FR_PAGE - 1) & ~(size_t)(FR_PAGE - 1);
+	return (n + unit - 1) & ~(unit - 1);
 }
 
 /* ---- layout ---------------------------------------------------------------------------------- */
 
 struct plan {
-	uint32_t id;
-	uint32_t record_size;
+	uint32_t id, record_size;
 	size_t size;
 };
 
@@ -56,11 +56,21 @@ static const uint32_t record_sizes[] = {
 };
 #undef SECTION
 
-/* The next section of the file, with room for N records of its kind. */
-static struct plan *add(struct plan *p, enum fr_section_id id, size_t n)
+/* The next section of the file, with room for N records of its kind, up to a multiple of UNIT. */
+static struct plan *add(struct plan *p, enum fr_section_id id, size_t n, size_t unit)
 {
-	*p = (struct plan){id, record_sizes[id], page_up(n * record_sizes[id])};
+	*p = (struct plan){id, record_sizes[id], round_up(n * record_sizes[id], unit)};
 	return p + 1;
+}
+
+/* The small sections before P have pages together: one each is much where that is 64 KiB. */
+static void end_small(const struct plan *first, struct plan *p)
+{
+	size_t end = FR_HEADER_SIZE;
+
+	for (const struct plan *q = first; q < p; q++)
+		end += q->size;
+	p[-1].size += round_up(end, FR_PAGE) - end;
 }
 
 /* Of the stacks: a power of two, so that an id tells its place by a mask. */
@@ -86,21 +96,22 @@ static unsigned int plan_sections(struct plan *first, size_t max)
 	size_t dense = max - depot - max / 8 - max / 16;
 	struct plan *p = first;
 
-	p = add(p, FR_SEC_DROPS, FR_DROP_MAX);
-	p = add(p, FR_SEC_CLOCKS, FR_CLOCK_PAIRS);
-	p = add(p, FR_SEC_CRASH, 1);
-	p = add(p, FR_SEC_NOTES, FR_NOTES_SIZE);
-	p = add(p, FR_SEC_CONTROL, 1);
-	p = add(p, FR_SEC_SETTINGS, FR_SETTINGS);
-	p = add(p, FR_SEC_HOOKS, FR_HOOK_MAX);
-	p = add(p, FR_SEC_SCHEMA, FR_EV_MAX);
-	p = add(p, FR_SEC_THREADS, clamp(max / 4096, 256, 32768));
-	p = add(p, FR_SEC_MODULES, 1024);
-	p = add(p, FR_SEC_FDS, 65536);
-	p = add(p, FR_SEC_LOCKS, clamp(max / 4096, 256, 4096));
-	p = add(p, FR_SEC_DEPOT, depot);
-	p = add(p, FR_SEC_CHUNKS_RARE, max / 8 / FR_CHUNK_RARE);
-	p = add(p, FR_SEC_CHUNKS_DENSE, dense / FR_CHUNK_DENSE);
+	p = add(p, FR_SEC_DROPS, FR_DROP_MAX, FR_SECTION_UNIT);
+	p = add(p, FR_SEC_CLOCKS, FR_CLOCK_PAIRS, FR_SECTION_UNIT);
+	p = add(p, FR_SEC_CRASH, 1, FR_SECTION_UNIT);
+	p = add(p, FR_SEC_NOTES, FR_NOTES_SIZE, FR_SECTION_UNIT);
+	p = add(p, FR_SEC_CONTROL, 1, FR_SECTION_UNIT);
+	p = add(p, FR_SEC_SETTINGS, FR_SETTINGS, FR_SECTION_UNIT);
+	p = add(p, FR_SEC_HOOKS, FR_HOOK_MAX, FR_SECTION_UNIT);
+	p = add(p, FR_SEC_SCHEMA, FR_EV_MAX, FR_SECTION_UNIT);
+	end_small(first, p);
+	p = add(p, FR_SEC_THREADS, clamp(max / 4096, 256, 32768), FR_PAGE);
+	p = add(p, FR_SEC_MODULES, 1024, FR_PAGE);
+	p = add(p, FR_SEC_FDS, 65536, FR_PAGE);
+	p = add(p, FR_SEC_LOCKS, clamp(max / 4096, 256, 4096), FR_PAGE);
+	p = add(p, FR_SEC_DEPOT, depot, FR_PAGE);
+	p = add(p, FR_SEC_CHUNKS_RARE, max / 8 / FR_CHUNK_RARE, FR_PAGE);
+	p = add(p, FR_SEC_CHUNKS_DENSE, dense / FR_CHUNK_DENSE, FR_PAGE);
 	return (unsigned int)(p - first);
 }
 
@@ -194,11 +205,11 @@ static bool grow(struct fr_span *s, size_t end)
 		return false;
 	while (end > ready) {
 		/* a page costs 2 to 4 us: small at first, for programs that end soon */
-		step = clamp(ready, 2 * FR_PAGE, s->step);
+		step = clamp(ready, STEP_MIN, s->step);
 		want = ready + step > end ? ready + step : end;
-		want = clamp(page_up(want), 0, s->size);
+		want = clamp(round_up(want, FR_PAGE), 0, s->size);
 		if (!fr_pages_take(want - ready)) {
-			want = page_up(end); /* not a step, but what is due */
+			want = round_up(end, FR_PAGE); /* not a step, but what is due */
 			if (!fr_pages_take(want - ready))
 				return false;
 		}
@@ -356,6 +367,7 @@ static void header_fill(struct fr_header *h, const struct plan *p, unsigned int 
 	h->section_count = n;
 	h->region_kind = fr_region.path[0] ? FR_REGION_FILE : FR_REGION_MEMFD;
 	h->arch = FR_ELF_MACHINE;
+	h->page_size = FR_PAGE;
 	for (unsigned int i = 0; i < n; i++) {
 		h->sections[i] = (struct fr_section){p[i].id, p[i].record_size, at, p[i].size, 0};
 		at += p[i].size;
@@ -366,13 +378,13 @@ static void spans_init(void)
 {
 	struct fr_region *r = &fr_region;
 
-	span_init(&r->threads, FR_SEC_THREADS, 2 * FR_PAGE);
-	span_init(&r->modules, FR_SEC_MODULES, 2 * FR_PAGE);
-	span_init(&r->fds, FR_SEC_FDS, 2 * FR_PAGE);
+	span_init(&r->threads, FR_SEC_THREADS, STEP_MIN);
+	span_init(&r->modules, FR_SEC_MODULES, STEP_MIN);
+	span_init(&r->fds, FR_SEC_FDS, STEP_MIN);
 	span_init(&r->locks, FR_SEC_LOCKS, section(FR_SEC_LOCKS)->size);
-	span_init(&r->depot, FR_SEC_DEPOT, 16 * FR_PAGE);
-	span_init(&r->chunks[FR_TIER_RARE], FR_SEC_CHUNKS_RARE, 8 * FR_PAGE);
-	span_init(&r->chunks[FR_TIER_DENSE], FR_SEC_CHUNKS_DENSE, 16 * FR_PAGE);
+	span_init(&r->depot, FR_SEC_DEPOT, 8 * STEP_MIN);
+	span_init(&r->chunks[FR_TIER_RARE], FR_SEC_CHUNKS_RARE, 4 * STEP_MIN);
+	span_init(&r->chunks[FR_TIER_DENSE], FR_SEC_CHUNKS_DENSE, 8 * STEP_MIN);
 	r->n_threads_max = (uint32_t)(r->threads.size / sizeof(struct fr_thread_rec));
 	r->n_modules_max = (uint32_t)(r->modules.size / sizeof(struct fr_module_rec));
 	r->n_fds_max = (uint32_t)(r->fds.size / sizeof(struct fr_fd_rec));

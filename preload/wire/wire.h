@@ -30,6 +30,7 @@
 #define FR_VERSION_OLDEST 1 /* still read; it differs in the stack dictionary and in `via` */
 #define FR_BYTE_ORDER 0x01020304u
 #define FR_HEADER_SIZE 4096u
+#define FR_SECTION_UNIT 4096u /* sections begin at multiples; what grows, with a page */
 #define FR_SECTIONS_MAX 24u
 
 /* ---- header ---------------------------------------------------------------------------------- */
@@ -114,7 +115,9 @@ struct fr_header {
 	uint64_t sample_mean; /* mean bytes between memory samples */
 	uint32_t depot_words; /* words of 8 bytes, a power of two; 0 = stack ids are places */
 	uint32_t x_depot_turns; /* segments of the depot begun after the first */
-	uint64_t reserved[4];
+	uint32_t page_size; /* of the kernel; 0 = recorded before this was told: 4096 */
+	uint32_t unused;
+	uint64_t reserved[3];
 	char boot_id[40];
 	char host[64];
 	char comm[16];

@@ -16,7 +16,7 @@
 	_Static_assert(offsetof(struct type, field) == (offset), #type "." #field " has moved")
 
 _Static_assert(sizeof(struct fr_header) <= FR_HEADER_SIZE, "a header is one page");
-_Static_assert(FR_HEADER_SIZE % 4096 == 0, "sections begin with a page");
+_Static_assert(FR_HEADER_SIZE % FR_SECTION_UNIT == 0, "sections follow");
 _Static_assert(FR_CHUNK_RARE % 64 == 0 && FR_CHUNK_DENSE % 64 == 0, "chunks begin with a line");
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the format is little-endian");
 
@@ -64,7 +64,9 @@ AT(fr_header, stack_tests, 144);
 AT(fr_header, stack_differ, 152);
 AT(fr_header, sample_mean, 160);
 AT(fr_header, depot_words, 168);
-AT(fr_header, reserved, 176);
+AT(fr_header, page_size, 176);
+AT(fr_header, unused, 180);
+AT(fr_header, reserved, 184);
 AT(fr_header, boot_id, 208);
 AT(fr_header, host, 248);
 AT(fr_header, comm, 312);

@@ -31,6 +31,9 @@ TARGETS = O / "tests/targets"
 EXAMPLES = O / "tests/examples"
 # A process group of its own; the older way takes a session with it.
 GROUP = {"process_group": 0} if sys.version_info >= (3, 11) else {"start_new_session": True}
+# scripts/arm64: programs for aarch64, by qemu-user.
+QEMU = "QEMU_LD_PREFIX" in os.environ
+AARCH64 = QEMU or os.uname().machine == "aarch64"
 PATIENCE = float(os.environ.pop("FR_TEST_PATIENCE", "30"))
 # "FR_UNWIND=fp FR_CLOCK=monotonic": settings every recorded program gets, unless a test says else.
 EXTRA = dict(pair.split("=", 1) for pair in os.environ.pop("FR_TEST_SETTINGS", "").split())

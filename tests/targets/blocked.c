@@ -88,8 +88,11 @@ int main(void)
 	o = start(in_once, 1);
 	pthread_spin_lock(&spin);
 	p = start(in_spin, 0);
-	while (spin >= 0) /* x86-64: below 0 once somebody spins */
+#if defined(__x86_64__)
+	while (spin >= 0) /* below 0 once somebody spins */
 		poll(NULL, 0, 1);
+#endif
+	poll(NULL, 0, 20);
 	say("{\"tids\":{\"sem\":%d,\"barrier\":%d,\"filelock\":%d,\"once\":%d,\"spin\":%d},"
 	    "\"objects\":{\"sem\":\"%p\",\"barrier\":\"%p\",\"once\":\"%p\",\"spin\":\"%p\"}}",
 	    s, b, f, o, p, (void *)&sem, (void *)&barrier, (void *)&once, (void *)&spin);

@@ -125,9 +125,10 @@ static void command(char c)
 static void listen_to(int fd)
 {
 	struct pollfd p = {.fd = fd, .events = POLLIN};
+	struct timespec now = {0};
 	char c;
 
-	while (syscall(SYS_poll, &p, 1, 0) == 1) {
+	while (syscall(SYS_ppoll, &p, 1, &now, NULL, 8) == 1) {
 		if (syscall(SYS_read, fd, &c, 1) != 1)
 			_exit(0);
 		command(c);

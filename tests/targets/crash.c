@@ -16,6 +16,7 @@
 #include <signal.h>
 #include <sys/mman.h>
 
+#include "faults.h"
 #include "truth.h"
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -48,22 +49,20 @@ NOINLINE static void fault_bus(void)
 
 NOINLINE static void fault_fpe(void)
 {
-	volatile int one = 1;
-
 	FAULT(NULL);
-	zero = one / zero;
+	divide_by(zero);
 }
 
 NOINLINE static void fault_ill(void)
 {
 	FAULT(NULL);
-	__asm__ volatile("ud2");
+	__asm__ volatile(ILLEGAL);
 }
 
 NOINLINE static void fault_trap(void)
 {
 	FAULT(NULL);
-	__asm__ volatile("int3");
+	__asm__ volatile(BREAKPOINT);
 }
 
 NOINLINE static void fault_abrt(void)

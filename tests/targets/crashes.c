@@ -21,6 +21,7 @@
 #include <signal.h>
 #include <sys/wait.h>
 
+#include "faults.h"
 #include "truth.h"
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -160,7 +161,7 @@ static void illegal(int sig)
 
 NOINLINE static void bad_instruction(void)
 {
-	__asm__ volatile("ud2");
+	__asm__ volatile(ILLEGAL);
 }
 
 /* As OpenSSL asks for features of the processor. */

@@ -40,6 +40,29 @@ __asm__(".text\n"
 	"	ret\n"
 	"lost_frame_end:\n");
 
+#elif defined(__aarch64__)
+extern const char with_frame[], with_frame_end[], lost_frame[], lost_frame_end[];
+__asm__(".text\n"
+	".type with_frame, %function\n"
+	"with_frame:\n"
+	"	hint #34\n" /* bti c */
+	"	stp x29, x30, [sp, #-16]!\n"
+	"	mov x29, sp\n"
+	"	blr x0\n"
+	"	ldp x29, x30, [sp], #16\n"
+	"	ret\n"
+	".size with_frame, . - with_frame\n"
+	"with_frame_end:\n"
+	"lost_frame:\n"
+	"	hint #34\n"
+	"	stp x29, x30, [sp, #-16]!\n"
+	"	mov x29, x1\n"
+	"	blr x0\n"
+	"	ldp x29, x30, [sp], #16\n"
+	"	ret\n"
+	"lost_frame_end:\n");
+#endif
+
 typedef void frame_fn(void (*call)(void), unsigned long fp);
 
 static frame_fn *in_memory(const char *from, const char *end)
@@ -50,6 +73,7 @@ static frame_fn *in_memory(const char *from, const char *end)
 	if (p == MAP_FAILED)
 		broken("mmap");
 	memcpy(p, from, (size_t)(end - from));
+	__builtin___clear_cache(p, (char *)p + (end - from));
 	return (frame_fn *)p;
 }
 
@@ -69,10 +93,3 @@ int main(int argc, char **argv)
 	say("{\"locked\":%ld}", n);
 	return 0;
 }
-#else
-int main(void)
-{
-	say("{\"locked\":0}");
-	return 0;
-}
-#endif

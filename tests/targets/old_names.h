@@ -47,8 +47,16 @@ OLD(sigaction);
 OLD(sigsuspend);
 #undef OLD
 
+/* The first version that glibc had on this processor. */
+#if defined(__x86_64__)
+#define FIRST_VERSION "GLIBC_2.2.5"
+#else
+#define FIRST_VERSION "GLIBC_2.17"
+__asm__(".symver __send, __send@" FIRST_VERSION); /* not for new programs there */
+#endif
+
 #define OLD(fn)                                                                                    \
-	__asm__(".symver old_" #fn ", __pthread_" #fn "@GLIBC_2.2.5");                             \
+	__asm__(".symver old_" #fn ", __pthread_" #fn "@" FIRST_VERSION);                          \
 	__typeof__(pthread_##fn) old_##fn
 OLD(mutex_init);
 OLD(mutex_destroy);

@@ -64,7 +64,7 @@ static void allocs(long n, size_t size)
 
 static void forks(void)
 {
-	long pid = syscall(SYS_fork);
+	long pid = syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
 
 	if (pid == 0) {
 		nap();

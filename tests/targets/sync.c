@@ -7,6 +7,8 @@
 #include <poll.h>
 #include <pthread.h>
 #include <semaphore.h>
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <sys/file.h>
 
 #include "did.h"
@@ -69,9 +71,17 @@ static pthread_spinlock_t spin;
 	DID("spin.unlock", "pthread_spin_unlock", "\"lock\":\"%p\",\"contended\":%d",              \
 	    (void *)&spin, contended)
 
+static atomic_bool spins_next;
+#if defined(__x86_64__)
+#define SPIN_WORD_TELLS 1
+#else
+#define SPIN_WORD_TELLS 0
+#endif
+
 NOINLINE static void *spinner(void *arg)
 {
 	started_tid = tid();
+	atomic_store(&spins_next, true);
 	rc = CALL(pthread_spin_lock(&spin));
 	DID("spin.lock", "pthread_spin_lock", "\"lock\":\"%p\",\"err\":0,\"waited_ms\":30",
 	    (void *)&spin);
@@ -95,11 +105,16 @@ NOINLINE static void spins(void)
 	rc = CALL(pthread_spin_lock(&spin));
 	SPIN_DID("pthread_spin_lock");
 	must(pthread_create(&t, NULL, spinner, NULL) == 0, "pthread_create");
-	while (spin >= 0) /* x86-64: below 0 once somebody spins */
+#if defined(__x86_64__)
+	while (spin >= 0) /* below 0 once somebody spins */
 		poll(NULL, 0, 1);
+#else
+	while (!spins_next) /* the word tells nobody, so nobody can tell it at the unlock */
+		poll(NULL, 0, 1);
+#endif
 	poll(NULL, 0, 40);
 	CALL(pthread_spin_unlock(&spin));
-	UNSPIN_DID(1);
+	UNSPIN_DID(SPIN_WORD_TELLS);
 	pthread_join(t, NULL);
 	rc = CALL(pthread_spin_destroy(&spin));
 	DESTROY_DID("pthread_spin_destroy", &spin);

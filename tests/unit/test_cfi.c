@@ -160,7 +160,8 @@ static void compare_computed(const struct fr_frame *f, struct fr_unwind_rule r)
 
 static void compare(uintptr_t pc)
 {
-	struct fr_frame f = {pc, (uintptr_t)memory + BELOW, (uintptr_t)memory + BELOW + 4096, true};
+	struct fr_frame f = {pc, (uintptr_t)memory + BELOW, (uintptr_t)memory + BELOW + 4096, true,
+			     0};
 	struct fr_unwind_rule r = fr_cfi_rule(&f);
 	struct answer a;
 

@@ -245,7 +245,7 @@ static void broken_regions(void **state)
 	dies(more_than_there_is, "used <= ready");
 	dies(beyond_the_region,
 	     "s->base + s->size <= (const uint8_t *)fr_region.hdr + fr_region.size");
-	dies(sections_overlap, "s->offset == at && s->offset % FR_PAGE == 0");
+	dies(sections_overlap, "s->offset == at && s->offset % FR_SECTION_UNIT == 0");
 	dies(section_too_full, "s->x_used <= s->size");
 }
 

@@ -24,7 +24,7 @@ void faulter_fault(void)
 #if defined(__x86_64__)
 	__asm__ volatile("movl $0, 8"); /* 11 bytes */
 #else
-	raise(SIGSEGV);
+	__asm__ volatile("mov x9, #8\n\tstr wzr, [x9]" : : : "x9", "memory");
 #endif
 }
 
@@ -33,6 +33,8 @@ void faulter_handler(int sig, siginfo_t *si, void *uc)
 	atomic_fetch_add(&handled, 1);
 #if defined(__x86_64__)
 	((ucontext_t *)uc)->uc_mcontext.gregs[REG_RIP] += 11;
+#else
+	((ucontext_t *)uc)->uc_mcontext.pc += 4;
 #endif
 }
 
