@@ -38,11 +38,14 @@ struct analysis *fr_analysis_run(const struct model *m, struct names *names)
 	a->m = m;
 	a->names = names;
 	a->results = fr_mem_alloc(fr_n_rules * sizeof(*a->results));
+	a->because = fr_mem_alloc(fr_n_rules * sizeof(*a->because));
 	a->explained = fr_mem_alloc((m->n_locks + 1) * sizeof(*a->explained));
 	a->in_cycle = fr_mem_alloc(m->n_threads + 1);
 	for (i = 0; i < fr_n_rules; i++) {
 		a->now = &fr_rules[i];
+		a->because_now = NULL;
 		a->results[i] = fr_rules[i].run(a);
+		a->because[i] = a->because_now;
 	}
 	if (a->n)
 		qsort(a->findings, a->n, sizeof(a->findings[0]), by_weight);
@@ -59,6 +62,7 @@ void fr_analysis_free(struct analysis *a)
 		free(a->findings[i]);
 	free(a->findings);
 	free(a->results);
+	free(a->because);
 	free(a->explained);
 	free(a->in_cycle);
 	free(a);

@@ -27,6 +27,8 @@ enum rule_result {
 
 struct analysis;
 
+#define STUCK_LOCK_NS 1000000000ull /* a thread that waits for a lock so long is stuck */
+
 struct rule {
 	const char *name;
 	enum rule_result (*run)(struct analysis *a);
@@ -79,7 +81,9 @@ struct analysis {
 	size_t n;
 	size_t cap;
 	enum rule_result *results; /* by rule */
+	const char **because; /* by rule that could not judge: why, where it is not the usual */
 	const struct rule *now; /* the rule that runs */
+	const char *because_now; /* what it says there */
 	uint64_t *explained; /* by lock: waiting that a finding has explained already */
 	bool *in_cycle; /* by thread: member of a deadlock or behind one */
 };
@@ -100,10 +104,17 @@ void fr_finding_thread(struct finding *f, uint32_t thread); /* once each */
 void fr_finding_event(struct finding *f, uint64_t id);
 unsigned int fr_score(uint64_t value, uint64_t half); /* 50 at HALF, towards 100 beyond */
 enum severity fr_severity_of(unsigned int score);
+/*
+ * The answer of a rule about who waits for whom: FOUND, else whether the holders of all locks that
+ * threads have been waiting for are known, and of futexes they seldom are.
+ */
+enum rule_result fr_waits_judged(struct analysis *a, bool found);
 /* Whether the class was recorded at all. */
 bool fr_recorded(const struct analysis *a, enum fr_class klass);
 /* An open wait for a lock that has no time limit, or NULL. */
 const struct span *fr_open_lock_wait(const struct analysis *a, uint32_t thread);
+/* S waits for a futex lock: the wait by which its own thread has taken that lock, or NULL. */
+const struct span *fr_futex_taken_before(const struct analysis *a, const struct span *s);
 /* Too old for a passing moment of a healthy program; always true of a process that is gone. */
 bool fr_wait_is_old(const struct analysis *a, const struct span *s);
 

@@ -70,8 +70,9 @@ static void tell_member(struct analysis *a, struct finding *f, uint32_t thread, 
 						  : ""),
 			fr_name_site(n, s->stack));
 	fr_finding_stack(f, fr_name_fmt(n, "%s waits for %s here", who, lock), s->stack);
-	if (h)
-		fr_finding_stack(f, fr_name_fmt(n, "%s had taken %s here", whose, lock), h->stack);
+	if (h || a->m->locks[s->object].futex)
+		fr_finding_stack(f, fr_name_fmt(n, "%s had taken %s here", whose, lock),
+				 h ? h->stack : a->m->locks[s->object].owner_stack);
 	fr_finding_thread(f, thread);
 	f->impact_ns += fr_span_ns(s);
 	a->in_cycle[thread] = true;
@@ -197,7 +198,7 @@ enum rule_result fr_rule_deadlock(struct analysis *a)
 			found |= walk(a, i, mark, path, from);
 	}
 	free(mark);
-	return found ? RULE_FOUND : RULE_OK;
+	return fr_waits_judged(a, found);
 }
 
 /* ---- self-deadlock --------------------------------------------------------------------------- */
@@ -210,6 +211,8 @@ static bool waits_for_itself(const struct analysis *a, uint32_t thread, const st
 {
 	const struct held *h = fr_model_held(a->m, thread, s->object);
 
+	if (fr_futex_taken_before(a, s))
+		return true;
 	if (s->owner == thread)
 		return h || a->m->locks[s->object].owner == thread;
 	if (s->owner != MODEL_NONE || !h)
@@ -220,6 +223,7 @@ static bool waits_for_itself(const struct analysis *a, uint32_t thread, const st
 static void tell_self(struct analysis *a, uint32_t thread, const struct span *s)
 {
 	const struct held *h = fr_model_held(a->m, thread, s->object);
+	const struct span *taken = fr_futex_taken_before(a, s);
 	struct finding *f = fr_finding_new(a);
 	struct names *n = a->names;
 	const char *who = fr_name_thread_tid(n, thread), *lock = fr_name_lock(n, s->object);
@@ -234,8 +238,9 @@ static void tell_self(struct analysis *a, uint32_t thread, const struct span *s)
 	f->impact_ns = f->rank = fr_span_ns(s);
 	fr_finding_thread(f, thread);
 	fr_finding_stack(f, fr_name_fmt(n, "%s waits here", who), s->stack);
-	if (h)
-		fr_finding_stack(f, fr_name_fmt(n, "%s had taken %s here", who, lock), h->stack);
+	if (h || taken)
+		fr_finding_stack(f, fr_name_fmt(n, "%s had taken %s here", who, lock),
+				 h ? h->stack : taken->stack);
 	a->in_cycle[thread] = true;
 	a->explained[s->object] = UINT64_MAX;
 	tell_followers(a, f);
@@ -260,5 +265,5 @@ enum rule_result fr_rule_self_deadlock(struct analysis *a)
 			found = true;
 		}
 	}
-	return found ? RULE_FOUND : RULE_OK;
+	return fr_waits_judged(a, found);
 }

@@ -92,6 +92,32 @@ const struct span *fr_open_lock_wait(const struct analysis *a, uint32_t thread)
 	return s;
 }
 
+/* How many old waits there are for locks that somebody has, and nobody knows who. */
+static unsigned int holders_unknown(const struct analysis *a)
+{
+	unsigned int n = 0;
+
+	for (uint32_t i = 0; i < a->m->n_threads; i++) {
+		const struct span *s = fr_open_lock_wait(a, i);
+
+		n += s && a->m->locks[s->object].futex && !a->in_cycle[i] &&
+		     a->m->locks[s->object].owner == MODEL_NONE && fr_wait_is_old(a, s) &&
+		     !fr_futex_taken_before(a, s);
+	}
+	return n;
+}
+
+enum rule_result fr_waits_judged(struct analysis *a, bool found)
+{
+	unsigned int n = found ? 0 : holders_unknown(a);
+
+	if (!n)
+		return found ? RULE_FOUND : RULE_OK;
+	a->because_now = fr_name_fmt(a->names, "%u thread%s a lock whose holder is not recorded", n,
+				     n == 1 ? " waits for" : "s wait each for");
+	return RULE_NO_DATA;
+}
+
 bool fr_wait_is_old(const struct analysis *a, const struct span *s)
 {
 	return a->m->dead || fr_span_ns(s) >= OLD_NS;

@@ -32,10 +32,21 @@ struct heat {
 	uint64_t handoff_ns;
 };
 
+/* Somebody hangs there, and nobody knows because of whom: rule stuck-thread tells that. */
+static bool hangs(const struct analysis *a, const struct lock *l)
+{
+	const struct span *last = &a->m->spans[a->m->lock_waits[l->first_wait + l->waits - 1]];
+
+	return l->futex && l->owner == MODEL_NONE && last->flags & SPAN_OPEN &&
+	       !fr_span_is_timed(a->m, last) && fr_span_ns(last) >= STUCK_LOCK_NS;
+}
+
 static uint64_t unexplained(const struct analysis *a, uint32_t lock)
 {
 	const struct lock *l = &a->m->locks[lock];
 
+	if (l->waits && hangs(a, l))
+		return 0;
 	return l->common_wait_ns > a->explained[lock] ? l->common_wait_ns - a->explained[lock] : 0;
 }
 
@@ -63,7 +74,8 @@ static size_t collect(struct analysis *a, struct heat **out)
 
 		if (!a->m->locks[i].waits || !unexplained(a, (uint32_t)i))
 			continue;
-		if (fr_name_lock_symbol(a->names, (uint32_t)i))
+		if (fr_name_lock_symbol(a->names, (uint32_t)i) ||
+		    fr_known_is_parked(a->m->locks[i].known))
 			class = fr_name_class(a->names, (uint32_t)i);
 		for (k = 0; class && k < n && list[k].class != class; k++)
 			;

@@ -33,6 +33,12 @@ static const char *const plumbing[] = {
 	"libfr.so", "libstdc++", "libgcc_s",   "[vdso]",   "libm.so",
 };
 
+/* Libraries that are compiled into programs: beginnings of their functions' names. */
+static const char *const built_in[] = {
+	"std::",       "core::",     "alloc::",     "absl::",
+	"parking_lot", "lock_api::", "__gnu_cxx::", "folly::",
+};
+
 struct names *fr_names_open(const struct model *m, struct symbols *sy)
 {
 	struct names *n = fr_mem_alloc(sizeof(*n));
@@ -153,6 +159,8 @@ static const char *sync_kind(uint8_t kind)
 		return "barrier";
 	case SPAN_ONCE:
 		return "once";
+	case SPAN_FUTEX:
+		return "futex";
 	}
 	return "condition";
 }
@@ -161,6 +169,8 @@ const char *fr_name_lock_kind(const struct model *m, uint32_t lock)
 {
 	if (lock == MODEL_NONE)
 		return "lock";
+	if (m->locks[lock].futex)
+		return fr_known_words(m->locks[lock].known);
 	if (m->locks[lock].is_cond)
 		return sync_kind(m->locks[lock].sync);
 	switch (m->locks[lock].kind) {
@@ -271,13 +281,47 @@ static const char *preposition(unsigned int kind)
 	return "on";
 }
 
+const struct known *fr_name_primitive(struct names *n, const struct span *s)
+{
+	if (!fr_span_is(s, 1u << SPAN_FUTEX | 1u << SPAN_FUTEX_LOCK | 1u << SPAN_COND |
+				   1u << SPAN_SEM))
+		return NULL;
+	return fr_known_stack(n->sy, s->stack);
+}
+
+bool fr_name_is_idle(struct names *n, const struct span *s)
+{
+	const struct known *k = fr_name_primitive(n, s);
+
+	if (s->kind == SPAN_FUTEX)
+		return k && k->what == KNOWN_WORK;
+	return fr_span_is(s, 1u << SPAN_COND | 1u << SPAN_SEM) && (!k || k->what == KNOWN_WORK);
+}
+
+const char *fr_name_given_back(struct names *n, uint32_t lock)
+{
+	const struct hold *h = fr_model_last_release(n->m, lock);
+
+	const struct lock *l = &n->m->locks[lock];
+
+	if (!l->futex)
+		return "";
+	if (!h || fr_known_is_parked(l->known))
+		return ", its holder is not known";
+	return fr_name_fmt(n, ", last given back by %s %s ago, its holder is not known",
+			   fr_name_thread(n, h->thread), fr_name_ns(n, n->m->end_ns - h->end_ns));
+}
+
 const char *fr_name_wait(struct names *n, const struct span *s)
 {
 	const char *peer = fr_span_is_sock(s) ? fr_name_peer(n, s->object) : NULL;
+	const struct known *known = fr_name_primitive(n, s);
 	struct sbuf b = {0};
 
 	fr_sbuf_text(&b, fr_span_call(n->m, s), strlen(fr_span_call(n->m, s)));
 	fr_sbuf_str(&b, "()");
+	if (known && s->kind != SPAN_FUTEX_LOCK)
+		fr_sbuf_fmt(&b, " in %s", known->words);
 	if (s->object == MODEL_NONE)
 		return keep(n, &b);
 	if (s->kind == SPAN_JOIN)
@@ -286,6 +330,12 @@ const char *fr_name_wait(struct names *n, const struct span *s)
 		fr_sbuf_fmt(&b, " %s %s", preposition(s->kind), peer);
 	else if (fr_span_is_sock(s))
 		fr_sbuf_fmt(&b, " on %s", fr_name_fd(n, s->object));
+	else if (s->kind == SPAN_FUTEX_LOCK && fr_known_is_parked(n->m->locks[s->object].known))
+		fr_sbuf_fmt(&b, " for %s, which one is not known",
+			    fr_name_lock_kind(n->m, s->object));
+	else if (s->kind == SPAN_FUTEX_LOCK)
+		fr_sbuf_fmt(&b, " for %s %s", fr_name_lock_kind(n->m, s->object),
+			    fr_name_lock(n, s->object));
 	else
 		fr_sbuf_fmt(&b, " on %s", fr_name_lock(n, s->object));
 	return keep(n, &b);
@@ -328,10 +378,26 @@ const char *fr_name_frame(struct names *n, const struct frame *f)
 	return keep(n, &b);
 }
 
+/* "<std::...>::f" is a function of std as well. */
+static bool is_built_in(const char *fn)
+{
+	fn += strspn(fn, "<&");
+	for (size_t i = 0; i < sizeof(built_in) / sizeof(built_in[0]); i++) {
+		if (!strncmp(fn, built_in[i], strlen(built_in[i])))
+			return true;
+	}
+	return false;
+}
+
 static size_t own_frame(struct names *n, const struct frame *f, size_t count)
 {
 	size_t i;
 
+	for (i = 0; i < count; i++) {
+		if (n->exe && f[i].mod && f[i].fn && !strcmp(f[i].mod, n->exe) &&
+		    !is_built_in(f[i].fn))
+			return i;
+	}
 	for (i = 0; i < count; i++) {
 		if (n->exe && f[i].mod && f[i].fn && !strcmp(f[i].mod, n->exe))
 			return i;
@@ -349,6 +415,21 @@ const char *fr_name_site(struct names *n, uint32_t stack)
 	size_t count = stack ? fr_symbols_stack(n->sy, stack, &f) : 0;
 
 	return count ? fr_name_frame(n, &f[own_frame(n, f, count)]) : NULL;
+}
+
+bool fr_name_is_elsewhere(struct names *n, uint32_t stack, uint32_t other)
+{
+	const struct frame *f, *g;
+	size_t nf = stack ? fr_symbols_stack(n->sy, stack, &f) : 0;
+	size_t ng = other ? fr_symbols_stack(n->sy, other, &g) : 0;
+
+	if (!nf || !ng)
+		return false;
+	f += own_frame(n, f, nf);
+	g += own_frame(n, g, ng);
+	if (!f->fn || !g->fn || is_built_in(f->fn) || is_built_in(g->fn))
+		return false;
+	return strcmp(f->fn, g->fn) != 0 || (f->line && g->line && f->line != g->line);
 }
 
 static bool same_function(const struct frame *a, const struct frame *b)

@@ -11,7 +11,6 @@
 #include "analyses/analysis.h"
 #include "base/mem.h"
 
-#define LOCK_NS 1000000000ull
 #define PEER_NS 5000000000ull
 #define HALF_SCORE_NS 10000000000ull
 
@@ -28,12 +27,30 @@ static uint64_t stuck_on(const struct analysis *a, uint32_t thread)
 	if (s->object == MODEL_NONE)
 		return 0;
 	if (fr_span_is_lock(s))
-		return fr_span_ns(s) >= LOCK_NS ? (1ull << 40) + s->object : 0;
+		return fr_span_ns(s) >= STUCK_LOCK_NS ? (1ull << 40) + s->object : 0;
 	if ((s->kind == SPAN_RECV || s->kind == SPAN_SEND || s->kind == SPAN_CONNECT ||
 	     s->kind == SPAN_TLS) &&
 	    a->m->socks[s->object].role == SOCK_CONNECTED && fr_span_ns(s) >= PEER_NS)
 		return (2ull << 40) + s->stack;
 	return 0;
+}
+
+static void tell_last_release(struct analysis *a, struct finding *f, uint32_t lock)
+{
+	const struct hold *h = fr_model_last_release(a->m, lock);
+	struct names *n = a->names;
+
+	fr_finding_line(f, "who holds the lock is not known", NULL);
+	if (!a->m->locks[lock].futex || !h || fr_known_is_parked(a->m->locks[lock].known))
+		return;
+	fr_finding_line(f,
+			fr_name_fmt(n, "%s gave it back last, %s before the end",
+				    fr_name_thread(n, h->thread),
+				    fr_name_ns(n, a->m->end_ns - h->end_ns)),
+			fr_name_site(n, h->rel_stack));
+	fr_finding_stack(f, fr_name_fmt(n, "%s gave it back here", fr_name_thread(n, h->thread)),
+			 h->rel_stack);
+	fr_finding_event(f, h->event);
 }
 
 /* What the thread that holds the lock is doing, as a further line. */
@@ -44,7 +61,7 @@ static void tell_owner(struct analysis *a, struct finding *f, uint32_t lock)
 	const struct thread *t;
 
 	if (owner == MODEL_NONE) {
-		fr_finding_line(f, "who holds the lock is not known", NULL);
+		tell_last_release(a, f, lock);
 		return;
 	}
 	t = &a->m->threads[owner];

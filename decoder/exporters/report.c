@@ -159,6 +159,11 @@ static json_t *waits_json(struct view *v)
 	return list;
 }
 
+static const char *why_not(const struct analysis *a, size_t rule)
+{
+	return a->because[rule] ? a->because[rule] : fr_rules[rule].no_data;
+}
+
 static void report_json(struct view *v, const struct analysis *a)
 {
 	json_t *o = json_object(), *findings = json_array(), *ok = json_array(), *na = json_array();
@@ -180,7 +185,7 @@ static void report_json(struct view *v, const struct analysis *a)
 			json_array_append_new(ok, json_string(fr_rules[i].name));
 		if (a->results[i] == RULE_NO_DATA)
 			json_array_append_new(na, json_pack("{s:s,s:s}", "rule", fr_rules[i].name,
-							    "why", fr_rules[i].no_data));
+							    "why", why_not(a, i)));
 	}
 	json_object_set_new(o, "ok", ok);
 	json_object_set_new(o, "na", na);
@@ -240,8 +245,7 @@ static void rules_text(struct view *v, const struct analysis *a)
 		fr_view_printf(v, "\n");
 	for (i = 0; i < fr_n_rules; i++) {
 		if (a->results[i] == RULE_NO_DATA)
-			fr_view_printf(v, " not judged: %s: %s\n", fr_rules[i].name,
-				       fr_rules[i].no_data);
+			fr_view_printf(v, " not judged: %s: %s\n", fr_rules[i].name, why_not(a, i));
 	}
 }
 

@@ -54,8 +54,9 @@ static uint32_t stack_of(const struct model *m, const struct thread *t)
 	return s ? s->stack : t->last_stack;
 }
 
-static enum bucket_class class_of(const struct model *m, const struct thread *t)
+static enum bucket_class class_of(const struct view *v, const struct thread *t)
 {
+	const struct model *m = v->m;
 	const struct span *s = open_span(m, t);
 
 	if (t->state == THREAD_CRASHED)
@@ -69,12 +70,14 @@ static enum bucket_class class_of(const struct model *m, const struct thread *t)
 	switch (s->kind) {
 	case SPAN_ACCEPT:
 	case SPAN_POLL:
-	case SPAN_COND:
-	case SPAN_SEM:
 	case SPAN_JOIN:
 	case SPAN_SLEEP:
 	case SPAN_PROCESS:
 		return BUCKET_IDLE;
+	case SPAN_COND:
+	case SPAN_SEM:
+	case SPAN_FUTEX:
+		return fr_name_is_idle(v->names, s) ? BUCKET_IDLE : BUCKET_OTHER;
 	case SPAN_RECV:
 		if (s->object != MODEL_NONE && m->socks[s->object].role == SOCK_ACCEPTED)
 			return BUCKET_IDLE;
@@ -179,7 +182,7 @@ static const char *owner_text(const struct view *v, const struct span *s)
 	if (owner != MODEL_NONE)
 		return fr_name_fmt(v->names, ", held by %s", fr_name_thread(v->names, owner));
 	if (s->owner == MODEL_NONE)
-		return "";
+		return fr_name_given_back(v->names, s->object);
 	return fr_name_fmt(v->names, ", held by %s when the wait began",
 			   fr_name_thread(v->names, s->owner));
 }
@@ -300,7 +303,7 @@ static struct row make_row(const struct view *v, size_t i)
 	const struct span *s = open_span(v->m, t);
 
 	return (struct row){
-		.class = class_of(v->m, t),
+		.class = class_of(v, t),
 		.kind = s ? s->kind : 0,
 		.stack = stack_of(v->m, t),
 		.since_ns = s ? s->start_ns : t->start_ns,

@@ -3,7 +3,8 @@
  * owners.c - who certainly holds a lock at the end: the edges of every verdict about a hang.
  *
  * Two witnesses: the list of held locks that each thread's record carries, and the owner that a
- * waiter read from the lock when its wait began. Where they disagree nobody is named.
+ * waiter read from the lock when its wait began. Where they disagree nobody is named. Of a futex
+ * there is neither: futex.c says who must have it.
  */
 #include "model/build.h"
 
@@ -58,7 +59,7 @@ static bool contradicted(const struct model *m, const struct lock *l, uint32_t l
 
 static uint32_t owner_of(const struct model *m, uint32_t lock)
 {
-	const struct lock *l = &m->locks[lock];
+	struct lock *l = &m->locks[lock];
 	uint32_t i;
 
 	if (l->owner != MODEL_NONE)
@@ -69,11 +70,11 @@ static uint32_t owner_of(const struct model *m, uint32_t lock)
 		if (!(s->flags & SPAN_OPEN))
 			break;
 		if (s->owner != MODEL_NONE && !m->threads[s->owner].end_ns &&
-		    !list_denies(m, s->owner, lock) && complete_since(m, s->owner, s->start_ns) &&
-		    !released_since(m, l, s->start_ns))
+		    (l->futex || !list_denies(m, s->owner, lock)) &&
+		    complete_since(m, s->owner, s->start_ns) && !released_since(m, l, s->start_ns))
 			return s->owner;
 	}
-	return MODEL_NONE;
+	return fr_futex_owner(m, l, &l->owner_stack);
 }
 
 void fr_build_owners(struct build *b)
