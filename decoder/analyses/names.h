@@ -41,6 +41,10 @@ bool fr_name_is_idle(struct names *n, const struct span *s);
 /* ", last given back by T3 w0 2.1 s ago, its holder is not known" of a futex, else "". */
 const char *fr_name_given_back(struct names *n, uint32_t lock);
 
+/* A thread in no hooked call: "running or runnable", "asleep in futex(2) on 0x..., ...". */
+const char *fr_name_task(struct names *n, const struct model *m, uint32_t thread);
+const char *fr_name_syscall(uint32_t arch, int64_t nr); /* "futex"; NULL = not known */
+
 /* "sendReport server.c:88": the first frame of the program's own code; NULL = no stack. */
 const char *fr_name_site(struct names *n, uint32_t stack);
 /*

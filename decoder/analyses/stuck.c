@@ -68,8 +68,8 @@ static void tell_owner(struct analysis *a, struct finding *f, uint32_t lock)
 	fr_finding_thread(f, owner);
 	if (t->open == MODEL_NONE) {
 		fr_finding_line(f,
-				fr_name_fmt(n, "it is held by %s, which is running or runnable",
-					    fr_name_thread(n, owner)),
+				fr_name_fmt(n, "it is held by %s, which is %s",
+					    fr_name_thread(n, owner), fr_name_task(n, a->m, owner)),
 				fr_name_site(n, t->last_stack));
 		fr_finding_stack(f, fr_name_fmt(n, "last event of %s", fr_name_thread(n, owner)),
 				 t->last_stack);

@@ -19,7 +19,7 @@ enum bucket_class {
 	BUCKET_LOCK,
 	BUCKET_PEER,
 	BUCKET_OTHER,
-	BUCKET_RUNNING,
+	BUCKET_RUNNING, /* in no hooked call */
 	BUCKET_IDLE,
 	BUCKET_EXITED,
 };
@@ -37,6 +37,7 @@ struct row {
 	uint32_t stack;
 	uint64_t since_ns;
 	uint32_t thread;
+	const char *task; /* of one in no hooked call: what the kernel says */
 };
 
 static const struct span *open_span(const struct model *m, const struct thread *t)
@@ -126,6 +127,24 @@ static json_t *mem_json(const struct fr_thread_rec *r)
 	return o;
 }
 
+/* Of one in no hooked call the kernel may know more. */
+static const char *state_of(const struct thread *t)
+{
+	const struct rec_thread *th = t->rec;
+
+	if (t->state != THREAD_RUNNING || th->ran || !(th->task.known & FR_TASK_STAT))
+		return state_names[t->state];
+	switch (th->task.state) {
+	case 'S':
+	case 'D':
+		return "asleep";
+	case 'T':
+	case 't':
+		return "stopped";
+	}
+	return state_names[t->state];
+}
+
 static json_t *thread_json(const struct view *v, const struct thread *t)
 {
 	const struct span *s = open_span(v->m, t);
@@ -136,7 +155,7 @@ static json_t *thread_json(const struct view *v, const struct thread *t)
 	json_object_set_new(o, "handle", json_string(handle));
 	json_object_set_new(o, "tid", json_integer(t->tid));
 	json_object_set_new(o, "name", fr_json_text(t->rec->name));
-	json_object_set_new(o, "state", json_string(state_names[t->state]));
+	json_object_set_new(o, "state", json_string(state_of(t)));
 	json_object_set_new(o, "since_ns", s ? json_integer((json_int_t)s->start_ns) : json_null());
 	json_object_set_new(o, "on", s ? fr_view_on_json(v, s) : json_null());
 	json_object_set_new(o, "held", held_json(v, t));
@@ -152,6 +171,7 @@ static json_t *thread_json(const struct view *v, const struct thread *t)
 			    t->end_ns ? json_integer((json_int_t)t->end_ns) : json_null());
 	json_object_set_new(o, "events", json_integer((json_int_t)t->rec->r.events));
 	json_object_set_new(o, "mem", mem_json(&t->rec->r));
+	json_object_set_new(o, "kernel", fr_task_json(v, t->rec));
 	return o;
 }
 
@@ -167,6 +187,8 @@ static int by_bucket(const void *a, const void *b)
 		return x->kind < y->kind ? -1 : 1;
 	if (x->stack != y->stack)
 		return x->stack < y->stack ? -1 : 1;
+	if (strcmp(x->task, y->task))
+		return strcmp(x->task, y->task);
 	if (x->since_ns != y->since_ns)
 		return x->since_ns < y->since_ns ? -1 : 1;
 	return x->thread < y->thread ? -1 : x->thread > y->thread;
@@ -238,9 +260,8 @@ static const char *bucket_title(const struct view *v, const struct row *rows, si
 	case BUCKET_CRASHED:
 		return fr_name_fmt(v->names, "%s: crashed here", threads);
 	case BUCKET_RUNNING:
-		return fr_name_fmt(v->names,
-				   "%s running or runnable (the stack is that of the last event)",
-				   threads);
+		return fr_name_fmt(v->names, "%s %s (the stack is that of the last event)", threads,
+				   rows[0].task);
 	case BUCKET_EXITED:
 		return fr_name_fmt(v->names, "%s ended", threads);
 	default:
@@ -274,7 +295,8 @@ static void bucket_text(const struct view *v, const struct row *rows, size_t n)
 
 static bool same_bucket(const struct row *x, const struct row *y)
 {
-	return x->class == y->class && x->kind == y->kind && x->stack == y->stack;
+	return x->class == y->class && x->kind == y->kind && x->stack == y->stack &&
+	       !strcmp(x->task, y->task);
 }
 
 static void threads_text(const struct view *v, struct row *rows, size_t n)
@@ -308,6 +330,8 @@ static struct row make_row(const struct view *v, size_t i)
 		.stack = stack_of(v->m, t),
 		.since_ns = s ? s->start_ns : t->start_ns,
 		.thread = (uint32_t)i,
+		.task = s || t->state != THREAD_RUNNING ? ""
+							: fr_name_task(v->names, v->m, (uint32_t)i),
 	};
 }
 

@@ -45,8 +45,10 @@ void fr_view_line(const struct view *v, unsigned int indent, enum tint tint, con
 /* A stack, indented, under LABEL. */
 void fr_view_stack(const struct view *v, unsigned int indent, const char *label, uint32_t stack);
 
-/* "(owner, since, peer)": what an open wait is about, by the contract of `fr threads --json`. */
+/* tasks.c: what the kernel knew of a thread, or null. */
 struct json_t;
+struct json_t *fr_task_json(const struct view *v, const struct rec_thread *th);
+/* "(owner, since, peer)": what an open wait is about, by the contract of `fr threads --json`. */
 struct json_t *fr_view_on_json(const struct view *v, const struct span *s);
 
 #endif
