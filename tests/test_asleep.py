@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Threads in no hooked call: what the kernel says of them, in snapshots, crashes, and from outside."""
+"""Threads in no hooked call: what the kernel says of them, in snapshots, crashes, from outside."""
 
 import os
 import pathlib

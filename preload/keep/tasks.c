@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * tasks.c - see tasks.h. Reads /proc/self/task/TID, where the process may: in a sandbox, a chroot or
- * on a kernel without these files nothing is known.
+ * tasks.c - see tasks.h. Reads /proc/self/task/TID, where the process may: in a sandbox, a chroot
+ * or on a kernel without these files nothing is known.
  *
  * Context: the writer of a snapshot; also the handler of a fatal signal. Must not: allocate, wait.
  */
