@@ -47,7 +47,7 @@ void fr_build_futex_waited(struct build *b, struct span *s, bool timed)
 
 static void released(struct build *b, const struct event *e, uint32_t lock)
 {
-	uint64_t dur = e->arg[FR_A_FUTEX_WAKE_dur];
+	uint64_t dur = e->arg[FR_A(FUTEX_WAKE, dur)];
 	struct thread_pass *tp = &b->tp[e->thread];
 	struct holding *h = fr_build_holding(tp, lock);
 	struct hold *out = fr_build_hold(b);
@@ -68,20 +68,20 @@ static void released(struct build *b, const struct event *e, uint32_t lock)
 
 void fr_build_futex_woke(struct build *b, const struct event *e)
 {
-	uint32_t lock = fr_build_lock(b, e->arg[FR_A_FUTEX_WAKE_futex]);
+	uint32_t lock = fr_build_lock(b, e->arg[FR_A(FUTEX_WAKE, futex)]);
 
-	if (lock == MODEL_NONE || e->arg[FR_A_FUTEX_WAKE_err])
+	if (lock == MODEL_NONE || e->arg[FR_A(FUTEX_WAKE, err)])
 		return;
 	if (b->m->locks[lock].futex)
 		released(b, e, lock);
 	if (b->m->locks[lock].futex == FUTEX_EXCLUSIVE)
 		return;
-	if (e->arg[FR_A_FUTEX_WAKE_woken])
-		fr_build_opened(b, e, SPAN_FUTEX, e->arg[FR_A_FUTEX_WAKE_futex]);
+	if (e->arg[FR_A(FUTEX_WAKE, woken)])
+		fr_build_opened(b, e, SPAN_FUTEX, e->arg[FR_A(FUTEX_WAKE, futex)]);
 	else
 		fr_build_sync(b, lock, SPAN_FUTEX);
-	if (e->arg[FR_A_FUTEX_WAKE_to]) {
-		uint32_t to = fr_build_lock(b, e->arg[FR_A_FUTEX_WAKE_to]);
+	if (e->arg[FR_A(FUTEX_WAKE, to)]) {
+		uint32_t to = fr_build_lock(b, e->arg[FR_A(FUTEX_WAKE, to)]);
 
 		b->lp[lock].moved_to = to;
 	}

@@ -216,7 +216,7 @@ static void span_add(struct build *b, const struct event *e, const struct span_r
 	if (e->kind == FR_EV_NET_POLL)
 		fr_ready_polled(b, s, e);
 	if (e->kind == FR_EV_FUTEX_WAIT)
-		fr_build_futex_waited(b, s, e->arg[FR_A_FUTEX_WAIT_timeout] != 0);
+		fr_build_futex_waited(b, s, e->arg[FR_A(FUTEX_WAIT, timeout)] != 0);
 	fr_build_woken(b, s);
 	if (e->kind == FR_EV_COND_WAIT)
 		cond_retook(b, e, s);
