@@ -3,7 +3,7 @@
  * futex.c - futex(2) by syscall(), as libraries call it, and says each call.
  *
  *   futex calls    every operation that waits or wakes, at once and with a second thread
- *   futex timed    waits 800 ms with a relative limit; says how that ended
+ *   futex timed    waits 2 s with a relative limit; says how that ended
  *   futex parked   waits without a limit
  */
 #include <linux/futex.h>
@@ -134,11 +134,11 @@ static void calls(void)
 
 static void timed(void)
 {
-	struct timespec limit = {0, 800000000};
+	struct timespec limit = {2, 0};
 	long began, rc;
 
-	say("{\"tid\":%d}", tid());
 	began = now_ms();
+	say("{\"tid\":%d,\"began_ms\":%ld}", tid(), began);
 	rc = syscall(SYS_futex, &word, FUTEX_WAIT_PRIVATE, 0L, &limit);
 	say("{\"result\":%ld,\"errno\":%d,\"took_ms\":%ld}", rc, errno, now_ms() - began);
 }
