@@ -14,6 +14,13 @@
 #define PEER_NS 5000000000ull
 #define HALF_SCORE_NS 10000000000ull
 
+/* A futex that somebody has, and who is not recorded: perhaps one of those that hang as well. */
+static bool nobody_known(const struct model *m, const struct span *s)
+{
+	return fr_span_is_lock(s) && m->locks[s->object].futex &&
+	       m->locks[s->object].owner == MODEL_NONE;
+}
+
 /* Why THREAD counts as stuck, as a key: waits with the same key are one finding. 0 = it does not.
  */
 static uint64_t stuck_on(const struct analysis *a, uint32_t thread)
@@ -26,6 +33,8 @@ static uint64_t stuck_on(const struct analysis *a, uint32_t thread)
 	s = &a->m->spans[t->open];
 	if (s->object == MODEL_NONE)
 		return 0;
+	if (fr_span_is_lock(s) && nobody_known(a->m, s) && fr_span_ns(s) >= STUCK_LOCK_NS)
+		return 3ull << 40;
 	if (fr_span_is_lock(s))
 		return fr_span_ns(s) >= STUCK_LOCK_NS ? (1ull << 40) + s->object : 0;
 	if ((s->kind == SPAN_RECV || s->kind == SPAN_SEND || s->kind == SPAN_CONNECT ||
@@ -85,6 +94,31 @@ static void tell_owner(struct analysis *a, struct finding *f, uint32_t lock)
 			 a->m->spans[t->open].stack);
 }
 
+/* Those beside WORST, each with what it waits for. */
+static void tell_each(struct analysis *a, struct finding *f, const struct span *worst,
+		      const uint32_t *threads, size_t count)
+{
+	struct names *n = a->names;
+
+	for (size_t i = 0; i < count; i++) {
+		const struct span *s = &a->m->spans[a->m->threads[threads[i]].open];
+
+		a->explained[s->object] = UINT64_MAX;
+		if (s == worst)
+			continue;
+		fr_finding_line(f,
+				fr_name_fmt(n, "%s has been waiting for %s in %s",
+					    fr_name_thread(n, s->thread),
+					    fr_name_ns(n, fr_span_ns(s)), fr_name_wait(n, s)),
+				fr_name_site(n, s->stack));
+		fr_finding_stack(f, fr_name_fmt(n, "%s waits here", fr_name_thread(n, s->thread)),
+				 s->stack);
+	}
+	if (count > 1)
+		f->why = "who holds these locks is not recorded: if each of the threads has one "
+			 "that another waits for, it is a deadlock";
+}
+
 static void tell(struct analysis *a, const uint32_t *threads, size_t count)
 {
 	const struct model *m = a->m;
@@ -121,6 +155,8 @@ static void tell(struct analysis *a, const uint32_t *threads, size_t count)
 		f->next = fr_name_fmt(n, "look at its holder: fr threads, fr locks -l L%u",
 				      m->locks[worst->object].handle);
 		tell_owner(a, f, worst->object);
+		if (nobody_known(m, worst))
+			tell_each(a, f, worst, threads, count);
 		a->explained[worst->object] = UINT64_MAX;
 	} else {
 		f->why =

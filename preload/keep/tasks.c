@@ -167,6 +167,7 @@ static void next_task(size_t *at, struct task_file *f, struct fr_task_rec *out)
 {
 	const struct fr_thread_rec *t;
 	size_t n = table(&t);
+	bool open_call;
 
 	*out = (struct fr_task_rec){0};
 	while (*at < n && !lives(&t[*at]))
@@ -174,11 +175,14 @@ static void next_task(size_t *at, struct task_file *f, struct fr_task_rec *out)
 	if (*at >= n)
 		return;
 	out->tid = t[*at].tid;
+	open_call = __atomic_load_n(&t[*at].st_call, __ATOMIC_RELAXED) != 0;
 	out->seq = (uint16_t)__atomic_load_n(&t[*at].st_seq, __ATOMIC_ACQUIRE);
 	++*at;
 	read_stat(f, out);
-	read_syscall(f, out);
-	read_wchan(f, out);
+	if (!open_call) { /* else the hook knows it better */
+		read_syscall(f, out);
+		read_wchan(f, out);
+	}
 	read_sched(f, out);
 	read_switches(f, out);
 }
