@@ -2,6 +2,7 @@
 # make help shows what can be made.
 
 PREFIX ?= /usr/local
+LIBDIR ?= $(PREFIX)/lib/fr
 O ?= build
 CC ?= gcc
 V ?=
@@ -27,16 +28,27 @@ PRELOAD_CFLAGS := $(BASE) -fPIC -fvisibility=hidden -ftls-model=initial-exec -fn
 	-fno-stack-protector -fno-tree-slp-vectorize -fno-align-loops -fno-align-jumps -fno-align-labels \
 	-U_FORTIFY_SOURCE -D_GNU_SOURCE -I. -Ipreload
 PRELOAD_LDFLAGS := -shared -Wl,-z,initfirst -Wl,-z,nodelete -Wl,-z,defs -Wl,-z,now -Wl,-z,relro \
-	-Wl,-Bsymbolic-functions -Wl,--version-script=preload/exports.map
+	-Wl,--sort-section=name -Wl,-Bsymbolic-functions -Wl,--version-script=preload/exports.map
 
 # The decoder.
 DECODER_SRC := $(wildcard decoder/*.c decoder/*/*.c)
 DECODER_OBJ := $(DECODER_SRC:%.c=$O/%.o)
 DECODER_CFLAGS := $(BASE) -D_GNU_SOURCE -I. -Idecoder $(if $(SAN),-fsanitize=$(SAN))
 DECODER_LIBS := -ldwarf -lelf -lz -llzma -ljansson -liberty
+# The static fr (make static): without libzstd only where this machine has no libzstd.a.
+ifdef STATIC
+zstd := $(filter /%,$(shell $(CC) -print-file-name=libzstd.a))
+DECODER_CFLAGS += -DFR_STATIC $(if $(zstd),-DFR_STATIC_ZSTD)
+DECODER_LIBS := -static $(DECODER_LIBS) $(if $(zstd),-lzstd)
+endif
+
+# What fr writes of its own tables.
+PAGES := $O/fr.1 $O/libfr.7
+COMPLETIONS := bash zsh fish
+GENERATED := $(PAGES) $(COMPLETIONS:%=$O/completion.%)
 
 .PHONY: all
-all: $O/libfr.so $O/fr $O/fr.1
+all: $O/libfr.so $O/fr $(GENERATED)
 
 .PHONY: help
 help:
@@ -46,7 +58,8 @@ help:
 	@echo 'make bench      what it costs, in paired runs; PARTS="micro servers", QUICK=1'
 	@echo 'make bench-peers  the same work under LTTng, heaptrack, uftrace, perf, strace'
 	@echo 'make lint fmt   static checks; format the code'
-	@echo 'make install    to PREFIX ($(PREFIX)), DESTDIR honoured; make uninstall'
+	@echo 'make install    to PREFIX ($(PREFIX)), DESTDIR and LIBDIR honoured; make uninstall'
+	@echo 'make static     $O/static/fr, which needs no library; make package: .deb and .tar.gz'
 	@echo 'make clean      remove $O'
 	@echo 'variables       V=1 verbose  DEBUG=1 -O0 and checks (O=build/debug)  SAN=address,undefined'
 
@@ -58,10 +71,27 @@ $O/fr: $(DECODER_OBJ)
 	$(call say,LINK,$@)
 	$Q$(CC) -o $@ $(DECODER_OBJ) $(if $(SAN),-fsanitize=$(SAN)) $(LDFLAGS) $(DECODER_LIBS)
 
-# The manual page: from the tables that fr is made of.
-$O/fr.1: $O/fr
+# From the tables that fr is made of.
+$O/fr.1 $O/libfr.7: $O/fr
 	$(call say,MAN,$@)
-	$Q$O/fr help --man >$@
+	$Q$O/fr help --man $(basename $(@F)) >$@
+$(COMPLETIONS:%=$O/completion.%): $O/completion.%: $O/fr
+	$(call say,WRITE,$@)
+	$Q$O/fr help --completion $* >$@
+
+# A fr of one file that needs no library.
+.PHONY: static
+static:
+	$Q$(MAKE) --no-print-directory O=$O/static STATIC=1 $O/static/fr
+
+# Where make install puts libfr.so is compiled in if fr would not find it from where it is itself.
+far_libdir := $(filter-out $(PREFIX)/lib/fr,$(LIBDIR))
+.PHONY: always
+$O/libdir: always
+	$Q mkdir -p $O
+	$Qecho '$(far_libdir)' | cmp -s - $@ || echo '$(far_libdir)' >$@
+$O/decoder/capture/run.o: $O/libdir
+$O/decoder/capture/run.o: DECODER_CFLAGS += $(if $(far_libdir),-DFR_LIBDIR='"$(far_libdir)"')
 
 $O/preload/%.o: preload/%.c
 	$(call say,CC,$<)
@@ -75,7 +105,7 @@ $O/decoder/%.o: decoder/%.c
 
 include tests/tests.mk
 
-.PHONY: demo test trust bench bench-peers lint fmt
+.PHONY: demo test trust bench bench-peers package lint fmt
 demo:
 	$Qscripts/demo
 test:
@@ -86,22 +116,42 @@ bench:
 	$Qscripts/bench $(if $(QUICK),--quick) $(PARTS)
 bench-peers:
 	$Qscripts/bench $(if $(QUICK),--quick) peers
+package:
+	$Qscripts/package
 lint:
 	$Qscripts/lint
 fmt:
 	$Qscripts/fmt
 
+# What is installed, and where to: scripts/package makes its packages of the same.
+BIN := $(DESTDIR)$(PREFIX)/bin
+LIB := $(DESTDIR)$(LIBDIR)
+INCLUDE := $(DESTDIR)$(PREFIX)/include
+SHARE := $(DESTDIR)$(PREFIX)/share
+fill_in = sed -e 's|@PREFIX@|$(PREFIX)|g; s|@LIBDIR@|$(LIBDIR)|g' \
+	-e "s|@VERSION@|$$($O/fr --version | sed 's/^fr \([^,]*\),.*/\1/')|g"
+
 .PHONY: install uninstall clean
 install: all
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib $(DESTDIR)$(PREFIX)/include \
-		$(DESTDIR)$(PREFIX)/share/man/man1
-	install -m 755 $O/fr $(DESTDIR)$(PREFIX)/bin/fr
-	install -m 755 $O/libfr.so $(DESTDIR)$(PREFIX)/lib/libfr.so
-	install -m 644 preload/fr.h $(DESTDIR)$(PREFIX)/include/fr.h
-	install -m 644 $O/fr.1 $(DESTDIR)$(PREFIX)/share/man/man1/fr.1
+	install -d $(BIN) $(LIB) $(INCLUDE) $(SHARE)/man/man1 $(SHARE)/man/man7 \
+		$(SHARE)/pkgconfig $(SHARE)/bash-completion/completions \
+		$(SHARE)/zsh/vendor-completions $(SHARE)/fish/vendor_completions.d $(SHARE)/fr
+	install -m 755 $O/fr $(BIN)/fr
+	install -m 644 $O/libfr.so $(LIB)/libfr.so
+	install -m 644 preload/fr.h $(INCLUDE)/fr.h
+	install -m 644 $O/fr.1 $(SHARE)/man/man1/fr.1
+	install -m 644 $O/libfr.7 $(SHARE)/man/man7/libfr.7
+	install -m 644 $O/completion.bash $(SHARE)/bash-completion/completions/fr
+	install -m 644 $O/completion.zsh $(SHARE)/zsh/vendor-completions/_fr
+	install -m 644 $O/completion.fish $(SHARE)/fish/vendor_completions.d/fr.fish
+	$(fill_in) scripts/packaging/fr.pc.in >$(SHARE)/pkgconfig/fr.pc
+	$(fill_in) scripts/packaging/fr.conf.in >$(SHARE)/fr/fr.conf
 uninstall:
-	rm -f $(DESTDIR)$(PREFIX)/bin/fr $(DESTDIR)$(PREFIX)/lib/libfr.so \
-		$(DESTDIR)$(PREFIX)/include/fr.h $(DESTDIR)$(PREFIX)/share/man/man1/fr.1
+	rm -f $(BIN)/fr $(LIB)/libfr.so $(INCLUDE)/fr.h $(SHARE)/man/man1/fr.1 \
+		$(SHARE)/man/man7/libfr.7 $(SHARE)/bash-completion/completions/fr \
+		$(SHARE)/zsh/vendor-completions/_fr $(SHARE)/fish/vendor_completions.d/fr.fish \
+		$(SHARE)/pkgconfig/fr.pc $(SHARE)/fr/fr.conf
+	-rmdir $(LIB) $(SHARE)/fr
 clean:
 	rm -rf $O
 

@@ -5,7 +5,11 @@
 #ifndef FR_COMMANDS_H
 #define FR_COMMANDS_H
 
+#include "base/arguments.h"
 #include "exporters/exporters.h"
+
+#define FR_RELEASE "0.1.0"
+#define FR_RELEASED "2026-11-30"
 
 enum command_needs {
 	RECORDING,
@@ -55,10 +59,14 @@ bool fr_options_parse(const struct command *cmd, int *argc, char **argv, struct 
 /* since_ns and until_ns of OPT against the recording (NULL = none). */
 bool fr_options_times(const struct time_text *times, const struct recording *rec,
 		      struct options *opt, struct diag *d);
+/* The table of CMD's options, for the parser and whoever shows them. */
+struct arguments fr_options_arguments(const struct command *cmd);
 void fr_options_help(const struct command *cmd, FILE *out);
 void fr_options_manual(const struct command *cmd, FILE *out);
 
-/* The manual page fr(1), in man(7). */
+/* The manual pages fr(1) and libfr(7), in man(7), and what both have: the settings. */
 void fr_manual(const struct command *commands, FILE *out);
+void fr_manual_libfr(FILE *out);
+void fr_manual_settings(FILE *out);
 
 #endif

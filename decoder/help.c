@@ -7,6 +7,7 @@
 #include "capture/ctl.h"
 #include "capture/run.h"
 #include "commands.h"
+#include "completion.h"
 
 #define COMMAND(name, function, needs, options, help) {#name, function, needs, options, help},
 const struct command fr_commands[] = {
@@ -85,7 +86,8 @@ static void help_all(FILE *out)
 		fprintf(out, "  %-10s %s\n", c->name, c->help);
 	fprintf(out, "\nexit codes: 0 fine, 1 error, 2 usage, 3 printed what could be read of a "
 		     "damaged\n"
-		     "recording. fr --version shows the version, fr help --man the manual page.\n");
+		     "recording. fr --version shows the version, fr help --man [libfr] the manual\n"
+		     "pages, fr help --completion bash|zsh|fish what completes its commands.\n");
 }
 
 static void help_one(FILE *out, const struct command *c)
@@ -105,15 +107,44 @@ static void help_one(FILE *out, const struct command *c)
 		fprintf(out, "usage: fr %s [COMMAND]\n", c->name);
 }
 
+static void manual_libfr(const struct command *commands, FILE *out)
+{
+	fr_manual_libfr(out);
+}
+
+/* Files that the build makes of the tables: fr help --man libfr, fr help --completion zsh. */
+static int help_file(struct call *c)
+{
+	static const struct {
+		const char *option, *name;
+		void (*write)(const struct command *commands, FILE *out);
+	} files[] = {
+		{"--man", "fr", fr_manual},
+		{"--man", "libfr", manual_libfr},
+		{"--completion", "bash", fr_completion_bash},
+		{"--completion", "zsh", fr_completion_zsh},
+		{"--completion", "fish", fr_completion_fish},
+	};
+	const char *name = c->argc > 2 ? c->argv[2] : "fr";
+
+	for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++) {
+		if (strcmp(c->argv[1], files[i].option) || strcmp(name, files[i].name))
+			continue;
+		files[i].write(fr_commands, c->out);
+		return FR_EXIT_OK;
+	}
+	diag_add(c->diag, DIAG_ERROR,
+		 "fr help COMMAND, --man [fr|libfr], or --completion bash|zsh|fish");
+	return FR_EXIT_USAGE;
+}
+
 int fr_cmd_help(struct call *c)
 {
 	const struct command *cmd;
 	const char *similar;
 
-	if (c->argc == 2 && !strcmp(c->argv[1], "--man")) {
-		fr_manual(fr_commands, c->out);
-		return FR_EXIT_OK;
-	}
+	if (c->argc > 1 && c->argv[1][0] == '-')
+		return help_file(c);
 	if (c->argc < 2) {
 		help_all(c->out);
 		return FR_EXIT_OK;

@@ -21,8 +21,6 @@
 #include "base/sbuf.h"
 #include "commands.h"
 
-#define VERSION "0.1.0"
-
 static void say_text(const char *text)
 {
 	struct sbuf b = {0};
@@ -212,7 +210,7 @@ int main(int argc, char **argv)
 		return call_by_name("help", argc - 1, argv + 1);
 	}
 	if (!strcmp(argv[1], "--version") || !strcmp(argv[1], "-V")) {
-		printf("fr %s, recording format %d\n", VERSION, FR_VERSION);
+		printf("fr %s, recording format %d\n", FR_RELEASE, FR_VERSION);
 		return fflush(stdout) ? FR_EXIT_ERROR : FR_EXIT_OK;
 	}
 	cmd = fr_command_find(argv[1]);

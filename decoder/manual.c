@@ -79,9 +79,21 @@ static void command(const struct command *c, FILE *out)
 		fr_options_manual(c, out);
 }
 
+void fr_manual_settings(FILE *out)
+{
+	fputs(".SH SETTINGS\nEnvironment variables, read once when the program starts. A value "
+	      "that "
+	      "is not understood\ndisables nothing: the default is used, and \\fBfr info\\fR says "
+	      "so.\n",
+	      out);
+	for (size_t i = 0; i < FR_SETTINGS; i++)
+		setting(&settings[i], out);
+}
+
 void fr_manual(const struct command *commands, FILE *out)
 {
-	fputs(".TH FR 1\n.SH NAME\nfr \\- flight recorder for native programs\n"
+	fputs(".TH FR 1 " FR_RELEASED " \"fr " FR_RELEASE
+	      "\" \"Flight recorder\"\n.SH NAME\nfr \\- flight recorder for native programs\n"
 	      ".SH SYNOPSIS\n\\fBfr run\\fR [\\fIoptions\\fR] \\-\\- \\fIPROGRAM\\fR "
 	      "[\\fIARGUMENT\\fR...]\n.br\n"
 	      "\\fBfr\\fR \\fICOMMAND\\fR \\fIRECORDING\\fR [\\fIoptions\\fR]\n.br\n"
@@ -94,15 +106,10 @@ void fr_manual(const struct command *commands, FILE *out)
 	      out);
 	for (const struct command *c = commands; c->name; c++)
 		command(c, out);
-	fputs(".SH SETTINGS\nEnvironment variables, read once when the program starts. A value "
-	      "that "
-	      "is not understood\ndisables nothing: the default is used, and \\fBfr info\\fR says "
-	      "so.\n",
-	      out);
-	for (size_t i = 0; i < FR_SETTINGS; i++)
-		setting(&settings[i], out);
+	fr_manual_settings(out);
 	fputs(".SH EXIT STATUS\n0 fine, 1 error, 2 usage, 3 printed what could be read of a "
 	      "damaged "
-	      "recording.\n",
+	      "recording.\n"
+	      ".SH SEE ALSO\n\\fBlibfr\\fR(7)\n",
 	      out);
 }

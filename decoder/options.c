@@ -64,7 +64,7 @@ static bool set(void *into, size_t row, const char *value)
 	return false;
 }
 
-static struct arguments options_of(const struct command *cmd)
+struct arguments fr_options_arguments(const struct command *cmd)
 {
 	return (struct arguments){.command = cmd->name,
 				  .rows = rows,
@@ -76,7 +76,7 @@ static struct arguments options_of(const struct command *cmd)
 bool fr_options_parse(const struct command *cmd, int *argc, char **argv, struct options *opt,
 		      struct time_text *times, struct diag *d)
 {
-	struct arguments a = options_of(cmd);
+	struct arguments a = fr_options_arguments(cmd);
 	struct wanted w = {opt, times};
 
 	a.into = &w;
@@ -112,14 +112,14 @@ bool fr_options_times(const struct time_text *times, const struct recording *rec
 
 void fr_options_help(const struct command *cmd, FILE *out)
 {
-	struct arguments a = options_of(cmd);
+	struct arguments a = fr_options_arguments(cmd);
 
 	fr_arguments_help(&a, out);
 }
 
 void fr_options_manual(const struct command *cmd, FILE *out)
 {
-	struct arguments a = options_of(cmd);
+	struct arguments a = fr_options_arguments(cmd);
 
 	fr_arguments_manual(&a, out);
 }

@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 
 import pytest
 
@@ -83,3 +84,23 @@ def mounts(root):
 def needs(program):
     found = shutil.which(program, path=os.environ["PATH"] + ":/usr/sbin:/sbin")
     return found or pytest.skip(f"needs {program}")
+
+
+@pytest.fixture(scope="session")
+def packages():
+    """(package, archive), as scripts/package makes them."""
+    needs("dpkg-shlibdeps")
+    r = subprocess.run([fr.TOP / "scripts/package"], capture_output=True, text=True, check=False,
+                       timeout=600, env={**os.environ, "O": str(fr.O)})
+    assert r.returncode == 0, r.stdout + r.stderr
+    deb, archive = r.stdout.split()
+    return pathlib.Path(deb), pathlib.Path(archive)
+
+
+@pytest.fixture(scope="session")
+def unpacked(packages):
+    """The archive where every user can reach it, under another name than it was packed with."""
+    top = pathlib.Path(tempfile.mkdtemp(prefix="fr-package-"))
+    fr.sh("tar -C $1 -xzf $2 && mv $1/fr-* $1/moved && chmod 755 $1", top, packages[1])
+    yield top / "moved"
+    shutil.rmtree(top)

@@ -93,5 +93,5 @@ def test_unknown_is_said(host):
     threads = {t["tid"]: t for t in fr.read("threads", region)}
     assert threads[said["sleeper"]]["kernel"] is None
     text = fr.fr("threads", region).out
-    assert "in no hooked call: running, or asleep elsewhere" in text, text
+    assert "in calls that are not recorded" in text, text
     assert "running or runnable" not in text, text

@@ -16,6 +16,8 @@ PARTS = {
     "stacks": {"stack": [], "verified": ["events", "walked", "verified"]},
     "servers": {"ratio": ["per_s", "ratio", "cpu_us", "p50_us", "p99_us", "mib"]},
     "births": {"what": ["bare_us"], "beyond_kib": ["bare_kib", "region_kib"]},
+    "commands": {"load": ["bare_cpu_s", "off_ratio", "default_ratio", "full_ratio"],
+                 "program": ["bare_mib", "bare_private_mib", "added_mib"]},
     "switched": {"ratio": ["ratio", "lowest", "highest", "processes"]},
     "snapshot": {"held_ms": ["snapshot_mib", "held_ms", "snapshot_ms", "files"],
                  "crash_dump_mib": ["crash_dump_mib", "full_ms"]},

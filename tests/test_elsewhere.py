@@ -22,7 +22,7 @@ export CI=1
 scripts/demo
 make -s build/tests/targets/unwound >&2
 echo == unwound
-FR_DIR=/tmp FR_OUT=/tmp FR_TRIGGER=exit FR_EVENTS=full LD_PRELOAD=$PWD/build/libfr.so \
+FR_DIR=/tmp FR_OUT=/tmp FR_TRIGGER=exit FR_EVENTS=full FR_VERIFY_STACKS=1 LD_PRELOAD=$PWD/build/libfr.so \
     build/tests/targets/unwound
 echo == status $?
 build/fr info --json /tmp/fr-unwound-*.frd | tr '\\n' ' '
@@ -50,7 +50,9 @@ def check(out):
     assert '{"end":1}' in said
     status, info, *events = rest.splitlines()
     assert status == "0"
-    assert json.loads(info)["header"]["unwind"] == "libunwind", json.loads(info)["notes"]
+    assert json.loads(info)["header"]["unwind"] == "call frame information"
+    assert json.loads(info)["header"]["stack_tests"] > 0
+    assert json.loads(info)["header"]["stack_differ"] == 0
     assert len(events) == 41
     for e in map(json.loads, events):
         assert fr.names(e["stack"])[:3] in (["inner", "outer", "further"],

@@ -81,9 +81,19 @@ def test_a_quarter_at_most(host, mb):
     notes = " ".join(info["notes"])
     lowered = info["header"]["max_bytes"] < 16 * MIB
     assert ("the process's own memory is limited" in notes) == lowered, notes
-    assert ("no room for libunwind" in notes) == (info["header"]["unwind"] == "frame pointers")
+    assert info["header"]["unwind"] == "call frame information" and "libunwind" not in notes
     if mb == 1000:
-        assert not lowered and info["header"]["unwind"] == "libunwind"
+        assert not lowered
+
+
+@pytest.mark.parametrize("mb, loaded", [(100, False), (1000, True)])
+def test_libunwind_has_room_or_is_not_used(host, mb, loaded):
+    bare = status_of(host, mb * MIB, recorded=False)
+    ours = status_of(host, mb * MIB, FR_TRIGGER="exit", FR_UNWIND="libunwind")
+    assert ours["VmSize"] - bare["VmSize"] < (mb * MIB - bare["VmSize"]) / 4 + OWN
+    info = fr.read("info", host.snapshots()[-1])
+    assert info["header"]["unwind"] == ("libunwind" if loaded else "call frame information")
+    assert ("no room for libunwind" in " ".join(info["notes"])) != loaded
 
 
 def test_none_is_said(host):
@@ -139,25 +149,48 @@ def cgroup(root):
     at.rmdir()
 
 
+def inside(host, cgroup, argv, **settings):
+    """Starts a program in a group below the limited one."""
+    inner = cgroup / "inner"
+    inner.mkdir(exist_ok=True)
+    given = " ".join(f"{k}={v}" for k, v in settings.items())
+    return host.start("sh", "-c", f"echo $$ > {inner}/cgroup.procs; exec env LD_PRELOAD={fr.LIB} "
+                      f"FR_DIR={host.dir} FR_OUT={host.out} {given} {' '.join(map(str, argv))}",
+                      recorded=False)
+
+
 @pytest.mark.parametrize("mb", [6, 24, 40, 1000])
 def test_cgroup(host, cgroup, mb):
-    """At most a quarter of what the cgroup has left; in a group below the limited one, too."""
     at, limit = cgroup
     limit.write_text(str(mb * MIB))
-    inner = at / "inner"
-    inner.mkdir()
     try:
-        p = host.run("sh", "-c", f"echo $$ > {inner}/cgroup.procs; exec env LD_PRELOAD={fr.LIB} "
-                     f"FR_TRIGGER=exit FR_DIR={host.dir} FR_OUT={host.out} {fr.TARGETS}/limits",
-                     recorded=False)
+        p = inside(host, at, [fr.TARGETS / "limits"], FR_TRIGGER="exit")
+        assert p.code() == 0
         assert p.lines == ["threads 4 big 1 child 700 queued 0"] and p.stderr() == ""
     finally:
-        inner.rmdir()
-    snapshots = [s for s in host.snapshots() if "limits" in s.name]
-    if mb > 6:
-        header = fr.read("info", snapshots[0])["header"]
-        assert header["max_bytes"] <= mb * MIB / 4
-        assert (header["max_bytes"] == 16 * MIB) == (mb == 1000)
+        fr.wait_for(lambda: not (at / "inner/cgroup.procs").read_text(), "the end")
+        (at / "inner").rmdir()
+
+
+@pytest.mark.parametrize("mb", [6, 24, 40, 1000])
+def test_cgroup_is_followed(host, cgroup, mb):
+    """At most a quarter of what it has left, or half a MiB where that is less."""
+    at, limit = cgroup
+    limit.write_text(str(mb * MIB))
+    try:
+        p = inside(host, at, [fr.TARGETS / "quiet", "allocs", 500_000, 64], FR_EVENTS="full")
+        p.line("ready")
+        region = host.region(p)
+        info = fr.read("info", region)
+        assert region.stat().st_blocks * 512 <= max(mb * MIB / 4, MIB / 2)
+        assert info["header"]["max_bytes"] <= mb * MIB / 4
+        assert (info["header"]["max_bytes"] == 16 * MIB) == (mb == 1000)
+        assert ("own memory is limited" in " ".join(info["notes"])) == (mb != 1000)
+        assert info["events"] > 10_000
+    finally:
+        p.kill()
+        fr.wait_for(lambda: not (at / "inner/cgroup.procs").read_text(), "the end")
+        (at / "inner").rmdir()
 
 
 @pytest.fixture

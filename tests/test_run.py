@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """fr run and the manners of the command line: what is refused, what is said where, which status."""
 
+import json
 import os
 import re
 import shutil
@@ -184,6 +185,19 @@ def test_library_is_missing(tmp_path):
     (("run", "--keep=yes", "true"), 2, "takes no value"),
     (("ctl",), 2, "whose settings"),
     (("run",), 2, "which program"),
+    (("run", "-e", "lock=slo", "--", "true"), 2, "lock=slo is not understood"),
+    (("run", "-e", "locks=full", "--", "true"), 2, "locks=full is not understood"),
+    (("run", "-m", "3", "--", "true"), 2, "3 is not understood"),
+    (("run", "-w", "soon", "--", "true"), 2, "soon is not understood"),
+    (("run", "--slow", "-1", "--", "true"), 2, "-1 is not understood"),
+    (("run", "--trigger", "recv>x", "--", "true"), 2, "recv>x is not understood"),
+    (("run", "--trigger", "exit,recieve>1s", "--", "true"), 2, "is not understood"),
+    (("run", "--signal", "FOO", "--", "true"), 2, "FOO is not understood"),
+    (("run", "--budget", "101%", "--", "true"), 2, "101% is not understood"),
+    (("run", "--keep-max", "q", "--", "true"), 2, "q is not understood"),
+    (("run", "-d", "/no/such", "--", "true"), 2, "No such file"),
+    (("run", "-d", "/dev/null", "--", "true"), 2, "regions cannot be written there"),
+    (("run", "-o", "/dev/null/x", "--", "true"), 2, "cannot be made"),
     (("help", "locsk"), 2, "did you mean 'locks'?"),
     (("report", "/nonexistent.frd"), 1, "/nonexistent.frd"),
     (("/nonexistent.frd",), 1, "/nonexistent.frd"),
@@ -243,3 +257,31 @@ def test_color_and_output_file(tmp_path):
     assert code == 0 and out == "" and "window" in (tmp_path / "r.txt").read_text()
     assert call("report", "-o", tmp_path / "no" / "dir", recording)[0] == 1
     assert call("report", "-o", "/dev/full", recording)[0] == 1
+
+
+# What fr run takes, the recorder takes too, and the other way round (preload/core/config.c).
+VALUES = {
+    "FR_MAX_BYTES": ["1M", "64M", "1.5G", "3", "x", "16MiB", "-1"],
+    "FR_MIN_AGE": ["0", "10s", "1.5s", "2m", "10", "s", "1w"],
+    "FR_EVENTS": ["full", "off", "lock=full,net=off", "lock", "lock=", "=full", "sampled"],
+    "FR_BUDGET": ["5%", "5", "none", "101", "5%%", "0"],
+    "FR_SIGNAL": ["auto", "none", "USR2", "SIGUSR2", "RTMIN+3", "RTMIN+29", "KILL", "usr1"],
+    "FR_KEEP_MAX": ["none", "64M", "200", "64M,200", "200,64M", "q", "1.5M"],
+    "FR_TRIGGER": ["exit", "recv>1s", "recv>1s,exit", "recv", "exit>1s", "rss>2G", "rss>1s",
+                   "recv>1.5s"],
+}
+OPTION = {"FR_MAX_BYTES": "--max-bytes", "FR_MIN_AGE": "--min-age", "FR_EVENTS": "--events",
+          "FR_BUDGET": "--budget", "FR_SIGNAL": "--signal", "FR_KEEP_MAX": "--keep-max",
+          "FR_TRIGGER": "--trigger"}
+
+
+@pytest.mark.parametrize("setting", VALUES)
+def test_values_are_taken_by_both_or_by_none(host, setting):
+    for value in VALUES[setting]:
+        code, _, _ = call("run", "-q", "-d", host.dir, f"{OPTION[setting]}={value}", "--", "true",
+                          cwd=host.cwd)
+        p = host.start("sleep", 99, **{setting: value})
+        notes = json.dumps(fr.read("info", host.region(p), ok=(0, 3)))
+        refused = f"refused: {setting}" in notes
+        p.kill()
+        assert (code == 2) == refused, (value, code, refused)

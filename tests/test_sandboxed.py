@@ -22,8 +22,8 @@ def host(tmp_path):
 
 
 def clean_up(host):
-    """The next program that starts removes what a confined one was not allowed to."""
-    host.run("/bin/true")
+    """The next program that makes a region removes what a confined one was not allowed to."""
+    host.run("/bin/sleep", 0)
     return host.regions()
 
 

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""libunwind as it may become: what is not known of it costs stacks, never the host."""
+"""libunwind as it may become: what is not known of it costs stacks, never the host.
+
+It is loaded where it is asked for: by FR_UNWIND, or for FR_VERIFY_STACKS."""
 
 import ctypes.util
 import signal
@@ -23,7 +25,7 @@ def system_library():
 
 def standin(habit, where="standin"):
     """Settings under which the recorder finds a library with this habit."""
-    return {"LD_LIBRARY_PATH": PLUGINS / where, "STANDIN": habit, "STANDIN_REAL": system_library()}
+    return {"FR_UNWIND": "libunwind", "LD_LIBRARY_PATH": PLUGINS / where, "STANDIN": habit, "STANDIN_REAL": system_library()}
 
 
 def truth(p):
@@ -54,7 +56,7 @@ def said(info, *words):
 def test_one_that_behaves(full):
     info, _ = lived(full, "")
     assert info["header"]["unwind"] == "libunwind"
-    assert not [n for n in info["notes"] if "libunwind" in n]
+    assert not [n for n in info["notes"] if "libunwind.so" in n]
 
 
 @pytest.mark.parametrize("habit, why", [
@@ -121,7 +123,7 @@ def test_nothing_stays_of_the_trial(full, preexec):
     without = status(FR_UNWIND="fp")
     assert len(without) == 5
     assert status(**standin("crash")) == without
-    assert status() == without
+    assert status() == status(FR_UNWIND="libunwind") == without
 
 
 @pytest.mark.parametrize("program, caller", [
@@ -130,7 +132,7 @@ def test_host_that_unwinds_itself(full, program, caller):
     """It has libunwind for its own, or a plugin brings it later: that one works as ever."""
     args = (PLUGINS / "unwinder.so",)
     bare = full.run(fr.TARGETS / program, *args, recorded=False)
-    p = full.run(fr.TARGETS / program, *args)
+    p = full.run(fr.TARGETS / program, *args, FR_UNWIND="libunwind")
     assert p.lines == bare.lines
     assert sum('"frame":1,"fn":"calls"' in line for line in bare.lines) == 6
     recording = full.snapshot(p)
@@ -145,7 +147,8 @@ def test_host_that_unwinds_itself(full, program, caller):
 @pytest.mark.parametrize("program, copied", [("unwinds", True), ("unwound", False)])
 def test_library_of_the_host_is_copied(full, program, copied):
     """The copy is loaded from a memfd; where the host has none, there is nothing to copy."""
-    p = full.run(fr.TARGETS / program, PLUGINS / "unwinder.so", LD_DEBUG="files")
+    p = full.run(fr.TARGETS / program, PLUGINS / "unwinder.so", LD_DEBUG="files",
+                 FR_UNWIND="libunwind")
     assert ("calling init: /proc/self/fd/" in p.stderr()) == copied
     assert "libunwind.so.8" in p.stderr()
 
@@ -157,3 +160,18 @@ def test_rules_go_with_their_module(full):
         pytest.skip(f"they stood at different places: {p.lines}")
     sent = [e for e in fr.read("events", full.snapshot(p)) if e["event"] == "net.send"]
     assert [fr.names(e["stack"])[:3] for e in sent] == 4 * [["frame_send", "instead", "main"]]
+
+
+@pytest.mark.parametrize("settings, loaded", [
+    ({}, False), ({"FR_UNWIND": "libunwind"}, True), ({"FR_VERIFY_STACKS": 1}, True)])
+def test_loaded_only_when_asked_for(full, settings, loaded):
+    """Stacks are whole without it; who verifies has both."""
+    p = full.run(fr.TARGETS / "unwound", LD_DEBUG="files", **settings)
+    assert ("libunwind.so.8" in p.stderr()) == loaded
+    recording = full.snapshot(p)
+    header = fr.read("info", recording)["header"]
+    assert header["unwind"] == ("libunwind" if "FR_UNWIND" in settings else "call frame information")
+    assert (header["stack_tests"] > 0) == ("FR_VERIFY_STACKS" in settings)
+    assert header["stack_differ"] == 0
+    sockets = [e for e in fr.read("events", recording) if e["event"] == "net.socket"]
+    assert [fr.names(e["stack"])[:2] for e in sockets] == 41 * [CHAIN]

@@ -209,4 +209,4 @@ def test_installed(tmp_path):
                    cwd=fr.TOP, check=True, capture_output=True)
     assert (tmp_path / "usr/include/fr.h").read_text() == (fr.TOP / "preload/fr.h").read_text()
     page = (tmp_path / "usr/share/man/man1/fr.1").read_text()
-    assert page == fr.fr("help", "--man").out and page.startswith(".TH FR 1\n")
+    assert page == fr.fr("help", "--man").out and page.startswith(".TH FR 1 ")

@@ -20,21 +20,19 @@ enum severity {
 };
 
 enum rule_result {
-	RULE_OK,
+	RULE_OK, /* nothing was found; fine only if nothing was missing */
 	RULE_FOUND,
-	RULE_NO_DATA,
+	RULE_NO_DATA, /* it did not run */
 };
 
 struct analysis;
-
-#define STUCK_LOCK_NS 1000000000ull /* a thread that waits for a lock so long is stuck */
 
 struct rule {
 	const char *name;
 	enum rule_result (*run)(struct analysis *a);
 	enum severity severity; /* of its findings, unless the rule decides */
-	const char *ok; /* what it means that nothing was found */
-	const char *no_data; /* why it could not judge */
+	unsigned int needs; /* bits: needs.h */
+	const char *ok; /* what it means that nothing was found where nothing was missing */
 };
 
 /* A further line of a finding: text, and the place in the program it is about (may be NULL). */
@@ -46,6 +44,8 @@ struct finding_line {
 struct finding_stack {
 	const char *label; /* "T4 writer waits here" */
 	uint32_t stack;
+	const struct frame *frames; /* of another process, where `stack` is 0 */
+	size_t n_frames;
 };
 
 #define FINDING_THREADS 64
@@ -81,10 +81,16 @@ struct analysis {
 	size_t n;
 	size_t cap;
 	enum rule_result *results; /* by rule */
-	const char **because; /* by rule that could not judge: why, where it is not the usual */
+	const char *seen; /* how much was seen of the threads, where that is not all; else NULL */
+	const char **missing; /* by rule that found nothing: why that is no verdict; NULL = fine */
 	const struct rule *now; /* the rule that runs */
-	const char *because_now; /* what it says there */
 	uint64_t *explained; /* by lock: waiting that a finding has explained already */
+	struct child_view *child; /* the stuck child that a finding tells of; NULL = none */
+	void (*child_close)(struct child_view *c);
+	/* what a rule needs to look at another process: children.c */
+	struct analysis *(*run_child)(const struct model *m, struct names *names);
+	void (*free_child)(struct analysis *a);
+	bool is_child; /* somebody's child is looked at: not its children too */
 	bool *in_cycle; /* by thread: member of a deadlock or behind one */
 };
 
@@ -100,26 +106,23 @@ const char *fr_severity_name(enum severity s); /* "crit" */
 struct finding *fr_finding_new(struct analysis *a);
 void fr_finding_line(struct finding *f, const char *text, const char *site);
 void fr_finding_stack(struct finding *f, const char *label, uint32_t stack);
+void fr_finding_frames(struct finding *f, const char *label, const struct frame *frames, size_t n);
 void fr_finding_thread(struct finding *f, uint32_t thread); /* once each */
 void fr_finding_event(struct finding *f, uint64_t id);
 unsigned int fr_score(uint64_t value, uint64_t half); /* 50 at HALF, towards 100 beyond */
 enum severity fr_severity_of(unsigned int score);
-/*
- * The answer of a rule about who waits for whom: FOUND, else whether the holders of all locks that
- * threads have been waiting for are known, and of futexes they seldom are.
- */
-enum rule_result fr_waits_judged(struct analysis *a, bool found);
 /* Whether the class was recorded at all. */
 bool fr_recorded(const struct analysis *a, enum fr_class klass);
 /* An open wait for a lock that has no time limit, or NULL. */
 const struct span *fr_open_lock_wait(const struct analysis *a, uint32_t thread);
+/* Whether all that LOCK ever cost was threads that waited while the process started. */
+bool fr_only_at_start(const struct analysis *a, uint32_t lock);
 /* S waits for a futex lock: the wait by which its own thread has taken that lock, or NULL. */
 const struct span *fr_futex_taken_before(const struct analysis *a, const struct span *s);
 /* Too old for a passing moment of a healthy program; always true of a process that is gone. */
 bool fr_wait_is_old(const struct analysis *a, const struct span *s);
 
-#define RULE(id, name, function, severity, ok, no_data)                                            \
-	enum rule_result function(struct analysis *a);
+#define RULE(id, name, function, severity, needs, ok) enum rule_result function(struct analysis *a);
 #include "analyses/rules.def"
 #undef RULE
 

@@ -5,7 +5,7 @@
  */
 #include <signal.h>
 
-#include "analyses/analysis.h"
+#include "analyses/crash_kinds.h"
 #include "base/units.h"
 #include "read/events.h"
 
@@ -54,17 +54,42 @@ static const char *code_text(const struct fr_crash *c)
 	return NULL;
 }
 
-static const char *sentence(struct analysis *a, const struct fr_crash *c, const char *who)
+/*
+ * A fault's signal that the process has sent to itself, but not by a call that is on the stack: its
+ * handler raised it while it was blocked, and it came when the handler was left.
+ */
+static bool is_raised_later(struct analysis *a, const struct fr_crash *c)
+{
+	const struct frame *f;
+	size_t n = fr_symbols_stack(fr_names_symbols(a->names), c->stack, &f);
+
+	return n &&
+	       (c->signo == SIGSEGV || c->signo == SIGBUS || c->signo == SIGFPE ||
+		c->signo == SIGILL) &&
+	       c->sender_pid == a->m->rec->hdr.pid && fr_frame_is_own(a->names, &f[0]);
+}
+
+static const char *sentence(struct analysis *a, const struct fr_crash *c, const char *who,
+			    const struct crash_kind *kind, size_t skip)
 {
 	struct names *n = a->names;
-	const char *text = code_text(c);
+	const char *text;
 	char sig[FR_UNITS_LEN];
 
 	fr_units_signal(sig, c->signo);
-	if (text)
-		return fr_name_fmt(n, "%s died of %s: %s", who, sig, text);
 	if (c->code <= 0 && c->sender_pid && c->sender_pid != a->m->rec->hdr.pid)
 		return fr_name_fmt(n, "%s died of %s sent by process %u", who, sig, c->sender_pid);
+	if (c->code == SI_USER && !c->sender_pid)
+		return fr_name_fmt(n, "%s died of %s sent from outside its PID namespace", who,
+				   sig);
+	if (kind)
+		return fr_name_fmt(n, "%s died of %s: %s", who, sig, kind->text);
+	if (c->code <= 0 && (skip || is_raised_later(a, c)))
+		return fr_name_fmt(n, "%s died of %s, which its own handler raised again", who,
+				   sig);
+	text = code_text(c);
+	if (text)
+		return fr_name_fmt(n, "%s died of %s: %s", who, sig, text);
 	if (c->code <= 0 || (c->signo != SIGSEGV && c->signo != SIGBUS))
 		return fr_name_fmt(n, "%s died of %s", who, sig);
 	text = address_kind(a, c);
@@ -91,7 +116,8 @@ static void tell_held(struct analysis *a, struct finding *f, uint32_t thread)
 			f,
 			fr_name_fmt(n, "it held %s %s%s", fr_name_lock_kind(a->m, t->held[i].lock),
 				    fr_name_lock(n, t->held[i].lock),
-				    waiters ? fr_name_fmt(n, "; %u threads waited for it", waiters)
+				    waiters ? fr_name_fmt(n, "; %s waited for it",
+							  fr_name_count(n, waiters, "thread"))
 					    : ""),
 			fr_name_site(n, t->held[i].stack));
 	}
@@ -107,6 +133,8 @@ static void tell_last(struct analysis *a, struct finding *f, uint32_t thread)
 		const struct last_event *e = &t->last[(t->n_last - 1 - i) % MODEL_LAST];
 		const struct fr_event_rec *row = fr_event_schema(m->rec, e->kind);
 
+		if (e->kind == FR_EV_SIGNAL)
+			continue; /* this death itself */
 		fr_finding_event(f, e->id);
 		fr_finding_line(
 			f,
@@ -122,7 +150,9 @@ enum rule_result fr_rule_crash(struct analysis *a)
 {
 	const struct fr_crash *c = &a->m->rec->crash;
 	struct finding *f;
+	const struct crash_kind *kind;
 	const char *who;
+	size_t skip;
 	long t;
 
 	if (!c->signo)
@@ -134,14 +164,22 @@ enum rule_result fr_rule_crash(struct analysis *a)
 	f->score = 100;
 	f->rank = UINT64_MAX;
 	f->show_stacks = true;
-	f->title = sentence(a, c, who);
-	f->site = fr_name_site(a->names, c->stack);
+	skip = fr_crash_in_handler(a, c->stack);
+	kind = fr_crash_kind(a, c, skip);
+	f->title = sentence(a, c, who, kind, skip);
+	f->site = fr_name_site_from(a->names, c->stack, skip);
 	f->why = "the signal had no handler that went on: the process ended here, with the status "
 		 "and the core "
 		 "it would have had without the recorder";
 	f->next = "fr threads shows where all other threads stood; fr decode -t the thread, what "
 		  "it did before";
+	if (kind) {
+		f->why = kind->why;
+		f->next = kind->next;
+	}
 	fr_finding_stack(f, fr_name_fmt(a->names, "%s was here", who), c->stack);
+	if (kind && kind->is_heap && t >= 0)
+		fr_crash_double_free(a, f, who, (uint32_t)t);
 	if (t >= 0) {
 		fr_finding_thread(f, (uint32_t)t);
 		tell_held(a, f, (uint32_t)t);

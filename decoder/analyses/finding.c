@@ -12,6 +12,9 @@
 
 /* A wait younger than this may be a passing moment of a healthy program. */
 #define OLD_NS 100000000ull
+/* So long a process starts; what has been over for so long was not why somebody looks now. */
+#define AT_START_NS 2000000000ull
+#define OVER_NS 2000000000ull
 
 const char *fr_severity_name(enum severity s)
 {
@@ -41,7 +44,13 @@ void fr_finding_line(struct finding *f, const char *text, const char *site)
 void fr_finding_stack(struct finding *f, const char *label, uint32_t stack)
 {
 	if (stack && f->n_stacks < FINDING_STACKS)
-		f->stacks[f->n_stacks++] = (struct finding_stack){label, stack};
+		f->stacks[f->n_stacks++] = (struct finding_stack){label, stack, NULL, 0};
+}
+
+void fr_finding_frames(struct finding *f, const char *label, const struct frame *frames, size_t n)
+{
+	if (n && f->n_stacks < FINDING_STACKS)
+		f->stacks[f->n_stacks++] = (struct finding_stack){label, 0, frames, n};
 }
 
 void fr_finding_thread(struct finding *f, uint32_t thread)
@@ -89,33 +98,30 @@ const struct span *fr_open_lock_wait(const struct analysis *a, uint32_t thread)
 	s = &a->m->spans[t->open];
 	if (!fr_span_is_lock(s) || s->object == MODEL_NONE || fr_span_is_timed(a->m, s))
 		return NULL;
-	return s;
+	return a->m->locks[s->object].is_passed ? NULL : s;
 }
 
-/* How many old waits there are for locks that somebody has, and nobody knows who. */
-static unsigned int holders_unknown(const struct analysis *a)
+/*
+ * Threads that begin wait until the program is ready: all waits began with the process, one of each
+ * thread, and have been over for long.
+ */
+bool fr_only_at_start(const struct analysis *a, uint32_t lock)
 {
-	unsigned int n = 0;
+	const struct model *m = a->m;
+	const struct lock *l = &m->locks[lock];
+	const uint64_t start = m->rec->hdr.start_mono_ns;
 
-	for (uint32_t i = 0; i < a->m->n_threads; i++) {
-		const struct span *s = fr_open_lock_wait(a, i);
+	for (uint32_t i = 0; i < l->waits; i++) {
+		const struct span *s = &m->spans[m->lock_waits[l->first_wait + i]];
 
-		n += s && a->m->locks[s->object].futex && !a->in_cycle[i] &&
-		     a->m->locks[s->object].owner == MODEL_NONE && fr_wait_is_old(a, s) &&
-		     !fr_futex_taken_before(a, s);
+		if (s->flags & SPAN_OPEN || s->start_ns > start + AT_START_NS ||
+		    s->end_ns + OVER_NS > m->end_ns)
+			return false;
+		for (uint32_t k = 0; k < i; k++)
+			if (m->spans[m->lock_waits[l->first_wait + k]].thread == s->thread)
+				return false;
 	}
-	return n;
-}
-
-enum rule_result fr_waits_judged(struct analysis *a, bool found)
-{
-	unsigned int n = found ? 0 : holders_unknown(a);
-
-	if (!n)
-		return found ? RULE_FOUND : RULE_OK;
-	a->because_now = fr_name_fmt(a->names, "%u thread%s a lock whose holder is not recorded", n,
-				     n == 1 ? " waits for" : "s wait each for");
-	return RULE_NO_DATA;
+	return l->waits && l->waits == l->life_waits;
 }
 
 bool fr_wait_is_old(const struct analysis *a, const struct span *s)

@@ -228,6 +228,14 @@ static bool waits_for_work(const struct model *m, const struct span *call)
 	       (call->kind == SPAN_POLL && !strncmp(fr_span_call(m, call), "epoll", 5));
 }
 
+static bool at_start(const struct analysis *a, const struct occurrence *list, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (!fr_only_at_start(a, list[i].hold->lock))
+			return false;
+	return true;
+}
+
 static const char *why(struct analysis *a, const struct occurrence *o)
 {
 	struct names *n = a->names;
@@ -310,7 +318,7 @@ static void tell(struct analysis *a, const struct occurrence *list, size_t n, st
 			f->rank += list[i].hold->inflicted_ns;
 	}
 	f->score = fr_score(f->impact_ns, HALF_SCORE_NS);
-	if (waits_for_work(a->m, o->call) && f->score > MAYBE_MEANT_SCORE)
+	if ((waits_for_work(a->m, o->call) || at_start(a, list, n)) && f->score > MAYBE_MEANT_SCORE)
 		f->score = MAYBE_MEANT_SCORE;
 	f->severity = fr_severity_of(f->score);
 	f->title = title(a, o, worst.n);
@@ -360,8 +368,6 @@ enum rule_result fr_rule_held_across(struct analysis *a)
 	size_t n, from, to;
 	bool found = false;
 
-	if (!fr_recorded(a, FR_CLASS_LOCK) || !fr_recorded(a, FR_CLASS_NET))
-		return RULE_NO_DATA;
 	n = collect(a, &list);
 	if (n)
 		qsort(list, n, sizeof(*list), by_call);

@@ -11,6 +11,7 @@
 
 #include "analyses/analysis.h"
 #include "base/mem.h"
+#include "model/stands.h"
 
 #define MIN_WAIT_NS 10000000ull
 #define MIN_SHARE                                                                                  \
@@ -18,6 +19,8 @@
 	    */
 #define SITES 3
 #define FINDINGS 5 /* the hottest; the others are counted */
+#define NO_FAULT_SCORE 20u /* at most, where no hold explains most of the waiting */
+#define HANDOFF_NS 2000000u /* of each wait on average */
 #define LONG_HOLD_NS 1000000ull
 
 /* The locks of one class, or one lock that has no name. */
@@ -32,20 +35,30 @@ struct heat {
 	uint64_t handoff_ns;
 };
 
-/* Somebody hangs there, and nobody knows because of whom: rule stuck-thread tells that. */
-static bool hangs(const struct analysis *a, const struct lock *l)
+/* Threads of a pool that queue up behind the one that waits for work. */
+static bool is_idle_queue(const struct model *m, const struct lock *l)
 {
-	const struct span *last = &a->m->spans[a->m->lock_waits[l->first_wait + l->waits - 1]];
+	const struct span *last =
+		l->waits ? &m->spans[m->lock_waits[l->first_wait + l->waits - 1]] : NULL;
 
-	return l->futex && l->owner == MODEL_NONE && last->flags & SPAN_OPEN &&
-	       !fr_span_is_timed(a->m, last) && fr_span_ns(last) >= STUCK_LOCK_NS;
+	return last && last->flags & SPAN_OPEN && fr_wait_idle_holder(m, last) != MODEL_NONE;
+}
+
+/* Somebody hangs there, and nobody knows because of whom: rule stuck-thread tells that. */
+static bool hangs(const struct model *m, const struct lock *l)
+{
+	const struct span *last =
+		l->waits ? &m->spans[m->lock_waits[l->first_wait + l->waits - 1]] : NULL;
+
+	return last && l->futex && l->owner == MODEL_NONE && last->flags & SPAN_OPEN &&
+	       fr_thread_is_stuck(m, last->thread);
 }
 
 static uint64_t unexplained(const struct analysis *a, uint32_t lock)
 {
 	const struct lock *l = &a->m->locks[lock];
 
-	if (l->waits && hangs(a, l))
+	if (l->is_passed || is_idle_queue(a->m, l) || hangs(a->m, l))
 		return 0;
 	return l->common_wait_ns > a->explained[lock] ? l->common_wait_ns - a->explained[lock] : 0;
 }
@@ -160,10 +173,23 @@ static void tell_waiters(struct analysis *a, struct finding *f, const struct hea
 	free(b);
 }
 
+/*
+ * A woken thread runs within microseconds where a CPU is free. Where it takes so long on average,
+ * holders had to wait for a CPU as well, and their holds look longer than they are.
+ */
+static bool is_cpu_short(const struct heat *h)
+{
+	return h->waits && h->handoff_ns / h->waits >= HANDOFF_NS;
+}
+
 static const char *reason(const struct model *m, const struct heat *h)
 {
 	const struct lock *l = &m->locks[h->hottest];
 
+	if (is_cpu_short(h))
+		return "CPU was short: threads that were woken, and holders too, had to wait for "
+		       "one, or "
+		       "the holder is not known";
 	if (h->handoff_ns * 2 > h->all_ns)
 		return "most of the waiting is not covered by a known hold: many short holds, or "
 		       "threads that "
@@ -172,6 +198,16 @@ static const char *reason(const struct model *m, const struct heat *h)
 		return "the lock is held long: whoever comes meanwhile waits for the rest of the "
 		       "hold";
 	return "many short holds: the threads queue up";
+}
+
+/*
+ * Woken threads that wait for a CPU look the same as a lock that is too hot: nobody is accused.
+ * A gate that opened when the program had started is none any more.
+ */
+static bool is_no_fault(const struct analysis *a, const struct heat *h)
+{
+	return h->handoff_ns * 2 > h->all_ns || is_cpu_short(h) ||
+	       (h->locks == 1 && fr_only_at_start(a, h->hottest));
 }
 
 static void tell(struct analysis *a, const struct heat *h, uint64_t window)
@@ -188,12 +224,17 @@ static void tell(struct analysis *a, const struct heat *h, uint64_t window)
 	f->impact_ns = f->rank = h->wait_ns;
 	f->score = fr_score(h->wait_ns, window);
 	f->severity = fr_severity_of(f->score);
-	f->title = fr_name_fmt(n,
-			       "threads waited %s for %s %s%s: %llu waits%s, longest %s, %.2g "
-			       "threads at any moment",
-			       fr_name_ns(n, h->wait_ns), fr_name_lock_kind(m, h->hottest),
-			       fr_name_lock(n, h->hottest), more, (unsigned long long)h->waits, p99,
-			       fr_name_ns(n, h->max_ns), (double)h->wait_ns / (double)window);
+	if (f->severity > SEVERITY_INFO && is_no_fault(a, h)) {
+		f->severity = SEVERITY_INFO;
+		f->score = f->score < NO_FAULT_SCORE ? f->score : NO_FAULT_SCORE;
+	}
+	f->title =
+		fr_name_fmt(n,
+			    "threads waited %s for %s %s%s: %s%s, longest %s, %.2g "
+			    "threads at any moment",
+			    fr_name_ns(n, h->wait_ns), fr_name_lock_kind(m, h->hottest),
+			    fr_name_lock(n, h->hottest), more, fr_name_count(n, h->waits, "wait"),
+			    p99, fr_name_ns(n, h->max_ns), (double)h->wait_ns / (double)window);
 	f->why = reason(m, h);
 	f->next = fr_name_fmt(n, "hold it shorter, or split it. See fr locks -l L%u", l->handle);
 	tell_holders(a, f, h);
@@ -215,8 +256,6 @@ enum rule_result fr_rule_hot_lock(struct analysis *a)
 	struct heat *list;
 	size_t i, n, hot = 0;
 
-	if (!fr_recorded(a, FR_CLASS_LOCK))
-		return RULE_NO_DATA;
 	n = collect(a, &list);
 	if (n)
 		qsort(list, n, sizeof(*list), by_wait);

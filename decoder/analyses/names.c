@@ -10,7 +10,6 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "base/path.h"
 #include "base/sbuf.h"
 #include "base/sockaddr.h"
 #include "base/units.h"
@@ -24,19 +23,6 @@ struct names {
 	const char **classes; /* distinct ones */
 	size_t n_classes;
 	size_t cap_classes;
-	const char *exe; /* base name */
-};
-
-/* Files whose code is never the place to look at: beginnings of their names. */
-static const char *const plumbing[] = {
-	"libc.so",  "libc-",     "libpthread", "ld-linux", "ld-",
-	"libfr.so", "libstdc++", "libgcc_s",   "[vdso]",   "libm.so",
-};
-
-/* Libraries that are compiled into programs: beginnings of their functions' names. */
-static const char *const built_in[] = {
-	"std::",       "core::",     "alloc::",     "absl::",
-	"parking_lot", "lock_api::", "__gnu_cxx::", "folly::",
 };
 
 struct names *fr_names_open(const struct model *m, struct symbols *sy)
@@ -47,7 +33,6 @@ struct names *fr_names_open(const struct model *m, struct symbols *sy)
 	n->sy = sy;
 	n->lock_symbol = fr_mem_alloc((m->n_locks + 1) * sizeof(*n->lock_symbol));
 	n->lock_class = fr_mem_alloc((m->n_locks + 1) * sizeof(*n->lock_class));
-	n->exe = fr_path_base(m->rec->hdr.exe);
 	return n;
 }
 
@@ -60,6 +45,11 @@ void fr_names_close(struct names *n)
 	free(n->lock_class);
 	free(n->classes);
 	free(n);
+}
+
+const struct model *fr_names_model(const struct names *n)
+{
+	return n->m;
 }
 
 struct symbols *fr_names_symbols(struct names *n)
@@ -95,6 +85,11 @@ const char *fr_name_ns(struct names *n, uint64_t ns)
 	char buf[FR_UNITS_LEN];
 
 	return fr_arena_strdup(&n->arena, fr_units_ns(buf, ns));
+}
+
+const char *fr_name_count(struct names *n, uint64_t count, const char *what)
+{
+	return fr_name_fmt(n, "%llu %s%s", (unsigned long long)count, what, count == 1 ? "" : "s");
 }
 
 const char *fr_name_thread(struct names *n, uint32_t thread)
@@ -301,7 +296,6 @@ bool fr_name_is_idle(struct names *n, const struct span *s)
 const char *fr_name_given_back(struct names *n, uint32_t lock)
 {
 	const struct hold *h = fr_model_last_release(n->m, lock);
-
 	const struct lock *l = &n->m->locks[lock];
 
 	if (!l->futex)
@@ -339,115 +333,4 @@ const char *fr_name_wait(struct names *n, const struct span *s)
 	else
 		fr_sbuf_fmt(&b, " on %s", fr_name_lock(n, s->object));
 	return keep(n, &b);
-}
-
-/* ---- places ---------------------------------------------------------------------------------- */
-
-bool fr_frame_is_own(struct names *n, const struct frame *f)
-{
-	size_t i;
-
-	if (!f->mod)
-		return false;
-	if (n->exe && !strcmp(f->mod, n->exe))
-		return true;
-	for (i = 0; i < sizeof(plumbing) / sizeof(plumbing[0]); i++) {
-		if (!strncmp(f->mod, plumbing[i], strlen(plumbing[i])))
-			return false;
-	}
-	return true;
-}
-
-const char *fr_name_frame(struct names *n, const struct frame *f)
-{
-	struct sbuf b = {0};
-
-	if (f->fn) {
-		fr_sbuf_text(&b, f->fn, strlen(f->fn));
-		fr_sbuf_char(&b, ' ');
-	}
-	if (f->fn && f->file && f->line) {
-		fr_sbuf_text(&b, fr_path_base(f->file), strlen(fr_path_base(f->file)));
-		fr_sbuf_fmt(&b, ":%u", f->line);
-	} else if (f->mod) {
-		fr_sbuf_text(&b, f->mod, strlen(f->mod));
-		fr_sbuf_fmt(&b, "+0x%llx", (unsigned long long)f->off);
-	} else {
-		fr_sbuf_fmt(&b, "0x%llx", (unsigned long long)f->off);
-	}
-	return keep(n, &b);
-}
-
-/* "<std::...>::f" is a function of std as well. */
-static bool is_built_in(const char *fn)
-{
-	fn += strspn(fn, "<&");
-	for (size_t i = 0; i < sizeof(built_in) / sizeof(built_in[0]); i++) {
-		if (!strncmp(fn, built_in[i], strlen(built_in[i])))
-			return true;
-	}
-	return false;
-}
-
-static size_t own_frame(struct names *n, const struct frame *f, size_t count)
-{
-	size_t i;
-
-	for (i = 0; i < count; i++) {
-		if (n->exe && f[i].mod && f[i].fn && !strcmp(f[i].mod, n->exe) &&
-		    !is_built_in(f[i].fn))
-			return i;
-	}
-	for (i = 0; i < count; i++) {
-		if (n->exe && f[i].mod && f[i].fn && !strcmp(f[i].mod, n->exe))
-			return i;
-	}
-	for (i = 0; i < count; i++) {
-		if (fr_frame_is_own(n, &f[i]))
-			return i;
-	}
-	return 0;
-}
-
-const char *fr_name_site(struct names *n, uint32_t stack)
-{
-	const struct frame *f;
-	size_t count = stack ? fr_symbols_stack(n->sy, stack, &f) : 0;
-
-	return count ? fr_name_frame(n, &f[own_frame(n, f, count)]) : NULL;
-}
-
-bool fr_name_is_elsewhere(struct names *n, uint32_t stack, uint32_t other)
-{
-	const struct frame *f, *g;
-	size_t nf = stack ? fr_symbols_stack(n->sy, stack, &f) : 0;
-	size_t ng = other ? fr_symbols_stack(n->sy, other, &g) : 0;
-
-	if (!nf || !ng)
-		return false;
-	f += own_frame(n, f, nf);
-	g += own_frame(n, g, ng);
-	if (!f->fn || !g->fn || is_built_in(f->fn) || is_built_in(g->fn))
-		return false;
-	return strcmp(f->fn, g->fn) != 0 || (f->line && g->line && f->line != g->line);
-}
-
-static bool same_function(const struct frame *a, const struct frame *b)
-{
-	return a->fn && b->fn && !strcmp(a->fn, b->fn) && a->mod && b->mod &&
-	       !strcmp(a->mod, b->mod);
-}
-
-const char *fr_name_common_site(struct names *n, uint32_t stack, uint32_t other)
-{
-	const struct frame *f, *g;
-	size_t nf = stack ? fr_symbols_stack(n->sy, stack, &f) : 0;
-	size_t ng = other ? fr_symbols_stack(n->sy, other, &g) : 0;
-	size_t k = 0;
-
-	while (k < nf && k < ng && same_function(&f[nf - 1 - k], &g[ng - 1 - k]))
-		k++;
-	if (!k || !fr_frame_is_own(n, &f[nf - k]))
-		return fr_name_site(n, stack);
-	return fr_name_frame(n, &f[nf - k]);
 }

@@ -72,13 +72,12 @@ static void tell_header(struct recorder_finding *t)
 		say(t, SEVERITY_WARN,
 		    fr_name_fmt(n, "%llu chunks or events could not be read",
 				(unsigned long long)rec->n_torn));
-	if (rec->hdr.unwind_kind != FR_UNWIND_LIBUNWIND)
+	if (rec->hdr.unwind_kind == FR_UNWIND_FP || rec->hdr.unwind_kind == FR_UNWIND_CALLER)
 		say(t, SEVERITY_WARN,
 		    rec->hdr.unwind_kind == FR_UNWIND_FP
 			    ? "stacks were followed by frame pointers only: code built without "
 			      "them is missing"
-			    : "stacks have one frame only: neither libunwind nor frame pointers "
-			      "could be used");
+			    : "stacks have one frame only");
 	if (rec->hdr.stack_differ)
 		say(t, SEVERITY_WARN,
 		    fr_name_fmt(n,

@@ -2,17 +2,45 @@
 /*
  * stuck.c - rule stuck-thread: threads that have been waiting for one thing for long.
  *
- * Only waits that are not over count, and only those that a healthy program does not have: for a
- * lock, or for an answer of a peer that the program itself had called. Threads that wait for work
- * (accept, poll, a condition, a client's next request, a join) are idle, not stuck.
+ * Only waits that are not over count, and only for what somebody owes: see model/stands.c. An
+ * answer that takes long may be a long poll: it is a fault only where the same place got its
+ * answers much sooner before, or where others wait for the thread.
  */
 #include <stdlib.h>
 
-#include "analyses/analysis.h"
+#include "analyses/children.h"
+#include "analyses/holders.h"
 #include "base/mem.h"
+#include "model/stands.h"
 
-#define PEER_NS 5000000000ull
 #define HALF_SCORE_NS 10000000000ull
+#define CHAIN_MAX 64u
+#define USUAL_MIN 3u /* waits from which on what is usual at a place is known */
+#define USUAL_TIMES 4u /* so much longer than the longest of them is not usual */
+
+/* Of a chain of holders that wait for locks themselves: the last lock. */
+static uint32_t root_of(const struct model *m, const struct span *s)
+{
+	uint32_t lock = s->object;
+
+	for (unsigned int i = 0; i < CHAIN_MAX; i++) {
+		uint32_t owner = m->locks[lock].owner;
+
+		s = owner == MODEL_NONE || m->threads[owner].open == MODEL_NONE
+			    ? NULL
+			    : &m->spans[m->threads[owner].open];
+		if (!s || !fr_span_is_lock(s) || s->object == MODEL_NONE)
+			break;
+		lock = s->object;
+	}
+	return lock;
+}
+
+/* Another finding tells why S, a wait for LOCK or behind it, lasts. */
+static bool is_explained(const struct analysis *a, uint32_t lock, const struct span *s)
+{
+	return a->explained[lock] && a->explained[lock] >= fr_span_ns(s) / 2;
+}
 
 /* A futex that somebody has, and who is not recorded: perhaps one of those that hang as well. */
 static bool nobody_known(const struct model *m, const struct span *s)
@@ -25,23 +53,103 @@ static bool nobody_known(const struct model *m, const struct span *s)
  */
 static uint64_t stuck_on(const struct analysis *a, uint32_t thread)
 {
-	const struct thread *t = &a->m->threads[thread];
 	const struct span *s;
+	uint32_t lock;
 
-	if (t->open == MODEL_NONE || t->end_ns || a->in_cycle[thread])
+	if (a->in_cycle[thread] || !fr_thread_is_stuck(a->m, thread))
 		return 0;
-	s = &a->m->spans[t->open];
-	if (s->object == MODEL_NONE)
-		return 0;
-	if (fr_span_is_lock(s) && nobody_known(a->m, s) && fr_span_ns(s) >= STUCK_LOCK_NS)
-		return 3ull << 40;
-	if (fr_span_is_lock(s))
-		return fr_span_ns(s) >= STUCK_LOCK_NS ? (1ull << 40) + s->object : 0;
-	if ((s->kind == SPAN_RECV || s->kind == SPAN_SEND || s->kind == SPAN_CONNECT ||
-	     s->kind == SPAN_TLS) &&
-	    a->m->socks[s->object].role == SOCK_CONNECTED && fr_span_ns(s) >= PEER_NS)
+	s = &a->m->spans[a->m->threads[thread].open];
+	if (!fr_span_is_lock(s))
 		return (2ull << 40) + s->stack;
-	return 0;
+	lock = root_of(a->m, s);
+	if (is_explained(a, s->object, s) || is_explained(a, lock, s))
+		return 0;
+	if (nobody_known(a->m, s))
+		return 3ull << 40;
+	return (1ull << 40) + lock;
+}
+
+/* ---- what is usual --------------------------------------------------------------------------- */
+
+struct usual {
+	uint32_t n;
+	uint64_t longest_ns;
+};
+
+/* The waits of S's kind at its place that are over, of all threads. */
+static struct usual usual_at(const struct model *m, const struct span *s)
+{
+	struct usual u = {0};
+
+	for (size_t i = 0; i < m->n_spans; i++) {
+		const struct span *e = &m->spans[i];
+
+		if (e->kind != s->kind || e->stack != s->stack ||
+		    e->flags & (SPAN_OPEN | SPAN_FAILED))
+			continue;
+		u.n++;
+		if (fr_span_ns(e) > u.longest_ns)
+			u.longest_ns = fr_span_ns(e);
+	}
+	return u;
+}
+
+static bool is_waited_for(const struct model *m, uint32_t thread)
+{
+	for (uint32_t i = 0; i < m->n_threads; i++) {
+		const struct span *s =
+			m->threads[i].open == MODEL_NONE ? NULL : &m->spans[m->threads[i].open];
+
+		if (!s || s->object == MODEL_NONE || m->threads[i].end_ns)
+			continue;
+		if ((s->kind == SPAN_JOIN && s->object == thread) ||
+		    (fr_span_is_lock(s) && m->locks[s->object].owner == thread))
+			return true;
+	}
+	return false;
+}
+
+/* How sure it is that the wait S for a peer is a fault. */
+static enum severity peer_severity(struct analysis *a, struct finding *f, const struct span *s)
+{
+	struct usual u = usual_at(a->m, s);
+	bool known = u.n >= USUAL_MIN, longer = fr_span_ns(s) / USUAL_TIMES > u.longest_ns;
+
+	if (known)
+		fr_finding_line(f,
+				fr_name_fmt(a->names,
+					    "before, this place waited %u times, %s at most", u.n,
+					    fr_name_ns(a->names, u.longest_ns)),
+				NULL);
+	if (is_waited_for(a->m, s->thread))
+		return SEVERITY_WARN;
+	if (known)
+		return longer ? SEVERITY_WARN : SEVERITY_INFO;
+	return s->kind == SPAN_RECV ? SEVERITY_INFO : SEVERITY_WARN;
+}
+
+/* OWNER has LOCK and is in no recorded wait. */
+static const char *runs(struct analysis *a, uint32_t owner, uint32_t lock)
+{
+	const struct held *h = fr_model_held(a->m, owner, lock);
+	const char *since;
+
+	if (fr_name_task(a->names, a->m, owner))
+		return fr_name_fmt(a->names, "is %s", fr_name_task(a->names, a->m, owner));
+	if (fr_thread_stand(a->m, owner) != STAND_UNEXPLAINED)
+		return "is running or runnable";
+	since = fr_name_ns(a->names, fr_thread_unexplained_ns(a->m, owner));
+	if (h && h->kind == FR_HELD_RDLOCK)
+		return fr_name_fmt(
+			a->names,
+			"has done nothing that is recorded for %s: it computes, or waits "
+			"in a call that is not recorded; a reader that reads the same "
+			"lock again, behind a writer that waits, hangs so",
+			since);
+	return fr_name_fmt(a->names,
+			   "has done nothing that is recorded for %s: it computes, or waits in a "
+			   "call that is not recorded",
+			   since);
 }
 
 static void tell_last_release(struct analysis *a, struct finding *f, uint32_t lock)
@@ -49,7 +157,6 @@ static void tell_last_release(struct analysis *a, struct finding *f, uint32_t lo
 	const struct hold *h = fr_model_last_release(a->m, lock);
 	struct names *n = a->names;
 
-	fr_finding_line(f, "who holds the lock is not known", NULL);
 	if (!a->m->locks[lock].futex || !h || fr_known_is_parked(a->m->locks[lock].known))
 		return;
 	fr_finding_line(f,
@@ -67,31 +174,39 @@ static void tell_owner(struct analysis *a, struct finding *f, uint32_t lock)
 {
 	struct names *n = a->names;
 	uint32_t owner = a->m->locks[lock].owner;
-	const struct thread *t;
+	const char *who = fr_holder_text(n, a->m, lock);
+	const struct thread *t = owner == MODEL_NONE ? NULL : &a->m->threads[owner];
+	const struct span *s = !t || t->open == MODEL_NONE ? NULL : &a->m->spans[t->open];
 
-	if (owner == MODEL_NONE) {
+	if (!t) {
+		fr_finding_line(f,
+				who ? fr_name_fmt(n, "it is held by %s", who)
+				    : "who holds the lock is not known",
+				NULL);
 		tell_last_release(a, f, lock);
 		return;
 	}
-	t = &a->m->threads[owner];
 	fr_finding_thread(f, owner);
-	if (t->open == MODEL_NONE) {
-		fr_finding_line(f,
-				fr_name_fmt(n, "it is held by %s, which is %s",
-					    fr_name_thread(n, owner), fr_name_task(n, a->m, owner)),
-				fr_name_site(n, t->last_stack));
-		fr_finding_stack(f, fr_name_fmt(n, "last event of %s", fr_name_thread(n, owner)),
-				 t->last_stack);
-		return;
-	}
-	fr_finding_line(f,
-			fr_name_fmt(n, "it is held by %s, which is blocked in %s for %s",
-				    fr_name_thread(n, owner),
-				    fr_name_wait(n, &a->m->spans[t->open]),
-				    fr_name_ns(n, fr_span_ns(&a->m->spans[t->open]))),
-			fr_name_site(n, a->m->spans[t->open].stack));
-	fr_finding_stack(f, fr_name_fmt(n, "%s is blocked here", fr_name_thread(n, owner)),
-			 a->m->spans[t->open].stack);
+	fr_finding_line(
+		f,
+		fr_name_fmt(n, "it is held by %s, which %s", who,
+			    s ? fr_name_fmt(n, "is blocked in %s for %s", fr_name_wait(n, s),
+					    fr_name_ns(n, fr_span_ns(s)))
+			      : runs(a, owner, lock)),
+		fr_name_site(n, s ? s->stack : t->last_stack));
+	fr_finding_stack(f,
+			 fr_name_fmt(n, s ? "%s is blocked here" : "last event of %s",
+				     fr_name_thread(n, owner)),
+			 s ? s->stack : t->last_stack);
+}
+
+/* Whoever waits for the last lock of the chain itself tells more than those behind. */
+static bool is_worse(const struct model *m, const struct span *s, const struct span *than)
+{
+	bool root = fr_span_is_lock(s) && root_of(m, s) == s->object;
+	bool other = fr_span_is_lock(than) && root_of(m, than) == than->object;
+
+	return root != other ? root : s->start_ns < than->start_ns;
 }
 
 /* Those beside WORST, each with what it waits for. */
@@ -131,7 +246,7 @@ static void tell(struct analysis *a, const uint32_t *threads, size_t count)
 	for (i = 0; i < count; i++) {
 		const struct span *s = &m->spans[m->threads[threads[i]].open];
 
-		worst = s->start_ns < worst->start_ns ? s : worst;
+		worst = is_worse(m, s, worst) ? s : worst;
 		f->impact_ns += fr_span_ns(s);
 	}
 	fr_finding_thread(f, worst->thread);
@@ -142,14 +257,14 @@ static void tell(struct analysis *a, const uint32_t *threads, size_t count)
 	f->rank = f->impact_ns;
 	f->score = fr_score(f->impact_ns, HALF_SCORE_NS);
 	f->severity = fr_severity_of(f->score);
-	if (f->severity < SEVERITY_WARN)
-		f->severity = SEVERITY_WARN;
 	f->title = fr_name_fmt(n, "%s%s has been waiting for %s in %s",
 			       fr_name_thread(n, worst->thread), more,
 			       fr_name_ns(n, fr_span_ns(worst)), fr_name_wait(n, worst));
 	f->site = fr_name_site(n, worst->stack);
 	fr_finding_stack(f, fr_name_fmt(n, "%s waits here", fr_name_thread(n, worst->thread)),
 			 worst->stack);
+	if (f->severity < SEVERITY_WARN)
+		f->severity = SEVERITY_WARN;
 	if (fr_span_is_lock(worst)) {
 		f->why = "the lock has not been given back in all that time";
 		f->next = fr_name_fmt(n, "look at its holder: fr threads, fr locks -l L%u",
@@ -158,11 +273,17 @@ static void tell(struct analysis *a, const uint32_t *threads, size_t count)
 		if (nobody_known(m, worst))
 			tell_each(a, f, worst, threads, count);
 		a->explained[worst->object] = UINT64_MAX;
+		return;
+	}
+	if (peer_severity(a, f, worst) < SEVERITY_WARN) {
+		f->severity = SEVERITY_INFO;
+		f->why = "the peer has not answered; nobody waits for the thread, and nothing here "
+			 "says that so long a wait is not usual";
 	} else {
 		f->why =
 			"the peer has not answered, and the call has no time limit that came first";
-		f->next = "look at the peer; give the socket a timeout (SO_RCVTIMEO, poll)";
 	}
+	f->next = "look at the peer; give the socket a timeout (SO_RCVTIMEO, poll)";
 }
 
 struct stuck {
@@ -199,7 +320,6 @@ enum rule_result fr_rule_stuck(struct analysis *a)
 	}
 	free(threads);
 	free(list);
-	if (!a->m->rec->sec[FR_SEC_THREADS].data)
-		return RULE_NO_DATA;
+	found |= fr_child_stuck(a);
 	return found ? RULE_FOUND : RULE_OK;
 }

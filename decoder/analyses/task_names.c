@@ -88,7 +88,7 @@ const char *fr_name_task(struct names *n, const struct model *m, uint32_t thread
 	if (th->ran)
 		return "running or runnable";
 	if (!(th->task.known & FR_TASK_STAT))
-		return "in no hooked call: running, or asleep elsewhere";
+		return NULL;
 	switch (th->task.state) {
 	case 'R':
 		return "running or runnable";

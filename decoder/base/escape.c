@@ -52,7 +52,8 @@ static bool is_unsafe(uint32_t cp)
 {
 	return cp < 0x20 || (cp >= 0x7f && cp < 0xa0) || cp == 0x61c || cp == 0x200b ||
 	       cp == 0x200e || cp == 0x200f || cp == 0x2028 || cp == 0x2029 ||
-	       (cp >= 0x202a && cp <= 0x202e) || (cp >= 0x2060 && cp <= 0x206f) || cp == 0xfeff;
+	       (cp >= 0x202a && cp <= 0x202e) || (cp >= 0x2060 && cp <= 0x206f) || cp == 0xfeff ||
+	       (cp >= 0xe0000 && cp <= 0xe007f);
 }
 
 static void add_escaped(struct sbuf *b, const uint8_t *p, size_t n)
@@ -108,13 +109,40 @@ void fr_sbuf_text(struct sbuf *b, const void *bytes, size_t n)
 	}
 }
 
+static void json_escaped(struct sbuf *b, uint32_t cp)
+{
+	if (cp <= 0xffff)
+		fr_sbuf_fmt(b, "\\u%04x", cp);
+	else
+		fr_sbuf_fmt(b, "\\u%04x\\u%04x", 0xd800 + ((cp - 0x10000) >> 10),
+			    0xdc00 + ((cp - 0x10000) & 0x3ff));
+}
+
+/* What a writer of JSON leaves as it is, only within strings: all but controls below 0x20. */
+void fr_sbuf_json_dumped(struct sbuf *b, const char *text, size_t n)
+{
+	const uint8_t *p = (const uint8_t *)text;
+
+	while (n) {
+		uint32_t cp;
+		size_t size = *p < 0x7f ? 1 : utf8_next(p, n, &cp);
+
+		if (*p >= 0x7f && size && is_unsafe(cp))
+			json_escaped(b, cp);
+		else
+			fr_sbuf_add(b, p, size ? size : 1);
+		p += size ? size : 1;
+		n -= size ? size : 1;
+	}
+}
+
 static void json_one(struct sbuf *b, const uint8_t *p, size_t size, uint32_t cp)
 {
 	if (cp == '"' || cp == '\\') {
 		fr_sbuf_char(b, '\\');
 		fr_sbuf_char(b, (char)cp);
-	} else if (is_unsafe(cp) && cp <= 0xffff) {
-		fr_sbuf_fmt(b, "\\u%04x", cp);
+	} else if (is_unsafe(cp)) {
+		json_escaped(b, cp);
 	} else {
 		fr_sbuf_add(b, p, size);
 	}

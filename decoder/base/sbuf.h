@@ -73,6 +73,8 @@ void fr_sbuf_json(struct sbuf *b, const void *bytes, size_t n);
 
 /* Foreign bytes as valid UTF-8 without NUL (both become U+FFFD), control characters kept. */
 void fr_sbuf_utf8(struct sbuf *b, const void *bytes, size_t n);
+/* JSON that libjansson has written, or a part of it, without what could steer a terminal. */
+void fr_sbuf_json_dumped(struct sbuf *b, const char *text, size_t n);
 
 const char *fr_sbuf_cstr(const struct sbuf *b); /* "" if empty */
 void fr_sbuf_reset(struct sbuf *b); /* empty, memory kept */

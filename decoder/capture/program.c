@@ -30,10 +30,10 @@
 #define PHDRS_MAX 64
 #define SHEBANG_MAX 4
 
-/* What the program headers tell. */
-struct image {
-	char interp[256]; /* "" = none: statically linked */
-	bool go;
+/* Who starts it. */
+struct starter {
+	uid_t uid;
+	gid_t gid;
 };
 
 static bool read_at(int fd, void *buf, size_t n, uint64_t off)
@@ -58,7 +58,7 @@ static bool notes_are_go(int fd, const Elf64_Phdr *p)
 	return false;
 }
 
-static void read_image(int fd, const Elf64_Ehdr *eh, struct image *img)
+static void read_headers(int fd, const Elf64_Ehdr *eh, struct program *prog)
 {
 	unsigned int i;
 	Elf64_Phdr p;
@@ -67,43 +67,43 @@ static void read_image(int fd, const Elf64_Ehdr *eh, struct image *img)
 		if (!read_at(fd, &p, sizeof(p), eh->e_phoff + i * sizeof(p)))
 			return;
 		if (p.p_type == PT_NOTE && notes_are_go(fd, &p))
-			img->go = true;
-		if (p.p_type == PT_INTERP && p.p_filesz && p.p_filesz < sizeof(img->interp) &&
-		    !read_at(fd, img->interp, p.p_filesz, p.p_offset))
-			img->interp[0] = 0;
+			prog->go = true;
+		if (p.p_type == PT_INTERP && p.p_filesz && p.p_filesz < sizeof(prog->loader) &&
+		    !read_at(fd, prog->loader, p.p_filesz, p.p_offset))
+			prog->loader[0] = 0;
 	}
 }
 
-static bool check_elf(const char *path, int fd, struct diag *d)
+static bool check_elf(const char *path, int fd, struct program *prog, struct diag *d)
 {
-	struct image img = {0};
 	Elf64_Ehdr eh;
 
+	prog->image = fr_mem_strndup(path, strlen(path));
 	if (!read_at(fd, &eh, sizeof(eh), 0) || eh.e_ident[EI_CLASS] != ELFCLASS64 ||
 	    eh.e_machine != OUR_MACHINE || eh.e_phentsize != sizeof(Elf64_Phdr)) {
 		diag_add(d, DIAG_ERROR, "%s is for another architecture than libfr.so", path);
 		return false;
 	}
-	read_image(fd, &eh, &img);
-	if (!img.interp[0] && img.go)
+	read_headers(fd, &eh, prog);
+	if (!prog->loader[0] && prog->go)
 		diag_add(d, DIAG_ERROR,
 			 "%s is a Go program that calls no libc: nothing can be preloaded; Go has "
 			 "its own, runtime/trace.FlightRecorder",
 			 path);
-	else if (!img.interp[0])
+	else if (!prog->loader[0])
 		diag_add(d, DIAG_ERROR,
 			 "%s is statically linked: nothing can be preloaded; link it dynamically "
 			 "to record it",
 			 path);
-	else if (strstr(img.interp, "ld-musl"))
+	else if (strstr(prog->loader, "ld-musl"))
 		diag_add(d, DIAG_ERROR, "%s uses musl; libfr.so is for glibc", path);
-	else if (img.go)
+	else if (prog->go)
 		diag_add(d, DIAG_NOTE,
 			 "%s is a Go program: only what its C parts do will be recorded", path);
-	return img.interp[0] && !strstr(img.interp, "ld-musl");
+	return prog->loader[0] && !strstr(prog->loader, "ld-musl");
 }
 
-static bool check_privileges(const char *path, int fd, struct diag *d)
+static bool check_privileges(const char *path, int fd, const struct starter *who, struct diag *d)
 {
 	struct stat st;
 
@@ -111,9 +111,9 @@ static bool check_privileges(const char *path, int fd, struct diag *d)
 		diag_add(d, DIAG_ERROR, "%s is no program", path);
 		return false;
 	}
-	if ((st.st_mode & S_ISUID && st.st_uid != geteuid()) ||
-	    (st.st_mode & S_ISGID && st.st_mode & S_IXGRP && st.st_gid != getegid()) ||
-	    (geteuid() && fgetxattr(fd, "security.capability", NULL, 0) > 0)) {
+	if ((st.st_mode & S_ISUID && st.st_uid != who->uid) ||
+	    (st.st_mode & S_ISGID && st.st_mode & S_IXGRP && st.st_gid != who->gid) ||
+	    (who->uid && fgetxattr(fd, "security.capability", NULL, 0) > 0)) {
 		diag_add(d, DIAG_ERROR,
 			 "%s is setuid, setgid or has file capabilities: the loader ignores "
 			 "LD_PRELOAD for it; "
@@ -139,7 +139,8 @@ static bool shebang(const char *head, size_t n, char *interp, size_t size)
 	return k > 0;
 }
 
-static bool check_file(const char *path, unsigned int depth, struct diag *d)
+static bool check_file(const char *path, const struct starter *who, unsigned int depth,
+		       struct program *prog, struct diag *d)
 {
 	char head[256], interp[256];
 	struct stat st;
@@ -154,12 +155,12 @@ static bool check_file(const char *path, unsigned int depth, struct diag *d)
 		return false;
 	}
 	n = pread(fd, head, sizeof(head), 0);
-	ok = check_privileges(path, fd, d);
+	ok = check_privileges(path, fd, who, d);
 	if (ok && n >= 4 && !memcmp(head, ELFMAG, SELFMAG))
-		ok = check_elf(path, fd, d);
+		ok = check_elf(path, fd, prog, d);
 	else if (ok && n > 0 && depth < SHEBANG_MAX &&
 		 shebang(head, (size_t)n, interp, sizeof(interp)))
-		ok = check_file(interp, depth + 1, d);
+		ok = check_file(interp, who, depth + 1, prog, d);
 	close(fd);
 	return ok;
 }
@@ -197,20 +198,37 @@ static char *find(const char *name)
 	return NULL;
 }
 
+bool fr_program_inspect(const char *name, uid_t uid, gid_t gid, struct program *p, struct diag *d)
+{
+	struct starter who = {uid, gid};
+
+	*p = (struct program){.path = find(name)};
+	if (p->path)
+		return check_file(p->path, &who, 0, p, d);
+	if (strchr(name, '/') && !access(name, F_OK))
+		diag_add(d, DIAG_ERROR, "%s is not executable", name);
+	else
+		diag_add(d, DIAG_ERROR, "there is no program '%s'%s", name,
+			 strchr(name, '/') ? "" : " in PATH");
+	return false;
+}
+
+void fr_program_free(struct program *p)
+{
+	free(p->path);
+	free(p->image);
+	*p = (struct program){0};
+}
+
 char *fr_program_find(const char *name, struct diag *d)
 {
-	char *path = find(name);
+	struct program p;
+	char *path = NULL;
 
-	if (!path) {
-		if (strchr(name, '/') && !access(name, F_OK))
-			diag_add(d, DIAG_ERROR, "%s is not executable", name);
-		else
-			diag_add(d, DIAG_ERROR, "there is no program '%s'%s", name,
-				 strchr(name, '/') ? "" : " in PATH");
-		return NULL;
+	if (fr_program_inspect(name, geteuid(), getegid(), &p, d)) {
+		path = p.path;
+		p.path = NULL;
 	}
-	if (check_file(path, 0, d))
-		return path;
-	free(path);
-	return NULL;
+	fr_program_free(&p);
+	return path;
 }

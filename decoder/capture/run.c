@@ -18,6 +18,7 @@
 #include "base/arguments.h"
 #include "base/path.h"
 #include "capture/program.h"
+#include "capture/values.h"
 #include "exporters/exporters.h"
 #include "preload/wire/wire_settings.h"
 
@@ -43,6 +44,10 @@ static const char *const variables[FR_SETTINGS] = {
 /* INTO: the flag for `quiet`, the only row that is no setting. */
 static bool set(void *into, size_t row, const char *value)
 {
+	if ((row == FR_SETTING_out || row == FR_SETTING_dir) && value) /* looked at later */
+		return *value && !setenv(variables[row], value, 1);
+	if (row < FR_SETTINGS && value && !fr_value_is_taken((enum fr_setting)row, value))
+		return false;
 	if (row < FR_SETTINGS)
 		return !setenv(variables[row], value ? value : "1", 1);
 	*(bool *)into = true;
@@ -67,7 +72,7 @@ void fr_run_help(FILE *out)
 {
 	fprintf(out, "usage: fr run [options] -- PROGRAM [ARGUMENT...]\n\noptions:\n");
 	fr_arguments_help(&arguments, out);
-	fprintf(out, "\nThe library is found beside fr, in ../lib, or where $FR_LIB says.\n");
+	fprintf(out, "\nThe library is found beside fr, in ../lib/fr, or where $FR_LIB says.\n");
 }
 
 /* ---- the environment ------------------------------------------------------------------------- */
@@ -82,9 +87,18 @@ static bool own_dir(char *dir, size_t size)
 	return fr_path_up(dir);
 }
 
-static bool find_library(char path[PATH_MAX], struct diag *d)
+bool fr_run_library(char path[PATH_MAX], struct diag *d)
 {
-	static const char *const places[] = {"libfr.so", "../lib/libfr.so", "../lib64/libfr.so"};
+	static const char *const places[] = {
+		"libfr.so",
+		"../lib/fr/libfr.so",
+		"../lib64/fr/libfr.so",
+		"../lib/libfr.so",
+		"../lib64/libfr.so",
+#ifdef FR_LIBDIR
+		FR_LIBDIR "/libfr.so",
+#endif
+	};
 	const char *set = getenv("FR_LIB");
 	char dir[PATH_MAX - 64], at[PATH_MAX];
 	size_t i;
@@ -96,12 +110,13 @@ static bool find_library(char path[PATH_MAX], struct diag *d)
 		return false;
 	}
 	for (i = 0; own_dir(dir, sizeof(dir)) && i < sizeof(places) / sizeof(places[0]); i++) {
-		snprintf(at, sizeof(at), "%s/%s", dir, places[i]);
+		snprintf(at, sizeof(at), "%s%s%s", *places[i] == '/' ? "" : dir,
+			 *places[i] == '/' ? "" : "/", places[i]);
 		if (realpath(at, path))
 			return true;
 	}
 	diag_add(d, DIAG_ERROR,
-		 "libfr.so is neither beside fr nor in ../lib; say where it is in FR_LIB");
+		 "libfr.so is neither beside fr nor in ../lib/fr; say where it is in FR_LIB");
 	return false;
 }
 
@@ -110,7 +125,7 @@ static bool set_preload(struct diag *d)
 	const char *before = getenv("LD_PRELOAD");
 	char lib[PATH_MAX], *value;
 
-	if (!find_library(lib, d))
+	if (!fr_run_library(lib, d))
 		return false;
 	if (strpbrk(lib, " :")) {
 		diag_add(d, DIAG_ERROR,
@@ -145,6 +160,29 @@ static bool set_output(char out[PATH_MAX], struct diag *d)
 	}
 	setenv("FR_OUT", out, 1);
 	return true;
+}
+
+/* The directory of regions, if an option named it. The recorder makes none. */
+static bool set_dir(const char *before, struct diag *d)
+{
+	const char *dir = getenv("FR_DIR");
+	char path[PATH_MAX];
+
+	if (dir == before || !dir || !*dir)
+		return true;
+	if (!realpath(dir, path)) {
+		diag_add(d, DIAG_ERROR, "fr run: --dir %s: %s", dir, strerror(errno));
+		return false;
+	}
+	setenv("FR_DIR", path, 1);
+	if (fr_value_is_taken(FR_SETTING_dir, path))
+		return true;
+	diag_add(d, DIAG_ERROR,
+		 "fr run: --dir %s: regions cannot be written there: no directory, not writable or "
+		 "its "
+		 "path is too long",
+		 path);
+	return false;
 }
 
 /* ---- the start ------------------------------------------------------------------------------- */
@@ -192,15 +230,20 @@ static void become(struct call *c, const char *program, bool quiet)
 int fr_cmd_run(struct call *c)
 {
 	char out[PATH_MAX];
+	const char *before = getenv("FR_DIR");
 	char *program;
 	bool quiet = false;
 
-	if (!parse(c, &quiet))
+	if (!parse(c, &quiet) || !set_dir(before, c->diag))
 		return FR_EXIT_USAGE;
 	program = fr_program_find(c->argv[1], c->diag);
 	if (!program)
 		return FR_EXIT_ERROR;
-	if (set_preload(c->diag) && set_output(out, c->diag))
+	if (!set_output(out, c->diag)) {
+		free(program);
+		return FR_EXIT_USAGE;
+	}
+	if (set_preload(c->diag))
 		become(c, program, quiet);
 	free(program);
 	return FR_EXIT_ERROR;

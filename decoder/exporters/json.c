@@ -57,9 +57,19 @@ json_t *fr_json_failure(const struct fr_failure *f)
 	return o;
 }
 
+static int print_part(const char *text, size_t n, void *out)
+{
+	struct sbuf b = {0};
+
+	fr_sbuf_json_dumped(&b, text, n);
+	fwrite(b.s, 1, b.n, out);
+	fr_sbuf_free(&b);
+	return 0;
+}
+
 void fr_json_print(json_t *v, FILE *out)
 {
-	json_dumpf(v, out, JSON_INDENT(1));
+	json_dump_callback(v, print_part, out, JSON_INDENT(1));
 	fputc('\n', out);
 	json_decref(v);
 }

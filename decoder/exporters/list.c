@@ -16,6 +16,7 @@
 #include "exporters/exporters.h"
 #include "exporters/json.h"
 #include "exporters/words.h"
+#include "model/stands.h"
 #include "read/regions.h"
 
 struct found {
@@ -63,6 +64,33 @@ static void add_anonymous(struct found *f)
 	size_t n = fr_regions_anonymous(&some);
 
 	keep(f, some, n);
+}
+
+/* What may be stuck by the tables alone, is so if report and threads say it: from the model. */
+static void confirm_stuck(struct region_info *r)
+{
+	struct diag d = {0};
+	struct recording *rec = fr_recording_open(r->path, &d);
+	struct region_stuck stuck = {0};
+	struct model *m = rec ? fr_model_build(rec, &d) : NULL;
+
+	for (uint32_t i = 0; m && i < m->n_threads; i++) {
+		const struct span *s;
+
+		if (!fr_thread_is_stuck(m, i))
+			continue;
+		s = &m->spans[m->threads[i].open];
+		stuck.threads++;
+		if (fr_span_ns(s) <= stuck.longest_ns)
+			continue;
+		stuck.longest_ns = fr_span_ns(s);
+		snprintf(stuck.call, sizeof(stuck.call), "%s", fr_span_call(m, s));
+	}
+	if (m)
+		r->stuck = stuck;
+	fr_model_free(m);
+	fr_recording_close(rec);
+	diag_free(&d);
 }
 
 /*
@@ -198,6 +226,10 @@ int fr_cmd_list(struct call *c)
 	char dir[PATH_MAX];
 
 	search(c, &f);
+	for (size_t i = 0; i < f.n; i++) {
+		if (f.all[i].stuck.threads && f.all[i].path)
+			confirm_stuck(&f.all[i]);
+	}
 	if (c->opt->json)
 		print_json(c, &f);
 	else

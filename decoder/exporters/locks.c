@@ -206,6 +206,15 @@ static void blames_text(const struct view *v, struct blame *rows, size_t n, cons
 	free(rows);
 }
 
+/* "L1 buckets[3].mu"; a lock without a name is called by its handle already. */
+static const char *handle_and_name(const struct view *v, uint32_t lock)
+{
+	if (!fr_name_lock_symbol(v->names, lock))
+		return fr_name_lock(v->names, lock);
+	return fr_name_fmt(v->names, "L%u %s", v->m->locks[lock].handle,
+			   fr_name_lock(v->names, lock));
+}
+
 static void detail_text(const struct view *v, uint32_t lock)
 {
 	const struct lock *l = &v->m->locks[lock];
@@ -213,8 +222,7 @@ static void detail_text(const struct view *v, uint32_t lock)
 	size_t n;
 
 	fr_view_printf(v, "\n");
-	fr_view_tint(v, TINT_BOLD,
-		     fr_name_fmt(v->names, "L%u %s", l->handle, fr_name_lock(v->names, lock)));
+	fr_view_tint(v, TINT_BOLD, handle_and_name(v, lock));
 	fr_view_printf(v,
 		       ": waited for %s; %s of it after the lock had been given back or with "
 		       "a holder that is not known\n",

@@ -235,7 +235,7 @@ void fr_part_threads(struct call *c, bool all)
 		cell_since(t, rec, &th->tier[FR_TIER_RARE]);
 		cell_since(t, rec, &th->tier[FR_TIER_DENSE]);
 	}
-	fprintf(c->out, "\n%zu threads\n", rec->n_threads);
+	fprintf(c->out, "\n%zu thread%s\n", rec->n_threads, rec->n_threads == 1 ? "" : "s");
 	fr_table_print(t, c->out);
 	fr_table_free(t);
 	if (n < rec->n_threads)
@@ -288,7 +288,7 @@ void fr_part_modules(struct call *c, struct symbols *sy, bool all)
 		fr_table_cell_fmt(t, all ? "%s" : "%.12s", id);
 		fr_table_cell(t, fr_symbols_word(&ms, word, sizeof(word)));
 	}
-	fprintf(c->out, "\n%zu modules\n", rec->n_modules);
+	fprintf(c->out, "\n%zu module%s\n", rec->n_modules, rec->n_modules == 1 ? "" : "s");
 	fr_table_print(t, c->out);
 	fr_table_free(t);
 }

@@ -12,6 +12,8 @@
 #include <string.h>
 
 #include "analyses/analysis.h"
+#include "analyses/needs.h"
+#include "base/mem.h"
 #include "base/table.h"
 #include "base/units.h"
 #include "exporters/json.h"
@@ -92,13 +94,31 @@ static json_t *lines_json(const struct finding *f)
 	return list;
 }
 
+static json_t *stack_json(const struct view *v, const struct finding_stack *s)
+{
+	struct sbuf b = {0};
+	json_t *list;
+
+	if (!s->frames)
+		return fr_json_stack(v->stacks, s->stack);
+	fr_sbuf_char(&b, '[');
+	for (size_t i = 0; i < s->n_frames; i++) {
+		fr_sbuf_str(&b, i ? "," : "");
+		fr_frame_json(&b, &s->frames[i]);
+	}
+	fr_sbuf_char(&b, ']');
+	list = json_loads(fr_sbuf_cstr(&b), 0, NULL);
+	fr_sbuf_free(&b);
+	return list ? list : json_array();
+}
+
 static void stacks_json(const struct view *v, const struct finding *f, json_t *o)
 {
 	json_t *stacks = json_array(), *labels = json_array();
 	size_t i;
 
 	for (i = 0; i < f->n_stacks; i++) {
-		json_array_append_new(stacks, fr_json_stack(v->stacks, f->stacks[i].stack));
+		json_array_append_new(stacks, stack_json(v, &f->stacks[i]));
 		json_array_append_new(labels, fr_json_text(f->stacks[i].label));
 	}
 	json_object_set_new(o, "stacks", stacks);
@@ -159,9 +179,19 @@ static json_t *waits_json(struct view *v)
 	return list;
 }
 
-static const char *why_not(const struct analysis *a, size_t rule)
+/* How much was seen: of which threads it is known where they stood. */
+static json_t *seen_json(const struct analysis *a)
 {
-	return a->because[rule] ? a->because[rule] : fr_rules[rule].no_data;
+	uint32_t *index = fr_mem_alloc((a->m->n_threads + 1) * sizeof(*index));
+	size_t i, n = fr_need_unexplained(a, index);
+	json_t *o = json_object(), *tids = json_array();
+
+	for (i = 0; i < n; i++)
+		json_array_append_new(tids, json_integer(a->m->threads[index[i]].tid));
+	json_object_set_new(o, "unexplained", tids);
+	json_object_set_new(o, "text", fr_json_text(n ? a->seen : NULL));
+	free(index);
+	return o;
 }
 
 static void report_json(struct view *v, const struct analysis *a)
@@ -181,19 +211,29 @@ static void report_json(struct view *v, const struct analysis *a)
 		json_array_append_new(findings, finding_json(v, a->findings[i], i + 1));
 	json_object_set_new(o, "findings", findings);
 	for (i = 0; i < fr_n_rules; i++) {
-		if (a->results[i] == RULE_OK)
+		if (a->missing[i])
+			json_array_append_new(na, json_pack("{s:s,s:o}", "rule", fr_rules[i].name,
+							    "why", fr_json_text(a->missing[i])));
+		else if (a->results[i] == RULE_OK)
 			json_array_append_new(ok, json_string(fr_rules[i].name));
-		if (a->results[i] == RULE_NO_DATA)
-			json_array_append_new(na, json_pack("{s:s,s:s}", "rule", fr_rules[i].name,
-							    "why", why_not(a, i)));
 	}
 	json_object_set_new(o, "ok", ok);
 	json_object_set_new(o, "na", na);
+	json_object_set_new(o, "seen", seen_json(a));
 	json_object_set_new(o, "waits", waits_json(v));
 	fr_json_print(o, v->c->out);
 }
 
 /* ---- text ------------------------------------------------------------------------------------ */
+
+static void finding_stack_text(const struct view *v, unsigned int indent,
+			       const struct finding_stack *s)
+{
+	if (s->frames)
+		fr_view_frames(v, indent, s->label, s->frames, s->n_frames);
+	else
+		fr_view_stack(v, indent, s->label, s->stack);
+}
 
 static void findings_text(struct view *v, const struct analysis *a)
 {
@@ -223,29 +263,55 @@ static void findings_text(struct view *v, const struct analysis *a)
 		fr_view_line(v, (unsigned int)strlen(head) + 6, TINT_NONE,
 			     fr_name_fmt(v->names, "next: %s", f->next), NULL);
 		for (k = 0; (f->show_stacks || v->c->opt->all) && k < f->n_stacks; k++)
-			fr_view_stack(v, (unsigned int)strlen(head), f->stacks[k].label,
-				      f->stacks[k].stack);
+			finding_stack_text(v, (unsigned int)strlen(head), &f->stacks[k]);
 		fr_view_printf(v, "\n");
 	}
 }
 
+/* Rules that could not judge for the same reason stand in one line. */
+static void not_judged_text(struct view *v, const struct analysis *a)
+{
+	bool *told = fr_mem_alloc(fr_n_rules);
+	size_t i, k;
+
+	for (i = 0; i < fr_n_rules; i++) {
+		const char *rules = "", *sep = "";
+
+		if (!a->missing[i] || told[i])
+			continue;
+		for (k = i; k < fr_n_rules; k++) {
+			if (!a->missing[k] || strcmp(a->missing[k], a->missing[i]))
+				continue;
+			rules = fr_name_fmt(v->names, "%s%s%s", rules, sep, fr_rules[k].name);
+			sep = ", ";
+			told[k] = true;
+		}
+		fr_view_printf(v, " ");
+		fr_view_line(v, 2, TINT_NONE,
+			     fr_name_fmt(v->names, "not judged: %s: %s", rules, a->missing[i]),
+			     NULL);
+	}
+	free(told);
+}
+
 static void rules_text(struct view *v, const struct analysis *a)
 {
-	const char *sep = " ok: ";
+	const char *all = NULL;
 	size_t i;
 
 	for (i = 0; i < fr_n_rules; i++) {
-		if (a->results[i] != RULE_OK)
-			continue;
-		fr_view_printf(v, "%s", sep);
-		fr_view_tint(v, TINT_GREEN, fr_rules[i].ok);
-		sep = " · ";
+		if (a->results[i] == RULE_OK && !a->missing[i])
+			all = all ? fr_name_fmt(v->names, "%s \302\267 %s", all, fr_rules[i].ok)
+				  : fr_rules[i].ok;
 	}
-	if (sep[1] != 'o')
-		fr_view_printf(v, "\n");
-	for (i = 0; i < fr_n_rules; i++) {
-		if (a->results[i] == RULE_NO_DATA)
-			fr_view_printf(v, " not judged: %s: %s\n", fr_rules[i].name, why_not(a, i));
+	if (all) {
+		fr_view_printf(v, " ");
+		fr_view_line(v, 5, TINT_GREEN, fr_name_fmt(v->names, "ok: %s", all), NULL);
+	}
+	not_judged_text(v, a);
+	if (a->seen) {
+		fr_view_printf(v, " ");
+		fr_view_line(v, 2, TINT_NONE, fr_name_fmt(v->names, "seen: %s", a->seen), NULL);
 	}
 }
 

@@ -22,8 +22,10 @@ const char *fr_report_trigger(const struct recording *rec)
 {
 	uint32_t kind = rec->trigger.kind;
 
-	if (rec->source == RECORDING_LEFT || kind == FR_TRIGGER_NONE || kind > FR_TRIGGER_LIVE)
+	if (rec->source == RECORDING_LEFT)
 		return "left";
+	if (kind == FR_TRIGGER_NONE || kind > FR_TRIGGER_LIVE)
+		return "unknown";
 	return fr_word_trigger_kind(rec->source == RECORDING_LIVE ? FR_TRIGGER_LIVE : kind);
 }
 
@@ -34,18 +36,34 @@ uint64_t fr_report_from(const struct model *m)
 	return m->common_ns <= m->end_ns && common * 5 >= whole ? m->common_ns : m->start_ns;
 }
 
+static const char *left_by(const struct recording *rec)
+{
+	switch (rec->end) {
+	case RECORDING_ENDED_EXIT:
+		return "left by the process at its exit";
+	case RECORDING_ENDED_CRASH:
+		return "left by the process when it crashed";
+	case RECORDING_ENDED_KILLED:
+		return "left by a process that was killed (by a signal that leaves no record: "
+		       "KILL, "
+		       "TERM, PIPE ...)";
+	default:
+		return "left by a process that ended without a word: killed, or died in a way that "
+		       "is not seen";
+	}
+}
+
 static void cause(const struct recording *rec, struct sbuf *b)
 {
 	const char *kind = fr_report_trigger(rec);
 	char buf[FR_UNITS_LEN];
 
 	if (!strcmp(kind, "left")) {
-		fr_sbuf_str(b, rec->hdr.x_state == FR_STATE_EXITED ||
-					       rec->hdr.x_state == FR_STATE_UNWANTED
-				       ? "left by the process at its exit"
-			       : rec->hdr.x_state == FR_STATE_CRASHED
-				       ? "left by the process when it crashed"
-				       : "left by a process that was killed");
+		fr_sbuf_str(b, left_by(rec));
+		return;
+	}
+	if (!strcmp(kind, "unknown")) {
+		fr_sbuf_str(b, "snapshot; why it was made is not in it");
 		return;
 	}
 	if (!strcmp(kind, "live")) {
@@ -97,10 +115,11 @@ static void window_line(struct view *v)
 		overwritten += m->threads[i].rec->overwritten;
 		whom += m->threads[i].rec->overwritten != 0;
 	}
-	fr_view_printf(v, "window %s (common to all threads: %s) · %zu thread%s · %s events",
+	fr_view_printf(v, "window %s (common to all threads: %s) · %zu thread%s · %s event%s",
 		       fr_name_ns(v->names, m->end_ns - m->start_ns),
 		       fr_name_ns(v->names, fr_model_common(m, 0, m->end_ns)), m->n_threads,
-		       m->n_threads == 1 ? "" : "s", fr_units_count(count, m->rec->n_events));
+		       m->n_threads == 1 ? "" : "s", fr_units_count(count, m->rec->n_events),
+		       m->rec->n_events == 1 ? "" : "s");
 	if (overwritten)
 		fr_view_printf(
 			v, " · older ones overwritten: %s of %zu threads (%s)",

@@ -6,23 +6,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "analyses/holders.h"
 #include "base/mem.h"
 #include "exporters/filter.h"
 #include "exporters/json.h"
 #include "exporters/view.h"
+#include "model/stands.h"
 
 #define MEMBERS_SHOWN 6
-
-/* Order of buckets: what an SRE wants to see first. */
-enum bucket_class {
-	BUCKET_CRASHED,
-	BUCKET_LOCK,
-	BUCKET_PEER,
-	BUCKET_OTHER,
-	BUCKET_RUNNING, /* in no hooked call */
-	BUCKET_IDLE,
-	BUCKET_EXITED,
-};
 
 static const char *const state_names[] = {
 	[THREAD_RUNNING] = "running",
@@ -32,12 +23,12 @@ static const char *const state_names[] = {
 };
 
 struct row {
-	enum bucket_class class;
+	enum stand class;
 	uint8_t kind;
 	uint32_t stack;
 	uint64_t since_ns;
 	uint32_t thread;
-	const char *task; /* of one in no hooked call: what the kernel says */
+	const char *task; /* of one in no hooked call: what the kernel says, "" = nothing */
 };
 
 static const struct span *open_span(const struct model *m, const struct thread *t)
@@ -53,43 +44,6 @@ static uint32_t stack_of(const struct model *m, const struct thread *t)
 	if (t->state == THREAD_CRASHED)
 		return m->rec->crash.stack;
 	return s ? s->stack : t->last_stack;
-}
-
-static enum bucket_class class_of(const struct view *v, const struct thread *t)
-{
-	const struct model *m = v->m;
-	const struct span *s = open_span(m, t);
-
-	if (t->state == THREAD_CRASHED)
-		return BUCKET_CRASHED;
-	if (t->state == THREAD_EXITED)
-		return BUCKET_EXITED;
-	if (!s)
-		return BUCKET_RUNNING;
-	if (fr_span_is_lock(s))
-		return BUCKET_LOCK;
-	switch (s->kind) {
-	case SPAN_ACCEPT:
-	case SPAN_POLL:
-	case SPAN_JOIN:
-	case SPAN_SLEEP:
-	case SPAN_PROCESS:
-		return BUCKET_IDLE;
-	case SPAN_COND:
-	case SPAN_SEM:
-	case SPAN_FUTEX:
-		return fr_name_is_idle(v->names, s) ? BUCKET_IDLE : BUCKET_OTHER;
-	case SPAN_RECV:
-		if (s->object != MODEL_NONE && m->socks[s->object].role == SOCK_ACCEPTED)
-			return BUCKET_IDLE;
-		return BUCKET_PEER;
-	case SPAN_SEND:
-	case SPAN_CONNECT:
-	case SPAN_TLS:
-	case SPAN_DNS:
-		return BUCKET_PEER;
-	}
-	return BUCKET_OTHER;
 }
 
 /* ---- JSON ------------------------------------------------------------------------------------ */
@@ -145,8 +99,9 @@ static const char *state_of(const struct thread *t)
 	return state_names[t->state];
 }
 
-static json_t *thread_json(const struct view *v, const struct thread *t)
+static json_t *thread_json(const struct view *v, uint32_t index)
 {
+	const struct thread *t = &v->m->threads[index];
 	const struct span *s = open_span(v->m, t);
 	json_t *o = json_object();
 	char handle[16];
@@ -165,6 +120,9 @@ static json_t *thread_json(const struct view *v, const struct thread *t)
 			    json_string(s || t->state == THREAD_CRASHED ? "state" : "last event"));
 	json_object_set_new(o, "created_by", fr_json_stack(v->stacks, t->create_stack));
 	json_object_set_new(o, "creator_tid", json_integer(t->rec->r.creator_tid));
+	json_object_set_new(o, "stuck", json_boolean(fr_thread_is_stuck(v->m, index)));
+	json_object_set_new(o, "unexplained",
+			    json_boolean(fr_thread_stand(v->m, index) == STAND_UNEXPLAINED));
 	json_object_set_new(o, "alive", json_boolean(t->state != THREAD_EXITED));
 	json_object_set_new(o, "start_ns", json_integer((json_int_t)t->start_ns));
 	json_object_set_new(o, "end_ns",
@@ -196,13 +154,15 @@ static int by_bucket(const void *a, const void *b)
 
 static const char *owner_text(const struct view *v, const struct span *s)
 {
-	uint32_t owner;
+	const char *who;
 
 	if (!fr_span_is_lock(s) || s->object == MODEL_NONE)
 		return "";
-	owner = v->m->locks[s->object].owner;
-	if (owner != MODEL_NONE)
-		return fr_name_fmt(v->names, ", held by %s", fr_name_thread(v->names, owner));
+	if (v->m->locks[s->object].is_passed)
+		return ", which other threads give back than those that take it";
+	who = fr_holder_text(v->names, v->m, s->object);
+	if (who)
+		return fr_name_fmt(v->names, ", held by %s", who);
 	if (s->owner == MODEL_NONE)
 		return fr_name_given_back(v->names, s->object);
 	return fr_name_fmt(v->names, ", held by %s when the wait began",
@@ -226,7 +186,8 @@ static void held_text(const struct view *v, const struct thread *t)
 			       site ? site : "");
 	}
 	if (i < t->held_total)
-		fr_view_printf(v, "        holds %u more locks\n", t->held_total - i);
+		fr_view_printf(v, "        holds %s\n",
+			       fr_name_count(v->names, t->held_total - i, "more lock"));
 }
 
 static void member_text(const struct view *v, const struct row *r)
@@ -256,29 +217,38 @@ static const char *bucket_title(const struct view *v, const struct row *rows, si
 	const struct span *s = open_span(v->m, t);
 	const char *threads = fr_name_fmt(v->names, "%zu thread%s", n, n == 1 ? "" : "s");
 
-	switch (rows[0].class) {
-	case BUCKET_CRASHED:
-		return fr_name_fmt(v->names, "%s: crashed here", threads);
-	case BUCKET_RUNNING:
+	if (rows[0].task[0])
 		return fr_name_fmt(v->names, "%s %s (the stack is that of the last event)", threads,
 				   rows[0].task);
-	case BUCKET_EXITED:
+	switch (rows[0].class) {
+	case STAND_CRASHED:
+		return fr_name_fmt(v->names, "%s: crashed here", threads);
+	case STAND_RUNNING:
+		return fr_name_fmt(v->names,
+				   "%s running or runnable (the stack is that of the last event)",
+				   threads);
+	case STAND_UNEXPLAINED:
+		return fr_name_fmt(v->names,
+				   "%s compute%s or wait%s in calls that are not recorded (the "
+				   "stack is that of the last event)",
+				   threads, n == 1 ? "s" : "", n == 1 ? "s" : "");
+	case STAND_ENDED:
 		return fr_name_fmt(v->names, "%s ended", threads);
 	default:
 		return fr_name_fmt(
 			v->names, "%s blocked in %s()%s%s%s", threads, fr_span_call(v->m, s),
-			rows[0].class == BUCKET_IDLE ? ", idle" : "",
-			n > 1 ? ", longest " : " for ", fr_name_ns(v->names, fr_span_ns(s)));
+			rows[0].class == STAND_WORK ? ", idle" : "", n > 1 ? ", longest " : " for ",
+			fr_name_ns(v->names, fr_span_ns(s)));
 	}
 }
 
 static void bucket_text(const struct view *v, const struct row *rows, size_t n)
 {
 	static const enum tint tints[] = {
-		[BUCKET_CRASHED] = TINT_RED,   [BUCKET_LOCK] = TINT_YELLOW,
-		[BUCKET_PEER] = TINT_YELLOW,   [BUCKET_OTHER] = TINT_NONE,
-		[BUCKET_RUNNING] = TINT_GREEN, [BUCKET_IDLE] = TINT_DIM,
-		[BUCKET_EXITED] = TINT_DIM,
+		[STAND_CRASHED] = TINT_RED,   [STAND_LOCK] = TINT_YELLOW,
+		[STAND_PEER] = TINT_YELLOW,   [STAND_OTHER] = TINT_NONE,
+		[STAND_RUNNING] = TINT_GREEN, [STAND_UNEXPLAINED] = TINT_YELLOW,
+		[STAND_WORK] = TINT_DIM,      [STAND_ENDED] = TINT_DIM,
 	};
 	size_t i;
 
@@ -308,15 +278,36 @@ static void threads_text(const struct view *v, struct row *rows, size_t n)
 	for (from = 0; from < n; from = to) {
 		for (to = from + 1; to < n && same_bucket(&rows[from], &rows[to]); to++)
 			;
-		if (rows[from].class == BUCKET_EXITED && !v->c->opt->all && !v->c->opt->thread)
+		if (rows[from].class == STAND_ENDED && !v->c->opt->all && !v->c->opt->thread)
 			ended += to - from;
 		else
 			bucket_text(v, rows + from, to - from);
 	}
 	if (ended)
-		fr_view_printf(v, "%zu threads ended before (-a shows them)\n", ended);
+		fr_view_printf(v, "%s ended before (-a shows them)\n",
+			       fr_name_count(v->names, ended, "thread"));
 	if (!n)
 		fr_view_printf(v, "the recording has no threads\n");
+}
+
+/* How a thread stands; where it waits in, names tell more than the model knows. */
+static enum stand stand_of(const struct view *v, uint32_t thread)
+{
+	const struct span *s = open_span(v->m, &v->m->threads[thread]);
+	enum stand stand = fr_thread_stand(v->m, thread);
+
+	return stand == STAND_OTHER && s && fr_name_is_idle(v->names, s) ? STAND_WORK : stand;
+}
+
+/* What the kernel says of one in no hooked call, or "". */
+static const char *task_of(const struct view *v, uint32_t thread)
+{
+	const struct thread *t = &v->m->threads[thread];
+	const char *text = NULL;
+
+	if (t->state == THREAD_RUNNING && t->open == MODEL_NONE)
+		text = fr_name_task(v->names, v->m, thread);
+	return text ? text : "";
 }
 
 static struct row make_row(const struct view *v, size_t i)
@@ -325,13 +316,12 @@ static struct row make_row(const struct view *v, size_t i)
 	const struct span *s = open_span(v->m, t);
 
 	return (struct row){
-		.class = class_of(v, t),
+		.class = stand_of(v, (uint32_t)i),
+		.task = task_of(v, (uint32_t)i),
 		.kind = s ? s->kind : 0,
 		.stack = stack_of(v->m, t),
 		.since_ns = s ? s->start_ns : t->start_ns,
 		.thread = (uint32_t)i,
-		.task = s || t->state != THREAD_RUNNING ? ""
-							: fr_name_task(v->names, v->m, (uint32_t)i),
 	};
 }
 
@@ -368,7 +358,7 @@ int fr_cmd_threads(struct call *c)
 	}
 	prefetch(&v, rows, n);
 	for (i = 0; c->opt->json && i < n; i++)
-		json_array_append_new(list, thread_json(&v, &v.m->threads[rows[i].thread]));
+		json_array_append_new(list, thread_json(&v, rows[i].thread));
 	if (c->opt->json)
 		fr_json_print(json_incref(list), c->out);
 	else

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "analyses/holders.h"
 #include "analyses/known.h"
 #include "exporters/json.h"
 
@@ -126,8 +127,16 @@ void fr_view_line(const struct view *v, unsigned int indent, enum tint tint, con
 
 void fr_view_stack(const struct view *v, unsigned int indent, const char *label, uint32_t stack)
 {
-	const struct frame *f;
-	size_t i, n = fr_symbols_stack(v->sy, stack, &f);
+	const struct frame *f = NULL;
+	size_t n = fr_symbols_stack(v->sy, stack, &f);
+
+	fr_view_frames(v, indent, label, f, n);
+}
+
+void fr_view_frames(const struct view *v, unsigned int indent, const char *label,
+		    const struct frame *f, size_t n)
+{
+	size_t i;
 
 	if (label)
 		fprintf(v->c->out, "%*s%s\n", (int)indent, "", label);
@@ -150,12 +159,17 @@ static json_t *tid_json(const struct model *m, uint32_t thread)
 	return thread == MODEL_NONE ? json_null() : json_integer(m->threads[thread].tid);
 }
 
+static bool is_passed(const struct model *m, const struct span *s)
+{
+	return fr_span_is_lock(s) && s->object != MODEL_NONE && m->locks[s->object].is_passed;
+}
+
 json_t *fr_view_on_json(const struct view *v, const struct span *s)
 {
 	const struct known *known = fr_name_primitive(v->names, s);
 	const struct model *m = v->m;
 	json_t *o = json_object();
-	uint32_t owner = MODEL_NONE;
+	uint32_t owner = MODEL_NONE, foreign = 0;
 
 	json_object_set_new(o, "kind", fr_json_text(fr_span_kind_name(s->kind)));
 	json_object_set_new(o, "call", fr_json_text(fr_span_call(m, s)));
@@ -176,8 +190,11 @@ json_t *fr_view_on_json(const struct view *v, const struct span *s)
 		json_object_set_new(o, "mutex", fr_json_addr(m->locks[s->object2].addr));
 	if (fr_span_is_lock(s) && s->object != MODEL_NONE)
 		owner = m->locks[s->object].owner;
-	if (owner == MODEL_NONE)
+	if (owner == MODEL_NONE && !is_passed(m, s))
 		owner = s->owner;
 	json_object_set_new(o, "owner_tid", tid_json(m, owner));
+	if (owner == MODEL_NONE && fr_span_is_lock(s) && s->object != MODEL_NONE)
+		foreign = fr_holder_foreign(m, s->object);
+	json_object_set_new(o, "foreign_tid", foreign ? json_integer(foreign) : json_null());
 	return o;
 }

@@ -45,6 +45,9 @@ void fr_view_line(const struct view *v, unsigned int indent, enum tint tint, con
 /* A stack, indented, under LABEL. */
 void fr_view_stack(const struct view *v, unsigned int indent, const char *label, uint32_t stack);
 
+void fr_view_frames(const struct view *v, unsigned int indent, const char *label,
+		    const struct frame *f, size_t n);
+
 /* tasks.c: what the kernel knew of a thread, or null. */
 struct json_t;
 struct json_t *fr_task_json(const struct view *v, const struct rec_thread *th);

@@ -24,6 +24,7 @@ static const char *const unwinds[] = {
 	[FR_UNWIND_LIBUNWIND] = "libunwind",
 	[FR_UNWIND_FP] = "frame pointers",
 	[FR_UNWIND_CALLER] = "caller only",
+	[FR_UNWIND_CFI] = "call frame information",
 };
 static const char *const arches[] = {[62] = "x86-64", [183] = "aarch64"};
 static const char *const tiers[] = {[FR_TIER_RARE] = "rare", [FR_TIER_DENSE] = "dense"};

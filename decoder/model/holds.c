@@ -364,7 +364,10 @@ static void find_wakers(struct model *m, const struct lock *l)
 	}
 }
 
-/* Released while somebody waited, but no wait was kept: only level full knows the start. */
+/*
+ * Released while somebody waited, but no wait was kept: only level full knows the start. Whoever
+ * gave back what another thread had, has not held it at all.
+ */
 static void no_waits(struct model *m, const struct lock *l)
 {
 	uint32_t i;
@@ -372,7 +375,7 @@ static void no_waits(struct model *m, const struct lock *l)
 	for (i = 0; i < l->n_holds; i++) {
 		struct hold *h = &m->holds[l->first_hold + i];
 
-		if (h->quality != HOLD_EXACT)
+		if (h->quality != HOLD_EXACT || l->is_passed)
 			set_start(h, h->end_ns, HOLD_UNKNOWN);
 	}
 }
@@ -387,8 +390,12 @@ static void one_lock(struct build *b, struct lock *l, struct work *w, struct wit
 	gather(m, l, w);
 	wait_totals(m, l, w);
 	prepare(l, w);
-	lock_starts(m, l, w);
-	fr_build_witness(m, l, seen);
+	if (l->is_passed) {
+		no_waits(m, l);
+	} else {
+		lock_starts(m, l, w);
+		fr_build_witness(m, l, seen);
+	}
 	blamed = charge(l, w, &m->holds[l->first_hold], l->n_holds);
 	if (seen->n > before)
 		blamed += charge(l, w, &seen->holds[before], seen->n - before);

@@ -119,6 +119,7 @@ static struct model *build(const struct recording *rec, const struct build *star
 	m->end_ns = rec->end_ns;
 	m->common_ns = rec->common_start_ns;
 	m->dead = rec->source == RECORDING_LEFT;
+	memcpy(m->least, rec->hdr.levels, sizeof(m->least));
 	b.net_full = rec->hdr.levels[FR_CLASS_NET] == FR_LEVEL_FULL;
 	for (i = 0; i < rec->n_threads; i++) {
 		if (rec->threads[i].overwritten)

@@ -118,6 +118,11 @@ struct lock {
 	uint32_t owner_stack; /* where it took it, 0 = unknown */
 	uint32_t first_stack; /* of the first contended acquisition ever */
 	uint8_t kind; /* enum fr_held_kind */
+	/*
+	 * A mutex that is given back by threads that do not have it, as a signal to its owner:
+	 * nobody holds it, and who waits for it waits for news.
+	 */
+	bool is_passed;
 	bool is_cond; /* no lock: a condition, or what sync says */
 	uint8_t sync; /* enum span_kind of the waits for it if is_cond, 0 = unknown */
 	uint8_t futex; /* enum futex_kind, as the caller knew it */
@@ -158,6 +163,13 @@ enum sock_role {
 	SOCK_LISTENER,
 };
 
+/* Which way data went over a connection last, as far as the window tells. */
+enum sock_moved {
+	SOCK_MOVED_NONE,
+	SOCK_MOVED_OUT,
+	SOCK_MOVED_IN,
+};
+
 /* One life of a descriptor number: from socket, accept, pipe, open ... to close. Files too. */
 struct sock {
 	uint64_t start_ns; /* 0 = before the window */
@@ -183,6 +195,7 @@ struct sock {
 	uint32_t polled; /* a listener, the same: the last wait that ended because of it */
 	uint64_t empty_ns; /* a listener: that its queue was empty then is known; 0 = not at all */
 	bool listened; /* listen() was seen */
+	uint8_t moved; /* enum sock_moved; stands with `same` */
 };
 
 struct held {
@@ -261,6 +274,7 @@ struct model {
 	uint32_t *thread_spans;
 	uint64_t kinds[128]; /* events kept by kind */
 	struct lowered lowered[FR_CLASSES];
+	uint8_t least[FR_CLASSES]; /* the lowest level in the kept events */
 	uint64_t start_ns;
 	uint64_t end_ns;
 	uint64_t common_ns; /* start of the common window */

@@ -75,8 +75,16 @@ static void lowered(struct build *b, const struct event *e)
 
 static void level_changed(struct build *b, const struct event *e)
 {
+	uint8_t *least = b->m->least;
+
 	if (e->arg[FR_A(LEVEL, class)] >= FR_CLASSES)
 		return;
+	least += e->arg[FR_A(LEVEL, class)];
+	for (int i = 0; i < 2; i++) {
+		uint64_t level = e->arg[i ? FR_A(LEVEL, before) : FR_A(LEVEL, level)];
+
+		*least = level < *least ? (uint8_t)level : *least;
+	}
 	lowered(b, e);
 	lock_level(b, e);
 	fr_flow_level(b, e);
@@ -242,6 +250,12 @@ static inline bool is_heap(const struct event *e)
 	return e->kind >= FR_EV_MEM_ALLOC && e->kind <= FR_EV_MEM_REALLOC;
 }
 
+/* Who runs the function of a once waits for nobody. */
+static inline bool ran_once(const struct event *e)
+{
+	return e->kind == FR_EV_ONCE && !e->arg[FR_A(ONCE, waited)];
+}
+
 static void lock_event(struct build *b, const struct event *e)
 {
 	uint32_t lock = fr_build_lock(b, e->arg[FR_A(MUTEX_LOCK, lock)]);
@@ -315,7 +329,7 @@ static void see(struct build *b, const struct event *e)
 	count(b, e);
 	if (is_heap(e))
 		return;
-	if (r->kind && e->arg[r->dur] >= r->min_ns)
+	if (r->kind && e->arg[r->dur] >= r->min_ns && !ran_once(e))
 		span_add(b, e, r);
 	switch (e->kind) {
 	case FR_EV_THREAD_START:

@@ -39,6 +39,8 @@ static void transferred(struct build *b, const struct event *e)
 	s->calls++;
 	if ((int64_t)e->arg[FR_A(NET_SEND, result)] <= 0)
 		return;
+	b->m->socks[fr_sock_first(b, i)].moved =
+		e->kind == FR_EV_NET_RECV ? SOCK_MOVED_IN : SOCK_MOVED_OUT;
 	if (e->kind == FR_EV_NET_RECV) {
 		s->received += e->arg[FR_A(NET_SEND, result)];
 		return;

@@ -86,6 +86,8 @@ struct recording *fr_recording_open(const char *spec, struct diag *d)
 	rec->impl->taken_ns = now(CLOCK_MONOTONIC);
 	rec->source = src.kind == RECORDING_LIVE ? src.kind : fr_region_source(path, &rec->hdr);
 	load(rec, &src, d);
+	if (rec->source == RECORDING_LEFT)
+		rec->end = fr_regions_ending(&rec->hdr, rec->crash.signo);
 	close(src.fd);
 	return rec;
 }

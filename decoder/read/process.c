@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -63,6 +64,12 @@ enum process_maps fr_process_maps(uint32_t pid, uint64_t dev, uint64_t ino)
 	free(line);
 	fclose(f);
 	return found ? PROCESS_HAS_IT : PROCESS_OTHER;
+}
+
+bool fr_process_is_gone(uint32_t pid)
+{
+	return pid && pid <= INT32_MAX &&
+	       ((kill((pid_t)pid, 0) && errno == ESRCH) || is_zombie(pid));
 }
 
 static bool ends_with(const char *s, const char *suffix)

@@ -29,6 +29,16 @@ enum recording_source {
 	RECORDING_LIVE, /* the region of a process that runs: copied at opening */
 };
 
+/* How the process of a left region ended, as far as the region and this system prove it. */
+enum recording_end {
+	RECORDING_NOT_ENDED, /* a snapshot, or it lives */
+	RECORDING_ENDED_EXIT,
+	RECORDING_ENDED_CRASH,
+	/* it recorded, has no crash record, and is gone; the system has not been restarted */
+	RECORDING_ENDED_KILLED,
+	RECORDING_ENDED_UNKNOWN,
+};
+
 /* A span of a section's bytes inside the recording's own copy or mapping. */
 struct section_view {
 	const uint8_t *data; /* NULL = section missing */
@@ -69,6 +79,7 @@ struct rec_module {
 struct recording {
 	char *path;
 	enum recording_source source;
+	enum recording_end end;
 	struct fr_header hdr; /* a validated copy; strings terminated */
 	struct section_view sec[32]; /* by enum fr_section_id */
 	struct rec_thread *threads; /* by serial, ascending */

@@ -10,7 +10,7 @@
 
 #include "read/recording.h"
 
-/* Threads of a live process that hang, longer than FR_TRIGGER says of `stuck`, or than 5 s. */
+/* Threads of a live process that hang: as its tables alone let suppose, until the model says so. */
 struct region_stuck {
 	uint32_t threads;
 	uint64_t longest_ns;
@@ -71,6 +71,9 @@ void fr_region_stuck(int fd, uint64_t base, const struct fr_header *hdr, struct 
 /* What PATH is, from its header and the processes there are. */
 enum recording_source fr_region_source(const char *path, const struct fr_header *hdr);
 
+/* How the process of HDR ended, whose region is left; SIGNO of its crash record, 0 = none. */
+enum recording_end fr_regions_ending(const struct fr_header *hdr, uint32_t signo);
+
 enum process_maps {
 	PROCESS_GONE, /* or a zombie */
 	PROCESS_OTHER, /* lives, without this file */
@@ -80,6 +83,9 @@ enum process_maps {
 
 /* Whether the process of PID has the file of this device and inode mapped. */
 enum process_maps fr_process_maps(uint32_t pid, uint64_t dev, uint64_t ino);
+
+/* Is there no process of PID, or only what its parent has not yet asked about? */
+bool fr_process_is_gone(uint32_t pid);
 
 /*
  * Finds the region of PID among the mappings of that process: a file's path, or "" with

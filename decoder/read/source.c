@@ -21,6 +21,8 @@
 #include "read/impl.h"
 #include "read/regions.h"
 
+#define COMM_LEN 15u /* as long as the kernel keeps it */
+
 size_t fr_source_read(const struct source *src, uint64_t off, void *buf, size_t n)
 {
 	size_t done = 0;
@@ -176,6 +178,36 @@ static bool is_pid(const char *spec, uint32_t *pid)
 	return true;
 }
 
+/* The processes called NAME that have a region: of several that live, all are told. */
+static bool pid_of(const char *name, uint32_t *pid, struct diag *d)
+{
+	struct region_info *regions;
+	char dir[PATH_MAX], list[200] = "";
+	size_t n, live = 0, used = 0;
+
+	*pid = 0;
+	fr_regions_dir(dir, sizeof(dir));
+	if (strchr(name, '/') || !*name || !fr_regions_trust(dir, DIAG_NOTE, d))
+		return false;
+	n = fr_regions_scan(dir, ".frr", &regions); /* the oldest first */
+	for (size_t i = 0; i < n; i++) {
+		bool lives = regions[i].source == RECORDING_LIVE;
+
+		if (regions[i].problem || strncmp(regions[i].comm, name, COMM_LEN) != 0 ||
+		    (live && !lives))
+			continue;
+		*pid = regions[i].pid;
+		live += lives;
+		if (lives && used < sizeof(list))
+			used += (size_t)snprintf(list + used, sizeof(list) - used, " %u", *pid);
+	}
+	fr_regions_free(regions, n);
+	if (live > 1)
+		diag_add(d, DIAG_ERROR, "%zu processes are called %s: say which by its PID:%s",
+			 live, name, list);
+	return *pid;
+}
+
 char *fr_source_open(struct source *src, const char *spec, struct diag *d)
 {
 	uint32_t pid;
@@ -183,5 +215,7 @@ char *fr_source_open(struct source *src, const char *spec, struct diag *d)
 	*src = (struct source){.fd = -1, .kind = RECORDING_FILE};
 	if (is_pid(spec, &pid))
 		return open_pid(src, pid, d);
+	if (access(spec, F_OK) && pid_of(spec, &pid, d))
+		return diag_has(d, DIAG_ERROR) ? NULL : open_pid(src, pid, d);
 	return open_file(src, spec, d) ? fr_mem_strndup(spec, strlen(spec)) : NULL;
 }

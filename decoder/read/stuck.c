@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * stuck.c - threads of a live process that hang in what the trigger `stuck` counts, seen from
- * outside: where all of them hang, none is left to tell.
+ * stuck.c - threads of a live process that may be stuck, seen from outside: whether the whole
+ * recording is worth the time to read it.
  *
  * Reads the small sections only and no events. The process runs on meanwhile: a state that changes
  * while it is read is no wait. Must not: trust anything it reads.
@@ -15,7 +15,7 @@
 #include "read/regions.h"
 
 #define SECOND 1000000000ull
-#define LIMIT_NS (5 * SECOND) /* while FR_TRIGGER says nothing of `stuck` */
+#define LIMIT_NS SECOND /* while FR_TRIGGER says nothing of `stuck`: see model/stands.c */
 #define THREADS_MAX 65536u
 
 struct peek {
@@ -101,6 +101,13 @@ static bool waiting(const struct peek *p, uint64_t i, struct fr_thread_rec *t)
 	       again.st_seq == t->st_seq;
 }
 
+static bool may_be_stuck(const struct fr_hook_rec *hook)
+{
+	uint32_t flags = fr_hook_flags(hook), kind = flags >> FR_HOOK_WAIT_SHIFT & 0xff;
+
+	return flags & FR_HOOK_STUCK || kind == FR_WAIT_RECV || kind == FR_WAIT_TLS;
+}
+
 void fr_region_stuck(int fd, uint64_t base, const struct fr_header *hdr, struct region_stuck *out)
 {
 	struct peek p = {.fd = fd, .base = base, .hdr = hdr};
@@ -114,8 +121,7 @@ void fr_region_stuck(int fd, uint64_t base, const struct fr_header *hdr, struct 
 		uint64_t age;
 
 		if (!waiting(&p, i, &t) || !get(&p, FR_SEC_HOOKS, t.st_call, &hook, sizeof(hook)) ||
-		    !memchr(hook.name, 0, sizeof(hook.name)) ||
-		    !(fr_hook_flags(&hook) & FR_HOOK_STUCK))
+		    !memchr(hook.name, 0, sizeof(hook.name)) || !may_be_stuck(&hook))
 			continue;
 		age = age_ns(&p, t.st_since);
 		if (age <= p.limit_ns)

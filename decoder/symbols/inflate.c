@@ -2,15 +2,16 @@
 /*
  * inflate.c - decompresses one section.
  *
- * zstd is taken from libzstd.so.1 if the machine has it (dlopen: no build or run dependency);
+ * zstd is taken from libzstd.so.1 if the machine has it (no build or run dependency);
  * without it such a file gives symbol-table names only, and the problem is said.
  */
 #include "symbols/inflate.h"
 
-#include <dlfcn.h>
 #include <elf.h>
 #include <stdlib.h>
 #include <zlib.h>
+
+#include "base/optional.h"
 
 #ifndef ELFCOMPRESS_ZSTD
 #define ELFCOMPRESS_ZSTD 2
@@ -59,12 +60,9 @@ uint64_t fr_inflate_size(struct span raw, bool zdebug)
 static bool unzstd(uint8_t *out, const struct packed *p, const char **why)
 {
 	size_t (*decompress)(void *, size_t, const void *, size_t);
-	void *lib = dlopen("libzstd.so.1", RTLD_NOW | RTLD_LOCAL);
 
-	*why = "debug sections are compressed with zstd and libzstd.so.1 is not installed";
-	if (!lib)
-		return false;
-	*(void **)&decompress = dlsym(lib, "ZSTD_decompress");
+	*why = "debug sections are compressed with zstd and libzstd.so.1 is not to be had";
+	fr_optional("libzstd.so.1", "ZSTD_decompress", (void **)&decompress);
 	if (!decompress)
 		return false;
 	*why = "a compressed debug section is damaged";

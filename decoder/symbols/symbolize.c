@@ -12,12 +12,14 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <uthash.h>
 
 #include "base/arena.h"
 #include "base/mem.h"
 #include "base/path.h"
+#include "base/regular.h"
 #include "symbols/cache.h"
 #include "symbols/modsyms.h"
 
@@ -249,6 +251,28 @@ static void tell_shared(struct symbols *sy, struct module_state *mod, uint64_t a
 	}
 }
 
+/*
+ * libc's trampoline, to which a handler returns: mov $15, %rax; syscall. It has no name but in the
+ * debug file, and what stands before it is another function's.
+ */
+static bool is_handler_call(const struct module_state *mod, uint64_t off)
+{
+	static const uint8_t code[] = {0x48, 0xc7, 0xc0, 0x0f, 0, 0, 0, 0x0f, 0x05};
+	uint8_t there[sizeof(code)];
+	struct stat st;
+	ssize_t n;
+	int fd;
+
+	if (strncmp(mod->name, "libc.so", 7) && strncmp(mod->name, "libpthread", 10))
+		return false;
+	fd = fr_regular_open(mod->m->path, &st);
+	if (fd < 0)
+		return false;
+	n = pread(fd, there, sizeof(there), (off_t)off);
+	close(fd);
+	return n == (ssize_t)sizeof(there) && !memcmp(there, code, sizeof(code));
+}
+
 /* The frames of PC; its module has been asked. */
 static struct known *resolve_pc(struct symbols *sy, uint64_t pc)
 {
@@ -278,6 +302,10 @@ static struct known *resolve_pc(struct symbols *sy, uint64_t pc)
 			fill_frame(f, img, &img->frames[a->first + i]);
 		else if (mod && is_vdso(mod))
 			f->fn = VDSO;
+		if (mod && (!f->fn || !f->file) && is_handler_call(mod, off + 1)) {
+			f->fn = FRAME_HANDLER_CALL;
+			f->fn_off = UINT32_MAX;
+		}
 	}
 	return k;
 }

@@ -35,6 +35,9 @@ struct frame {
 	uint32_t fn_off; /* of the address from the start of fn; UINT32_MAX = unknown */
 };
 
+/* What a frame is called that the kernel has put there, to call a handler. */
+#define FRAME_HANDLER_CALL "<signal handler called>"
+
 struct symbols;
 
 /*

@@ -19,6 +19,8 @@
 #define FR_HOT __attribute__((section("fr_hot")))
 /* The big ones behind them: they must not spread the small ones over more cache lines. */
 #define FR_HOT_BIG __attribute__((section("fr_hot_big"), aligned(64)))
+/* Of kilobytes, and zero for most programs: behind the rest of .bss, whose pages each start touches. */
+#define FR_BIG __attribute__((section(".bss.zz")))
 #define FR_COLD __attribute__((noinline, cold))
 
 /* The point in the host from which a hook was called: what unwinding starts from. */

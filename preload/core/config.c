@@ -185,11 +185,11 @@ struct signal_name {
 	int number;
 };
 
+#define SIGNAL_NAME(name) {#name, SIG##name},
 static const struct signal_name signal_names[] = {
-	{"HUP", SIGHUP}, {"USR1", SIGUSR1}, {"USR2", SIGUSR2},     {"WINCH", SIGWINCH},
-	{"URG", SIGURG}, {"PWR", SIGPWR},   {"VTALRM", SIGVTALRM}, {"PROF", SIGPROF},
-	{"IO", SIGIO},   {"QUIT", SIGQUIT}, {"TERM", SIGTERM},     {"CONT", SIGCONT},
+#include "wire/signals.def"
 };
+#undef SIGNAL_NAME
 
 static bool parse_signal(const char *s, void *v, uint64_t least, uint64_t most)
 {
@@ -229,10 +229,15 @@ static bool parse_trigger(const char *s, void *v, uint64_t least, uint64_t most)
 
 static bool parse_unwind(const char *s, void *v, uint64_t least, uint64_t most)
 {
-	static const char *const names[] = {"auto", "fp", "caller"};
+	static const char *const names[] = {
+		[FR_UNWIND_LIBUNWIND] = "libunwind",
+		[FR_UNWIND_FP] = "fp",
+		[FR_UNWIND_CALLER] = "caller",
+		[FR_UNWIND_CFI] = "auto",
+	};
 	fr_setting_unwind *way = v;
 
-	*way = find_name(s, strlen(s), names, 3);
+	*way = find_name(s, strlen(s), names, sizeof(names) / sizeof(*names));
 	return *way >= 0;
 }
 

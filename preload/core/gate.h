@@ -20,6 +20,13 @@
 #include "core/sys.h"
 #include "wire/wire.h"
 
+/* Does the birth of this process wait for an event? Allocations alone are counted meanwhile. */
+enum fr_waiting {
+	FR_WAITING_NOT = 0,
+	FR_WAITING_PROGRAM = 1, /* the process that the program began as */
+	FR_WAITING_CHILD = 2, /* a forked child: fr_region is its parent's */
+};
+
 struct fr_gate {
 	uint8_t level[16]; /* enum fr_level by enum fr_class */
 	atomic_uint birth; /* 0 unborn, 1 being born, 2 born (or given up) */
@@ -29,10 +36,12 @@ struct fr_gate {
 	atomic_uint settings_lock; /* holder changes levels or limits */
 	atomic_uint blocks_lock; /* holder lists threads' blocks, or looks at them */
 	atomic_uint turn_lock; /* holder begins a segment of the depot */
+	atomic_uint room_lock; /* holder looks how much memory the cgroup has left */
 	atomic_int crashing; /* tid of the thread that handles a fatal signal */
 	int lender; /* pid that has called vfork before its birth; 0 = none */
+	int waiting; /* enum fr_waiting */
 	void *_Atomic unwind_owner; /* the thread in libunwind, see unwind_guard.c */
-	char pad[FR_PAGE - 16 - 10 * sizeof(int) - sizeof(void *)];
+	char pad[FR_PAGE - 16 - 12 * sizeof(int) - sizeof(void *)];
 };
 
 extern struct fr_gate fr_gate;
@@ -58,6 +67,22 @@ static FR_ALWAYS_INLINE enum fr_level fr_level(enum fr_class klass)
 	enum fr_level l = fr_level_now(klass);
 
 	return likely(l != FR_LEVEL_UNBORN) ? l : fr_birth(klass);
+}
+
+/*
+ * The same for what only the program's own process records, and not a forked child of it that does
+ * nothing else: that one stays unborn.
+ */
+static inline enum fr_level fr_level_of_program(enum fr_class klass)
+{
+	return fr_gate.waiting == FR_WAITING_PROGRAM ? fr_level(klass) : fr_level_now(klass);
+}
+
+/* For what needs the block of the calling thread, which comes with the birth. */
+static inline void fr_wait_no_longer(void)
+{
+	if (unlikely(fr_gate.waiting))
+		fr_birth(FR_CLASS_RECORDER);
 }
 
 /* A lock for cold paths that is only tried. Nobody waits for it, so its holder may be preempted. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * real.c - finds the real functions with dlsym(RTLD_NEXT) by the rows of hooks.def.
+ * real.c - finds the real functions, as dlsym(RTLD_NEXT) would, by the rows of hooks.def: in the
+ * tables of the objects behind us, and with dlsym() itself where those are not plain.
  *
  * Context: the constructor, or the first hook of an object whose constructor ran before ours.
  * Must not: probe a name that may be missing before malloc is found, because a failed dlsym
@@ -70,6 +71,56 @@ void fr_real_find_shadows(void)
 	}
 }
 
+static void put(const struct fr_hook_row *row, void *fn)
+{
+	__atomic_store_n((void **)((char *)&fr_real + row->slot), fn, __ATOMIC_RELEASE);
+}
+
+/* Of what the objects behind us define; false: from one on nobody but dlsym() can tell. */
+static bool read_tables(void *found[FR_HOOK_MAX], bool doubt[FR_HOOK_MAX])
+{
+	uint32_t hash[FR_HOOK_MAX];
+	const struct link_map *m = _r_debug.r_map;
+
+	for (unsigned int i = 0; i < fr_hook_count; i++)
+		hash[i] = fr_symbols_hash(fr_hook_rows[i].name);
+	while (m && m->l_ld != _DYNAMIC)
+		m = m->l_next;
+	for (m = m ? m->l_next : NULL; m; m = m->l_next) {
+		struct fr_symbols s = fr_symbols_of(m);
+
+		if (!s.bloom)
+			return false;
+		for (unsigned int i = 0; i < fr_hook_count; i++) {
+			if (!found[i])
+				found[i] = fr_symbols_function(&s, fr_hook_rows[i].name, hash[i],
+							       &doubt[i]);
+		}
+	}
+	return true;
+}
+
+/*
+ * What is plain. Only while the program is being started are all objects that are there those that
+ * dlsym() looks at, in their order.
+ */
+static void resolve_plain(bool missing[FR_HOOK_MAX])
+{
+	void *found[FR_HOOK_MAX] = {NULL};
+	bool doubt[FR_HOOK_MAX] = {false};
+	bool all = read_tables(found, doubt);
+
+	for (unsigned int i = 0; i < fr_hook_count; i++) {
+		const struct fr_hook_row *row = &fr_hook_rows[i];
+
+		if (row->version[0] || doubt[i])
+			continue;
+		if (found[i] && !fr_real_slot(row))
+			put(row, found[i]);
+		missing[i] = all && !found[i];
+	}
+}
+
 static void resolve(const struct fr_hook_row *row)
 {
 	void *fn = NULL;
@@ -80,15 +131,21 @@ static void resolve(const struct fr_hook_row *row)
 		fn = dlvsym(RTLD_NEXT, row->name, row->version);
 	if (!fn)
 		fn = dlsym(RTLD_NEXT, row->name);
-	__atomic_store_n((void **)((char *)&fr_real + row->slot), fn, __ATOMIC_RELEASE);
+	put(row, fn);
 }
 
 void fr_real_resolve(void)
 {
+	static bool begun;
+	bool missing[FR_HOOK_MAX] = {false};
+
 	FR_RUNS(FR_WHERE_ANY_THREAD);
+	if (!begun)
+		resolve_plain(missing);
+	begun = true;
 	for (int mem = 1; mem >= 0; mem--) {
 		for (unsigned int i = 0; i < fr_hook_count; i++) {
-			if ((fr_hook_rows[i].klass == FR_CLASS_MEM) == mem)
+			if ((fr_hook_rows[i].klass == FR_CLASS_MEM) == mem && !missing[i])
 				resolve(&fr_hook_rows[i]);
 		}
 	}

@@ -1,18 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * symbols.c - looks a name up in one object's DT_GNU_HASH, by its hash alone.
+ * symbols.c - looks a name up in one object's DT_GNU_HASH.
  *
- * Context: any thread. Must not: say no where dlsym() might find the name.
+ * Context: any thread. Must not: say no where dlsym() might find the name, or give another function
+ * than it would: the default version of a name, and what a resolver (IFUNC) chooses.
  */
 #include "core/symbols.h"
 
 #include <stddef.h>
+#include <string.h>
+#include <sys/auxv.h>
 
 /* The loader has made most of these addresses absolute, where it can write. */
-static const uint32_t *address(const struct link_map *m, const ElfW(Dyn) * d)
+static const void *address(const struct link_map *m, const ElfW(Dyn) * d)
 {
-	return (const uint32_t *)(d->d_un.d_ptr < m->l_addr ? m->l_addr + d->d_un.d_ptr
-							    : d->d_un.d_ptr);
+	return (const void *)(d->d_un.d_ptr < m->l_addr ? m->l_addr + d->d_un.d_ptr
+							: d->d_un.d_ptr);
 }
 
 static void read_head(struct fr_symbols *s, const uint32_t *head)
@@ -28,21 +31,27 @@ static void read_head(struct fr_symbols *s, const uint32_t *head)
 
 struct fr_symbols fr_symbols_of(const struct link_map *m)
 {
-	struct fr_symbols s = {0};
+	struct fr_symbols s = {.bias = m->l_addr};
 	const uint32_t *head = NULL;
 
 	for (const ElfW(Dyn) *d = m->l_ld; d && d->d_tag != DT_NULL; d++) {
 		if (d->d_tag == DT_GNU_HASH)
 			head = address(m, d);
+		else if (d->d_tag == DT_SYMTAB)
+			s.table = address(m, d);
+		else if (d->d_tag == DT_STRTAB)
+			s.names = address(m, d);
+		else if (d->d_tag == DT_VERSYM)
+			s.versions = address(m, d);
 		if (d->d_tag == DT_FILTER || d->d_tag == DT_AUXILIARY)
 			return s; /* other objects are searched in its place */
 	}
-	if (head)
+	if (head && s.table && s.names)
 		read_head(&s, head);
 	return s;
 }
 
-static uint32_t hash_of(const char *name)
+uint32_t fr_symbols_hash(const char *name)
 {
 	uint32_t h = 5381;
 
@@ -59,18 +68,73 @@ static bool passes_bloom(const struct fr_symbols *s, uint32_t h)
 	return (word >> (h % bits)) & (word >> ((h >> s->bloom_shift) % bits)) & 1;
 }
 
+/*
+ * The first symbol of hash H from I on, which is on H's chain; 0: none. A chain's last hash has its
+ * lowest bit set; the others have it clear.
+ */
+static uint32_t find(const struct fr_symbols *s, uint32_t h, uint32_t i)
+{
+	for (; i; i = s->chains[i - s->first] & 1 ? 0 : i + 1) {
+		if ((s->chains[i - s->first] | 1) == (h | 1))
+			return i;
+	}
+	return 0;
+}
+
+static uint32_t find_first(const struct fr_symbols *s, uint32_t h)
+{
+	if (!s->n_buckets || !passes_bloom(s, h))
+		return 0;
+	return find(s, h, s->buckets[h % s->n_buckets]);
+}
+
+static uint32_t find_next(const struct fr_symbols *s, uint32_t h, uint32_t i)
+{
+	return s->chains[i - s->first] & 1 ? 0 : find(s, h, i + 1);
+}
+
 bool fr_symbols_may_have(const struct fr_symbols *s, const char *name)
 {
-	uint32_t h = hash_of(name), i;
+	return !s->bloom || find_first(s, fr_symbols_hash(name));
+}
 
-	if (!s->bloom)
-		return true;
-	if (!s->n_buckets || !passes_bloom(s, h))
-		return false;
-	/* a chain's last hash has its lowest bit set; the others have it clear */
-	for (i = s->buckets[h % s->n_buckets]; i; i = s->chains[i - s->first] & 1 ? 0 : i + 1) {
-		if ((s->chains[i - s->first] | 1) == (h | 1))
-			return true;
+/* Old versions of a name are hidden: who asks for none in particular gets the default. */
+#define HIDDEN 0x8000u
+#define VERSION_LOCAL 0u
+
+static bool is_default(const struct fr_symbols *s, uint32_t i)
+{
+	return !s->versions || (!(s->versions[i] & HIDDEN) && s->versions[i] != VERSION_LOCAL);
+}
+
+void *fr_symbols_function(const struct fr_symbols *s, const char *name, uint32_t hash, bool *doubt)
+{
+	for (uint32_t i = find_first(s, hash); i; i = find_next(s, hash, i)) {
+		const ElfW(Sym) *sym = &s->table[i];
+
+		if (sym->st_shndx == SHN_UNDEF || strcmp(s->names + sym->st_name, name) != 0)
+			continue;
+		if (!is_default(s, i))
+			continue;
+		/* variables, resolvers, addresses that are none: not for us */
+		*doubt |= ELF64_ST_TYPE(sym->st_info) != STT_FUNC || sym->st_shndx == SHN_ABS ||
+			  (ELF64_ST_BIND(sym->st_info) != STB_GLOBAL &&
+			   ELF64_ST_BIND(sym->st_info) != STB_WEAK);
+		return (void *)(s->bias + sym->st_value);
 	}
-	return false;
+	return NULL;
+}
+
+bool fr_symbols_before_us(const char *name)
+{
+	uintptr_t vdso = getauxval(AT_SYSINFO_EHDR); /* in the list, and not searched */
+	const struct link_map *m = _r_debug.r_map;
+	bool found = false;
+
+	for (; m && m->l_ld != _DYNAMIC && !found; m = m->l_next) {
+		struct fr_symbols s = fr_symbols_of(m);
+
+		found = (!m->l_addr || m->l_addr != vdso) && fr_symbols_may_have(&s, name);
+	}
+	return found;
 }

@@ -17,7 +17,7 @@
 /* ---- before the real functions are known ----------------------------------------------------- */
 
 /* dlsym may allocate while it looks for malloc: a bump pool whose blocks are never freed. */
-static _Alignas(16) char pool[32768];
+static FR_BIG _Alignas(16) char pool[32768];
 static atomic_size_t pool_used;
 static __thread bool resolving __attribute__((tls_model("initial-exec")));
 
@@ -112,16 +112,6 @@ static FR_COLD void record_alloc_sample(struct fr_site s, void *p, size_t n, enu
 	fr_leave(t);
 }
 
-static FR_COLD void alloc_other(struct fr_site s, void *p, size_t n, enum fr_hook via)
-{
-	enum fr_level level = fr_level(FR_CLASS_MEM);
-
-	if (level == FR_LEVEL_SAMPLED)
-		record_alloc_sample(s, p, n, via);
-	else if (level == FR_LEVEL_FULL)
-		record_alloc_other(s.pc, s.sp, s.fp, p, n, via);
-}
-
 /* Level sampled: counts an allocation of N bytes, unless it has failed. Is it to be sampled? */
 static FR_ALWAYS_INLINE bool sample_is_due(void *p, size_t n)
 {
@@ -133,6 +123,18 @@ static FR_ALWAYS_INLINE bool sample_is_due(void *p, size_t n)
 	t->rec->alloc_bytes += n;
 	t->sample_left -= (int64_t)n;
 	return t->sample_left < 0 || n >= FR_SAMPLE_MEAN;
+}
+
+static FR_COLD void alloc_other(struct fr_site s, void *p, size_t n, enum fr_hook via)
+{
+	enum fr_level level = fr_level(FR_CLASS_MEM);
+
+	if (fr_gate.waiting && !sample_is_due(p, n))
+		return; /* no reason for a birth */
+	if (level == FR_LEVEL_SAMPLED)
+		record_alloc_sample(s, p, n, via);
+	else if (level == FR_LEVEL_FULL)
+		record_alloc_other(s.pc, s.sp, s.fp, p, n, via);
 }
 
 /* After every successful or failed allocation of N bytes. Failed ones do not count. */

@@ -29,7 +29,7 @@ static pid_t forking(pid_t (*real)(void), enum fr_hook via, struct fr_site s)
 	pid_t pid;
 
 	/* a child that only forks again is not worth a region: no birth here */
-	if (fr_level_now(FR_CLASS_THREAD) <= FR_LEVEL_OFF)
+	if (fr_level_of_program(FR_CLASS_THREAD) <= FR_LEVEL_OFF)
 		return real();
 	fr_wait_begin(&w, s, via, 0, 0, 0);
 	pid = real();
@@ -69,7 +69,7 @@ static void *sharing(void *real, enum fr_hook via, struct fr_site s)
 {
 	struct fr_thread *t;
 
-	if (fr_level_now(FR_CLASS_RECORDER) == FR_LEVEL_UNBORN && !fr_gate.lender)
+	if (fr_level_of_program(FR_CLASS_RECORDER) == FR_LEVEL_UNBORN && !fr_gate.lender)
 		fr_gate.lender = fr_sys_getpid();
 	if (fr_level_now(FR_CLASS_RECORDER) <= FR_LEVEL_OFF)
 		return real;

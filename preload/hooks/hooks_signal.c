@@ -145,9 +145,12 @@ FR_HOOK int siginterrupt(int sig, int flag)
 /* Our alternate stack is not the host's: it sees none until it sets its own. */
 FR_HOOK int sigaltstack(const stack_t *st, stack_t *old)
 {
-	int rc = FR_REAL(sigaltstack)(st, old);
-	const struct fr_thread *t = fr_self;
+	const struct fr_thread *t;
+	int rc;
 
+	fr_wait_no_longer(); /* whose altstack is it? The thread's block knows */
+	rc = FR_REAL(sigaltstack)(st, old);
+	t = fr_self;
 	if (rc == 0 && old && t->altstack && old->ss_sp == t->altstack &&
 	    !(old->ss_flags & SS_ONSTACK))
 		*old = (stack_t){.ss_flags = SS_DISABLE};

@@ -20,7 +20,7 @@ struct start {
 	struct fr_thread_origin origin;
 };
 #define STARTS 256u
-static struct start starts[STARTS];
+static FR_BIG struct start starts[STARTS];
 
 static struct start *take_start(void)
 {

@@ -48,6 +48,7 @@ bool fr_confine_begin(bool strict)
 	int pid = fr_sys_getpid();
 	bool locked;
 
+	fr_wait_no_longer();
 	if (fr_sys_filter || fr_level_now(FR_CLASS_RECORDER) == FR_LEVEL_UNBORN ||
 	    fr_process.pid != (uint32_t)pid)
 		return false;

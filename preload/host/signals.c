@@ -237,6 +237,7 @@ void fr_signals_arrived(int sig, siginfo_t *si, void *uc, const struct fr_sigent
 	unsigned int outer;
 
 	fr_arch_allow_unaligned();
+	fr_wait_no_longer(); /* a handler of the host's runs by the thread's block */
 	if (fr_rescue_fault(sig, si, uc))
 		return;
 	fr_unwind_fault(sig, si, uc); /* does not return if it was libunwind's */
@@ -376,6 +377,8 @@ int fr_signals_action(int sig, const struct sigaction *act, struct sigaction *ol
 
 	if (!act || sig < 1 || sig >= _NSIG || fr_process.sanitized || fr_host_is_other_process())
 		return fr_signals_plain(sig, act, old);
+	if (is_function(act->sa_handler))
+		fr_wait_no_longer(); /* handlers run by the thread's block */
 	k = arrange(sig, act);
 	return fr_signals_plain(sig, &k, old);
 }

@@ -160,7 +160,7 @@ struct caller {
 	struct fr_tls tls;
 };
 #define CALLERS 48
-static struct caller callers[CALLERS];
+static FR_BIG struct caller callers[CALLERS];
 
 /* The coverage says which libssl was found first. */
 static void cover(const struct fr_tls *tls)

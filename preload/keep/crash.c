@@ -48,7 +48,7 @@ static enum fr_context context_of(const siginfo_t *si, const ucontext_t *uc)
 }
 
 /* A thread without a block can crash too. Only one thread ever comes here. */
-static struct fr_walk scratch;
+static FR_BIG struct fr_walk scratch;
 
 static void find_stack(const siginfo_t *si, const ucontext_t *uc)
 {

@@ -28,7 +28,7 @@
 #include "store/describe.h"
 #include "store/region.h"
 
-static struct fr_header kept;
+static FR_BIG struct fr_header kept;
 static atomic_bool told;
 
 /* The header in memory: the file's own, being exchanged by one thread, or private memory. */

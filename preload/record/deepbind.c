@@ -36,7 +36,7 @@ struct asked {
 	atomic_bool found;
 	char name[NAME_SIZE]; /* without its directory; written once */
 };
-static struct asked asked[ASKED_MAX];
+static FR_BIG struct asked asked[ASKED_MAX];
 static atomic_uint n_asked;
 
 /* ---- the loader's list ----------------------------------------------------------------------- */

@@ -38,7 +38,7 @@ static struct {
 	/* by parity of the turn: who still reads the last one's fails to move the cursor */
 	struct pin pins[2][PINS];
 	_Atomic uint32_t n_pins[2];
-} ring;
+} ring FR_BIG;
 
 FR_HOT uint32_t fr_depot_mask;
 

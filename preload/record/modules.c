@@ -5,7 +5,7 @@
  * Objects are found through _dl_find_object (glibc 2.35), which takes no lock and may be called
  * anywhere. Where it is missing, only the objects seen at birth are known. A record is appended
  * when a stack first reaches into an object, or at birth, so that no dlopen hook is needed.
- * Must not: call dl_iterate_phdr outside birth (its lock may be held for ever in a forked child).
+ * Must not: call dl_iterate_phdr outside the constructor (its lock may be held for ever in a forked child).
  */
 #include "record/modules.h"
 
@@ -35,7 +35,7 @@ uint32_t fr_modules_generation = 1;
 
 /* Objects noted so far: for a libc without _dl_find_object, and for forked children. */
 #define KNOWN_MAX 1024
-static struct fr_object known[KNOWN_MAX];
+static FR_BIG struct fr_object known[KNOWN_MAX];
 static unsigned int n_known;
 
 static struct fr_module_rec *record(uint32_t i)
@@ -327,5 +327,4 @@ void fr_modules_init(void)
 {
 	find_object_init();
 	dl_iterate_phdr(at_birth, NULL);
-	fr_modules_rewrite();
 }

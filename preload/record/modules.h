@@ -13,10 +13,10 @@
 /* Raised when an object goes away (dlclose): everything remembered by PC is then stale. */
 extern uint32_t fr_modules_generation;
 
-/* Looks up _dl_find_object, fills the table with what is loaded. At birth. */
+/* Looks up _dl_find_object and what is loaded. In the constructor: takes the loader's lock. */
 void fr_modules_init(void);
 
-/* In a forked child: writes the inherited knowledge into the child's region. */
+/* At a birth: writes what is known into the new region. */
 void fr_modules_rewrite(void);
 
 /* An object covers PC. Signal-safe, takes no lock that the host can hold. */

@@ -27,17 +27,40 @@ static bool on_it(const struct fr_thread *t, uintptr_t sp)
 	return lo && sp >= lo && sp < lo + FR_ALTSTACK_SIZE;
 }
 
+/* Of a program's first thread while the birth waits for an event. */
+static FR_BIG char first[FR_ALTSTACK_SIZE];
+
+static bool is_first(const void *at)
+{
+	return (uintptr_t)at - (uintptr_t)first < sizeof(first);
+}
+
+void fr_onstack_wait(void)
+{
+	const stack_t st = {
+		.ss_sp = first, .ss_size = sizeof(first), .ss_flags = (int)SS_AUTODISARM};
+	stack_t now = {0};
+
+	if (fr_sys2(SYS_sigaltstack, 0, &now) == 0 && (now.ss_flags & SS_DISABLE))
+		fr_sys2(SYS_sigaltstack, &st, 0);
+}
+
 void fr_onstack_make(struct fr_thread *t, void *stack, size_t size)
 {
 	stack_t now = {0};
 	const stack_t st = {.ss_sp = stack, .ss_size = size, .ss_flags = (int)SS_AUTODISARM};
 	bool runs_on_it = (uintptr_t)&now - (uintptr_t)stack < size;
 
+	if (is_first(&now)) { /* the birth is that of a crash: no other one can be set now */
+		t->altstack = first;
+		return;
+	}
 	/* in a forked child it may be ours already; while a handler runs on it the kernel hides it
 	 */
 	if (fr_sys2(SYS_sigaltstack, 0, &now) == 0 &&
 	    (now.ss_sp == stack || runs_on_it ||
-	     ((now.ss_flags & SS_DISABLE) && fr_sys2(SYS_sigaltstack, &st, 0) == 0)))
+	     (((now.ss_flags & SS_DISABLE) || now.ss_sp == first) &&
+	      fr_sys2(SYS_sigaltstack, &st, 0) == 0)))
 		t->altstack = stack;
 }
 

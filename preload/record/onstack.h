@@ -23,6 +23,9 @@
  */
 void fr_onstack_make(struct fr_thread *t, void *stack, size_t size);
 
+/* The same for a program's first thread before it has a block; fr_onstack_make() will replace it. */
+void fr_onstack_wait(void);
+
 /* False: it stays in use, or may: we are in a handler on it, or were not told (confine.h). */
 bool fr_onstack_leave(const struct fr_thread *t);
 

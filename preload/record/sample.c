@@ -17,7 +17,7 @@ struct sample {
 	uint64_t weight;
 };
 
-_Atomic uint8_t fr_sample_filter[FR_SAMPLE_FILTER];
+FR_BIG _Atomic uint8_t fr_sample_filter[FR_SAMPLE_FILTER];
 static struct sample *table;
 
 void fr_sample_init(void)

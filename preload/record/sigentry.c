@@ -21,7 +21,7 @@
 
 enum note_state { FREE = 0, FILLING, READY };
 
-static struct fr_sigentry notes[ENTRIES];
+static FR_BIG struct fr_sigentry notes[ENTRIES];
 static _Atomic uint8_t states[ENTRIES]; /* enum note_state */
 
 extern const char fr_sigentry_code[] __attribute__((visibility("hidden")));

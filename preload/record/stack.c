@@ -19,8 +19,10 @@
 #include "core/config.h"
 #include "core/gate.h"
 #include "core/sys.h"
+#include "record/cfi.h"
 #include "record/thread.h"
 #include "record/unwind.h"
+#include "store/room.h"
 
 #define RULES 16384u /* entries; 256 KiB, touched as needed */
 #define RULE_PROBE 8u
@@ -32,21 +34,30 @@ struct rule_slot {
 
 static struct rule_slot *rules;
 static enum fr_unwind_kind unwind_kind;
+static bool have_libunwind;
 static bool verifying; /* FR_VERIFY_STACKS: each hit is unwound again */
 
-void fr_stack_init(void)
+enum fr_unwind_kind fr_stack_init(void)
 {
-	unwind_kind = FR_UNWIND_CALLER;
 	rules = fr_sys_mmap(RULES * sizeof(*rules), PROT_READ | PROT_WRITE,
 			    MAP_PRIVATE | MAP_ANONYMOUS, -1);
+	unwind_kind = rules && fr_config.unwind == FR_UNWIND_CFI ? FR_UNWIND_CFI : FR_UNWIND_CALLER;
+	return unwind_kind;
 }
 
 enum fr_unwind_kind fr_stack_upgrade(enum fr_unwind_kind want)
 {
 	if (!rules || want == FR_UNWIND_CALLER)
 		return FR_UNWIND_CALLER;
-	unwind_kind = want == FR_UNWIND_LIBUNWIND ? fr_unwind_load() : want;
 	verifying = fr_config.verify_stacks;
+	if (want == unwind_kind && !verifying)
+		return want;
+	if (want == FR_UNWIND_LIBUNWIND)
+		want = fr_unwind_load();
+	else if (verifying && fr_room_unwind(FR_UNWIND_LIBUNWIND) == FR_UNWIND_LIBUNWIND)
+		have_libunwind = fr_unwind_load() == FR_UNWIND_LIBUNWIND;
+	have_libunwind |= want == FR_UNWIND_LIBUNWIND;
+	unwind_kind = want; /* not earlier: the loader has called hooks */
 	fr_stack_next_epoch();
 	return unwind_kind;
 }
@@ -173,7 +184,7 @@ static struct fr_unwind_rule rule_for(struct walker *k)
 	if (is_signal_frame(&k->f))
 		r.kind = FR_RULE_SIGNAL;
 	else
-		r = fr_unwind_rule(&k->f);
+		r = unwind_kind == FR_UNWIND_CFI ? fr_cfi_rule(&k->f) : fr_unwind_rule(&k->f);
 	rule_store(key, r);
 	fr_unlock_masked(&fr_gate.unwind_lock, signals);
 	return r;
@@ -255,7 +266,7 @@ static bool step_hard(struct walker *k, struct fr_walk *w)
 		fr_drop(FR_DROP_STACK_BUSY);
 		return false;
 	}
-	more = fr_unwind_step(&k->f, ok);
+	more = unwind_kind == FR_UNWIND_CFI ? fr_cfi_step(&k->f, ok) : fr_unwind_step(&k->f, ok);
 	fr_unlock_masked(&fr_gate.unwind_lock, signals);
 	return more && k->f.sp > sp;
 }
@@ -287,7 +298,8 @@ static bool step(struct walker *k, struct fr_walk *w)
 	case FR_RULE_SIGNAL:
 		return step_signal(k, w);
 	case FR_RULE_HARD:
-		return fr_unwind_broken() ? step_fp_chain(k, w) : step_hard(k, w);
+		return unwind_kind != FR_UNWIND_CFI && fr_unwind_broken() ? step_fp_chain(k, w)
+									  : step_hard(k, w);
 	case FR_RULE_END:
 		w->flags |= FR_STACK_COMPLETE;
 		return false;
@@ -392,7 +404,7 @@ static void verify(struct fr_thread *t, struct fr_site s, uint32_t id)
 	bool same = r->pc[0] == s.pc;
 	uint64_t signals;
 
-	if (unwind_kind != FR_UNWIND_LIBUNWIND || (r->flags & FR_STACK_NO_CFI) ||
+	if (!have_libunwind || (r->flags & FR_STACK_NO_CFI) ||
 	    !fr_lock_wait_masked(&fr_gate.unwind_lock, &signals))
 		return;
 	for (uint32_t i = 1; i < r->n_frames && same; i++)

@@ -42,8 +42,11 @@ struct fr_memo {
 
 struct fr_thread;
 
-/* Process-wide set-up at birth. Until fr_stack_upgrade() a stack is its caller's address. */
-void fr_stack_init(void);
+/*
+ * Process-wide set-up at birth. Returns how stacks are taken until fr_stack_upgrade(): as asked, or
+ * one frame of each where that needs libunwind.
+ */
+enum fr_unwind_kind fr_stack_init(void);
 
 /* Now dlopen may be called. WANT: what to use. Returns what it became; forgets shorter stacks. */
 enum fr_unwind_kind fr_stack_upgrade(enum fr_unwind_kind want);

@@ -47,11 +47,35 @@ static void end_destructor(void *arg)
 		fr_thread_end();
 }
 
-void fr_threads_init(void)
+void fr_threads_prepare(void)
 {
-	fr_thread_records_init();
-	if (!have_key)
-		have_key = pthread_key_create(&end_key, end_destructor) == 0;
+	have_key = pthread_key_create(&end_key, end_destructor) == 0;
+}
+
+/* A program's first thread gets an altstack now, a forked child has one. */
+void fr_thread_wait(bool forked)
+{
+	if (forked) {
+		fr_thread_forget();
+		*fr_thread_none.rec = (struct fr_thread_rec){0};
+	} else if (fr_thread_wants_altstack) {
+		fr_onstack_wait();
+	}
+	fr_thread_none.random = fr_arch_tsc() * 0x9E3779B97F4A7C15ull | 1;
+	fr_thread_none.sample_left = fr_sample_gap(&fr_thread_none);
+}
+
+void fr_thread_waited(void)
+{
+	struct fr_thread *t = fr_self;
+
+	if (fr_thread_is_known(t)) {
+		t->rec->allocs += fr_thread_none.rec->allocs;
+		t->rec->alloc_bytes += fr_thread_none.rec->alloc_bytes;
+		t->rec->frees += fr_thread_none.rec->frees;
+		t->sample_left = fr_thread_none.sample_left;
+	}
+	fr_thread_none.sample_left = 0;
 }
 
 /* The thread ends in a call that never came back: it was cancelled there. */
@@ -288,6 +312,14 @@ struct fr_thread *fr_enter_slow(uintptr_t frame)
 	if (t == &fr_thread_gone) {
 		fr_drop(FR_DROP_LATE);
 		return NULL;
+	}
+	if (t == &fr_thread_none && fr_gate.waiting) {
+		fr_birth(FR_CLASS_RECORDER); /* the process's, and with it this thread's */
+		if (fr_gate.waiting || fr_self->busy)
+			return NULL; /* a handler in the middle of that, or there is no region */
+		t = fr_self;
+		t->busy = frame;
+		return t;
 	}
 	if (t == &fr_thread_none) {
 		t = fr_thread_birth(&unknown);

@@ -98,8 +98,16 @@ static inline bool fr_thread_is_known(const struct fr_thread *t)
 /* Set where a stack overflow must still reach a handler of ours: threads get a stack for that. */
 extern bool fr_thread_wants_altstack;
 
-/* At birth of the process. */
-void fr_threads_init(void);
+/* In the constructor: libc may allocate for the key of a later one. */
+void fr_threads_prepare(void);
+
+/*
+ * The birth of the process waits for an event: the calling thread counts what it allocates until
+ * that is sampled. A FORKED child gives up its parent's block. fr_thread_waited() gives the counts
+ * to the calling thread, which has been born.
+ */
+void fr_thread_wait(bool forked);
+void fr_thread_waited(void);
 
 /* How a thread came to be; all 0 where unknown. */
 struct fr_thread_origin {

@@ -61,7 +61,11 @@ void fr_unwind_lib_note(const char *what, const char *why)
 	fr_text_str(&t, " ");
 	fr_text_str(&t, what);
 	fr_text_str(&t, why);
-	fr_note(line, ": not used, stacks by frame pointers only", "");
+	fr_note(line,
+		fr_config.unwind == FR_UNWIND_LIBUNWIND
+			? ": not used, stacks by frame pointers only"
+			: ": not used, stacks are not verified",
+		"");
 }
 
 static struct link_map *map_of(void *handle)
@@ -143,7 +147,7 @@ static void *open_library(void)
 
 	map = first ? map_of(first) : NULL;
 	if (!map) {
-		fr_note(NAME, " cannot be loaded: stacks by frame pointers only", "");
+		fr_unwind_lib_note("cannot be loaded", "");
 		return NULL;
 	}
 	if (!stands_up_to(last, map))

@@ -90,7 +90,7 @@ static struct task {
 	uint64_t parent;
 	uint64_t since;
 	char name[FR_USER_NAME];
-} tasks[TASKS];
+} tasks[TASKS] FR_BIG;
 static _Atomic uint64_t last_task;
 
 static uint64_t user_task_begin(const char *name)

@@ -16,6 +16,7 @@
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <gnu/libc-version.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
@@ -36,6 +37,7 @@
 #include "record/depot.h"
 #include "record/ring.h"
 #include "record/sample.h"
+#include "record/thread_records.h"
 #include "record/wait.h"
 #include "start/tell.h"
 #include "steer/control.h"
@@ -54,8 +56,10 @@ _Static_assert(sizeof(struct fr_gate) == FR_PAGE, "the gate is one page");
 
 static bool constructed; /* our constructor has run; until then no call is recorded */
 static bool off; /* nothing is to be recorded in this process or its children */
+static bool started; /* the host's own code runs */
 static bool under_sanitizer; /* off because a sanitizer would report our accesses as the host's */
 static char start_dir[512];
+static int (*clock_get)(clockid_t id, struct timespec *ts); /* NULL: by system call */
 
 static void set_levels(bool on)
 {
@@ -63,6 +67,7 @@ static void set_levels(bool on)
 		fr_control_levels();
 	for (int k = 0; !on && k < FR_CLASSES; k++)
 		__atomic_store_n(&fr_gate.level[k], FR_LEVEL_OFF, __ATOMIC_RELEASE);
+	fr_gate.waiting = 0;
 	atomic_store(&fr_gate.birth, 2);
 }
 
@@ -92,7 +97,7 @@ static bool make_world(bool forked, int argc, char *const *argv)
 	if (!fr_depot_init())
 		fr_note("no memory for the index of stacks", "", "");
 	fr_chunks_init();
-	fr_threads_init();
+	fr_thread_records_init();
 	if (!forked)
 		fr_clock_measure(); /* not earlier: meanwhile there was something to do */
 	fill_header(argc, argv);
@@ -126,12 +131,12 @@ static bool wanted(void)
 static int (*clock_of_libc(void))(clockid_t id, struct timespec *ts)
 {
 	int (*next)(clockid_t, struct timespec *) = dlsym(RTLD_NEXT, "clock_gettime");
-	void *libc = dlsym(RTLD_NEXT, "gnu_get_libc_version");
 
-	return next && fr_modules_same((void *)next, libc) ? next : NULL;
+	return next && fr_modules_same((void *)next, (void *)gnu_get_libc_version) ? next : NULL;
 }
 
-static bool first_birth(int argc, char *const *argv, char *const *envp)
+/* What only the constructor may do: it reads what the host may change, or takes locks of libc's. */
+static bool prepare(char *const *envp)
 {
 	fr_config_read(envp);
 	fr_say_init();
@@ -140,28 +145,98 @@ static bool first_birth(int argc, char *const *argv, char *const *envp)
 		fr_tell(envp, FR_TELL_NOT_WANTED, "");
 		return false;
 	}
-	if (!fr_room_measure(fr_config.max_bytes)) {
-		fr_tell(envp, FR_TELL_NO_REGION, "");
-		return false;
-	}
 	fr_sys2(SYS_getcwd, start_dir, sizeof(start_dir));
-	fr_clock_choose(fr_config.clock, clock_of_libc());
-	fr_stack_init();
+	clock_get = clock_of_libc();
+	fr_modules_init();
+	fr_threads_prepare();
+	fr_signals_init(false);
+	return true;
+}
+
+/* The program's own process, or a forked child of one that was not born. System calls only. */
+static bool first_birth(bool forked, int argc, char *const *argv)
+{
+	enum fr_unwind_kind unwind;
+
+	if (!fr_room_measure(fr_config.max_bytes))
+		return false;
+	fr_clock_choose(fr_config.clock, clock_get);
+	unwind = fr_stack_init();
 	fr_sample_init();
 	fr_snapshot_init();
-	if (!make_world(false, argc, argv)) {
+	if (!make_world(forked, argc, argv)) {
 		fr_say("no memory for a region: not recording", "", "");
-		fr_tell(envp, FR_TELL_NO_REGION, "");
 		return false;
 	}
-	fr_modules_init();
-	fr_signals_init(false);
+	fr_modules_rewrite();
+	fr_signals_init(true);
 	if (fr_process.sanitized)
 		fr_note("built with AddressSanitizer: neither memory nor crashes are recorded", "",
 			"");
-	go_live(FR_UNWIND_CALLER);
+	go_live(unwind);
+	return true;
+}
+
+/*
+ * May the birth wait for an event? Most programs that end soon have none, and nobody asks for the
+ * region of one that has nothing to tell. Blocks and their sizes are counted meanwhile.
+ */
+static bool may_wait(void)
+{
+	bool triggers = false;
+
+	for (unsigned int i = 0; i < FR_RULES_MAX; i++)
+		triggers |= fr_config.trigger[i] != 0;
+	return !triggers && !fr_config.keep && !fr_config.verbose && !fr_config.verify_stacks &&
+	       fr_config.unwind != FR_UNWIND_LIBUNWIND && !fr_process.sanitized;
+}
+
+static void wait_for_event(enum fr_waiting who)
+{
+	uint8_t mem = fr_config.events[FR_CLASS_MEM];
+
+	fr_thread_wait(who == FR_WAITING_CHILD);
+	fr_gate.waiting = (int)who;
+	atomic_store(&fr_gate.birth, 0);
+	if (mem == FR_LEVEL_SAMPLED || mem == FR_LEVEL_OFF)
+		__atomic_store_n(&fr_gate.level[FR_CLASS_MEM], mem, __ATOMIC_RELEASE);
+}
+
+static bool start(int argc, char *const *argv, char *const *envp)
+{
+	if (!prepare(envp))
+		return false;
+	if (may_wait() && !fr_tell_is_asked(envp)) {
+		wait_for_event(FR_WAITING_PROGRAM);
+		return true;
+	}
+	if (!first_birth(false, argc, argv)) {
+		fr_signals_withdraw();
+		fr_tell(envp, FR_TELL_NO_REGION, "");
+		return false;
+	}
 	fr_tell(envp, FR_TELL_RECORDING, fr_region.hdr->out_dir);
 	fr_say("recording into ", fr_region.path[0] ? fr_region.path : "anonymous memory", "");
+	return true;
+}
+
+/* It comes before main(), or long after. */
+static bool late_birth(void)
+{
+	bool forked = fr_process.pid != (uint32_t)fr_sys_getpid();
+
+	if (forked && !fr_config.follow)
+		return false;
+	if (forked)
+		fr_process_read(true);
+	if (!first_birth(forked, 0, NULL)) {
+		fr_signals_withdraw();
+		return false;
+	}
+	fr_thread_waited();
+	if (started)
+		fr_region.hdr->unwind_kind =
+			fr_stack_upgrade((enum fr_unwind_kind)fr_config.unwind);
 	return true;
 }
 
@@ -170,10 +245,12 @@ static bool child_birth(void)
 	enum fr_unwind_kind unwind = (enum fr_unwind_kind)fr_region.hdr->unwind_kind;
 	/* a handler that forked in the middle of our code goes on with the old memory */
 	bool busy = fr_self->busy && fr_self->busy != FR_BUSY_FOR_EVER;
+	bool waited = fr_gate.waiting;
 
 	if (!fr_config.follow)
 		return false;
-	fr_thread_forget();
+	if (!fr_gate.waiting)
+		fr_thread_forget();
 	fr_region_forget(!busy);
 	fr_process_read(true);
 	if (!fr_room_measure(fr_config.max_bytes) || !make_world(true, 0, NULL))
@@ -182,7 +259,20 @@ static bool child_birth(void)
 	fr_deepbind_again();
 	fr_signals_init(true);
 	go_live(unwind);
+	if (waited)
+		fr_thread_waited();
 	return true;
+}
+
+/*
+ * A forked child that has only allocated: most of them become another program soon. A handler that
+ * forked in the middle of our code goes on with the parent's block.
+ */
+static bool child_may_wait(enum fr_class klass)
+{
+	return klass == FR_CLASS_MEM && !fr_gate.waiting && fr_region.hdr && fr_config.follow &&
+	       fr_config.events[FR_CLASS_MEM] != FR_LEVEL_FULL && may_wait() &&
+	       (!fr_self->busy || fr_self->busy == FR_BUSY_FOR_EVER);
 }
 
 static FR_COLD enum fr_level birth(enum fr_class klass)
@@ -197,7 +287,13 @@ static FR_COLD enum fr_level birth(enum fr_class klass)
 		return FR_LEVEL_OFF; /* the birth is its parent's */
 	if (!atomic_compare_exchange_strong(&fr_gate.birth, &unborn, 1))
 		return unborn == 2 ? fr_control_wake(klass) : FR_LEVEL_OFF;
-	if (off || !fr_region.hdr || !child_birth())
+	if (!off && child_may_wait(klass)) {
+		wait_for_event(FR_WAITING_CHILD);
+		return (enum fr_level)fr_level_now(klass);
+	}
+	if (!off)
+		off = !(fr_region.hdr ? child_birth() : late_birth());
+	if (off)
 		set_levels(false);
 	return (enum fr_level)fr_level_now(klass);
 }
@@ -225,7 +321,7 @@ __attribute__((constructor)) static void construct(int argc, char **argv, char *
 	under_sanitizer = fr_sanitizer_find() == FR_SANITIZER_OTHER;
 	off = getauxval(AT_SECURE) || under_sanitizer ||
 	      fr_sys_madvise(&fr_gate, sizeof(fr_gate), MADV_WIPEONFORK) != 0 ||
-	      !first_birth(argc, argv, envp);
+	      !start(argc, argv, envp);
 	if (off)
 		set_levels(false);
 	constructed = true;
@@ -254,14 +350,18 @@ void fr_process_started(void)
 		fr_tell(environ, FR_TELL_SANITIZER, "");
 		errno = saved;
 	}
-	if (off || !fr_region.hdr)
+	if (off)
 		return;
-	fr_region.hdr->unwind_kind =
-		fr_stack_upgrade(fr_room_unwind((enum fr_unwind_kind)fr_config.unwind));
+	started = true;
+	if (fr_region.hdr)
+		fr_region.hdr->unwind_kind =
+			fr_stack_upgrade(fr_room_unwind((enum fr_unwind_kind)fr_config.unwind));
 	fr_real_find_shadows();
 	note_unseen_memory();
-	fr_describe_shadows();
-	fr_rescue_init();
+	if (fr_region.hdr) {
+		fr_describe_shadows();
+		fr_rescue_init();
+	}
 	at_quick_exit(fr_process_end);
 	errno = saved;
 }

@@ -18,9 +18,8 @@
 
 #define VARIABLE "FR_TELL="
 
-/* Has the variable our number? Then it is empty from here on; the array stays as the kernel made
- * it. */
-static bool take(char *const *envp)
+/* The variable's value if it is our number, else NULL. */
+static char *find(char *const *envp)
 {
 	char mine[16];
 	struct fr_text t = fr_text_on(mine, sizeof(mine));
@@ -32,11 +31,25 @@ static bool take(char *const *envp)
 		if (strncmp(*envp, VARIABLE, sizeof(VARIABLE) - 1) != 0)
 			continue;
 		if (strcmp(value, mine) != 0)
-			return false;
-		*value = '\0';
-		return true;
+			return NULL;
+		return value;
 	}
-	return false;
+	return NULL;
+}
+
+bool fr_tell_is_asked(char *const *envp)
+{
+	return find(envp) != NULL;
+}
+
+/* The variable is empty from here on; the array stays as the kernel made it. */
+static bool take(char *const *envp)
+{
+	char *value = find(envp);
+
+	if (value)
+		*value = '\0';
+	return value != NULL;
 }
 
 static void recording(struct fr_text *t, const char *out_dir)

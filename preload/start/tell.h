@@ -5,6 +5,8 @@
 #ifndef FR_TELL_H
 #define FR_TELL_H
 
+#include <stdbool.h>
+
 enum fr_tell {
 	FR_TELL_RECORDING,
 	FR_TELL_NO_REGION,
@@ -19,5 +21,8 @@ enum fr_tell {
  * the host's runs. Nothing is said in any other process.
  */
 void fr_tell(char *const *envp, enum fr_tell what, const char *out_dir);
+
+/* Is this the process of that PID, and has it not said so yet? */
+bool fr_tell_is_asked(char *const *envp);
 
 #endif

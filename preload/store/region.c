@@ -23,6 +23,7 @@
 #include "core/sys.h"
 #include "core/text.h"
 #include "store/leftover.h"
+#include "store/pages.h"
 #include "wire/events.h"
 
 #ifndef MADV_POPULATE_WRITE
@@ -180,23 +181,6 @@ static bool populate_or_wait(const void *p, size_t size)
 	return false;
 }
 
-/* N bytes of what FR_MAX_BYTES has left. */
-static bool budget_take(size_t n)
-{
-	size_t left = atomic_load(&fr_region.left);
-
-	do {
-		if (n > left)
-			return false;
-	} while (!atomic_compare_exchange_weak(&fr_region.left, &left, left - n));
-	return true;
-}
-
-static void budget_return(size_t n)
-{
-	atomic_fetch_add(&fr_region.left, n);
-}
-
 /*
  * Without a lock: its holder may be one of a thousand runnable threads. Two that grow the same span
  * ask for the same pages, which does no harm, and one of them moves `ready`.
@@ -213,13 +197,13 @@ static bool grow(struct fr_span *s, size_t end)
 		step = clamp(ready, 2 * FR_PAGE, s->step);
 		want = ready + step > end ? ready + step : end;
 		want = clamp(page_up(want), 0, s->size);
-		if (!budget_take(want - ready)) {
+		if (!fr_pages_take(want - ready)) {
 			want = page_up(end); /* not a step, but what is due */
-			if (!budget_take(want - ready))
+			if (!fr_pages_take(want - ready))
 				return false;
 		}
 		if (!populate_or_wait(s->base + ready, want - ready)) {
-			budget_return(want - ready);
+			fr_pages_return(want - ready);
 			fr_drop(FR_DROP_REGION_FULL);
 			return false;
 		}
@@ -229,7 +213,7 @@ static bool grow(struct fr_span *s, size_t end)
 			return exchanges == atomic_load(&fr_region.exchanges) ||
 			       populate_or_wait(s->base + want - n, n);
 		}
-		budget_return(n); /* another thread was faster */
+		fr_pages_return(n); /* another thread was faster */
 	}
 	return true;
 }
@@ -404,7 +388,7 @@ static bool small_sections(size_t max_bytes)
 
 	if (!fr_region_populate(fr_region.hdr, written))
 		return false;
-	atomic_store(&fr_region.left, max_bytes > end ? max_bytes - end : 0);
+	fr_pages_init(max_bytes, end);
 	fr_region.drops = fr_section_base(FR_SEC_DROPS);
 	fr_region.clocks = fr_section_base(FR_SEC_CLOCKS);
 	fr_region.crash = fr_section_base(FR_SEC_CRASH);

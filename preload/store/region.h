@@ -36,7 +36,8 @@ struct fr_region {
 	struct fr_span fds, depot; /* where they begin is looked at with each event: one line */
 	struct fr_header *hdr; /* NULL = no region */
 	size_t size; /* of the mapping */
-	_Atomic size_t left; /* bytes that may still get pages: FR_MAX_BYTES */
+	_Atomic size_t
+		left; /* bytes that may still get pages: FR_MAX_BYTES, or part of it at first */
 	struct fr_control *control;
 	struct fr_span threads, modules, locks;
 	struct fr_span chunks[FR_TIERS];

@@ -2,11 +2,13 @@
 /*
  * room.c - see room.h.
  *
- * Looked at are RLIMIT_AS, RLIMIT_DATA and the memory limits of the cgroup and those above it. Most
- * processes have none: that costs two system calls, and a few files of /sys once.
+ * Looked at are RLIMIT_AS and RLIMIT_DATA at birth, where they are taken by mapping; and the memory
+ * limits of the cgroup and those above it when more pages are wanted than any process may have
+ * (FR_ROOM_FIRST). Most processes have no limit: that costs two system calls, and a few files of
+ * /sys once in a process that records much.
  *
- * Context: birth, one thread, perhaps a forked child with a small stack: system calls only. Must
- * not: touch errno, keep a descriptor.
+ * Context: birth, perhaps a forked child with a small stack; fr_room_pages() under fr_gate.room_lock,
+ * signal handlers too: system calls only. Must not: touch errno, keep a descriptor.
  */
 #include "store/room.h"
 
@@ -49,7 +51,7 @@ uint64_t fr_room_share(uint64_t left)
 
 /* ---- files of numbers ------------------------------------------------------------------------ */
 
-/* Not on the stack: a child may be born on a small one. Births come one at a time. */
+/* Not on the stack: a child may be born on a small one. One thread at a time reads files. */
 static char text[2048];
 
 static bool read_text(const char *path)
@@ -195,7 +197,7 @@ static uint64_t left_above(const struct cgroups *v, char *path, uint64_t want)
 /* The first version that has the process: memory is counted by one of them alone. */
 static uint64_t left_of_cgroups(uint64_t want)
 {
-	static bool none; /* at the first birth: children need not ask */
+	static bool none; /* forked children need not ask again */
 	const size_t n = sizeof(versions) / sizeof(*versions);
 	char path[CGROUP_PATH];
 	uint64_t least = NONE;
@@ -231,15 +233,13 @@ static void note_less(uint64_t want, uint64_t max)
 bool fr_room_measure(uint64_t want)
 {
 	uint64_t space = limit(RLIMIT_AS), data = limit(RLIMIT_DATA), max = want;
-	uint64_t pages = left_of_cgroups(want);
+	bool libunwind = fr_config.unwind == FR_UNWIND_LIBUNWIND || fr_config.verify_stacks;
 
 	if (space != NONE || data != NONE)
 		subtract_used(&space, &data);
 	space = fr_room_share(space);
 	data = fr_room_share(data);
-	if (pages != NONE && pages / 4 < max)
-		max = pages / 4;
-	fr_room.unwinder = data >= PRIVATE + UNWINDER_DATA &&
+	fr_room.unwinder = libunwind && data >= PRIVATE + UNWINDER_DATA &&
 			   space >= PRIVATE + UNWINDER + fr_region_size(REGION_SMALL);
 	space = subtract(space, PRIVATE + (fr_room.unwinder ? UNWINDER : 0));
 	while (max >= REGION_MIN && fr_region_size(max) > space)
@@ -253,10 +253,20 @@ bool fr_room_measure(uint64_t want)
 	return true;
 }
 
+uint64_t fr_room_pages(uint64_t want)
+{
+	uint64_t left = left_of_cgroups(want);
+
+	if (left == NONE || left / 4 >= want)
+		return want;
+	note_less(want, left / 4);
+	return left / 4;
+}
+
 enum fr_unwind_kind fr_room_unwind(enum fr_unwind_kind want)
 {
 	if (fr_room.unwinder || want != FR_UNWIND_LIBUNWIND)
 		return want;
-	fr_note("no room for libunwind, memory is limited: stacks by frame pointers only", "", "");
-	return FR_UNWIND_FP;
+	fr_note("no room for libunwind, memory is limited: it is not used", "", "");
+	return FR_UNWIND_CFI;
 }

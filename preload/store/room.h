@@ -12,9 +12,15 @@
 
 struct fr_room {
 	uint64_t max_bytes; /* of the region: FR_MAX_BYTES, or less */
-	bool unwinder; /* libunwind and its stack to try things on have room */
+	bool unwinder; /* libunwind is asked for, and has room with its stack to try things on */
 };
 extern struct fr_room fr_room;
+
+/* Pages that a region has without a look at the cgroup: little for any, and enough for most. */
+#define FR_ROOM_FIRST (512u << 10)
+
+/* WANT bytes of pages, or as many as the cgroup's limits leave. */
+uint64_t fr_room_pages(uint64_t want);
 
 /*
  * Reads the limits and what is left of them. At birth, before anything is mapped, and in each
@@ -22,7 +28,7 @@ extern struct fr_room fr_room;
  */
 bool fr_room_measure(uint64_t want);
 
-/* WANT, or frame pointers where libunwind has no room. Notes it. */
+/* WANT, or what does without libunwind where that has no room. Notes it. */
 enum fr_unwind_kind fr_room_unwind(enum fr_unwind_kind want);
 
 /* The share of LEFT bytes that is ours, see room.c. */

@@ -55,8 +55,9 @@ enum fr_region_kind {
 
 enum fr_unwind_kind {
 	FR_UNWIND_LIBUNWIND = 0, /* call frame information through libunwind */
-	FR_UNWIND_FP = 1, /* libunwind missing, unknown or failed: frame pointers */
+	FR_UNWIND_FP = 1, /* asked for, or libunwind was and has failed: frame pointers */
 	FR_UNWIND_CALLER = 2, /* only the caller's address */
+	FR_UNWIND_CFI = 3, /* call frame information, read by the recorder itself */
 };
 
 struct fr_section {

@@ -18,6 +18,7 @@ import traceback
 
 import births
 import bytes_of
+import commands
 import decoder
 import kit
 import micro
@@ -34,6 +35,7 @@ PARTS = {
     "servers": (servers.run, "servers under load: throughput, latency, memory, beside bare"),
     "switched": (switched.run, "one server process, its levels switched: CPU per packet off / on"),
     "births": (births.run, "start-up, threads, forks; memory of a thread"),
+    "commands": (commands.run, "many short programs: work per CPU second beside bare; what they map"),
     "snapshot": (snapshot.run, "snapshots of a full region: time, who is held up; crash dumps"),
     "decoder": (decoder.run, "events to the report; symbols; beside other tools"),
     "bytes": (bytes_of.run, "bytes of an event and length of the window on servers"),

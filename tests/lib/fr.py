@@ -293,3 +293,11 @@ def source_line(path, marker):
     lines = [i for i, text in enumerate((TOP / path).read_text().splitlines(), 1) if marker in text]
     assert len(lines) == 1, f"{marker!r} stands in lines {lines} of {path}"
     return lines[0]
+
+
+def sh(script, *args, ok=(0,), **how):
+    """Output of a bash script, which must end with one of OK."""
+    r = subprocess.run(["bash", "-euc", script, "bash", *map(str, args)], capture_output=True,
+                       text=True, timeout=120, check=False, **how)
+    assert r.returncode in ok, f"exit {r.returncode}\n{r.stdout[-3000:]}\n{r.stderr[-3000:]}"
+    return r.stdout + (r.stderr if ok != (0,) else "")

@@ -203,6 +203,7 @@ static void hot_lock_speaks(void **state)
 	f = scene_find(&sc, "hot-lock");
 	expect_title(f, "threads waited");
 	expect_line(f, "T1 a held it 198 times (longest at least 2 ms): 100 %");
+	assert_int_equal(f->severity, SEVERITY_WARN);
 	assert_true(f->impact_ns > 390000000 && f->impact_ns < 400000000);
 	scene_close(&sc);
 }
@@ -233,7 +234,28 @@ static void hand_off_is_charged_to_nobody(void **state)
 	f = scene_find(&sc, "hot-lock");
 	expect_line(f, "99 % of the waiting is hand-off");
 	expect_line(f, "T1 a held it 50 times (longest at least 100 us): 1 %");
+	assert_int_equal(f->severity, SEVERITY_INFO);
 	scene_close(&sc);
+}
+
+/* Holds of 8 ms, and woken threads that need 3 ms to run: holders had to wait for a CPU too. */
+static void busy_machine(void **state)
+{
+	for (int busy = 0; busy < 2; busy++) {
+		struct synth *s = scene_synth(1000);
+		uint32_t a = synth_thread(s, 100, "a"), b = synth_thread(s, 101, "b");
+		struct scene sc;
+
+		for (int i = 0; i < 50; i++) {
+			scene_release(s, a, 12 * i + 9, L, scene_stack(s, 1));
+			scene_wait(s, b, 12 * i + 1, 12 * i + (busy ? 12 : 9.01), L, 100,
+				   scene_stack(s, 2));
+		}
+		scene_open(&sc, s);
+		assert_int_equal(scene_find(&sc, "hot-lock")->severity,
+				 busy ? SEVERITY_INFO : SEVERITY_WARN);
+		scene_close(&sc);
+	}
 }
 
 /* ---- deadlock -------------------------------------------------------------------------------- */
@@ -265,7 +287,7 @@ static void deadlock_speaks(void **state)
 	assert_ptr_equal(f, sc.a->findings[0]);
 	expect_title(f, "deadlock: T1 a (tid 100) and T2 b (tid 101) wait for each other's locks");
 	expect_line(f, "T1 a waits for mutex L");
-	expect_line(f, "held by T2 b, since 400 ms");
+	expect_line(f, "held by T2 b, for 400 ms");
 	expect_line(f, "1 more thread waits behind them");
 	assert_int_equal(f->n_stacks, 4);
 	assert_int_equal(f->n_threads, 3);
@@ -443,6 +465,7 @@ int main(void)
 		cmocka_unit_test(hot_lock_speaks),
 		cmocka_unit_test(cool_lock_is_silent),
 		cmocka_unit_test(hand_off_is_charged_to_nobody),
+		cmocka_unit_test(busy_machine),
 		cmocka_unit_test(deadlock_speaks),
 		cmocka_unit_test(young_waits_are_no_deadlock),
 		cmocka_unit_test(timed_waits_are_no_deadlock),

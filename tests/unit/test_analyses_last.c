@@ -44,6 +44,44 @@ static void one_witness_is_no_self_deadlock(void **state)
 	expect(s, "self-deadlock", RULE_FOUND);
 }
 
+/*
+ * A thread that saw itself as the owner and yet got the lock was let go by another one: such a lock
+ * has no owner, and whoever waits for it waits for news.
+ */
+static void given_back_by_another_thread(void **state)
+{
+	struct scene sc;
+
+	for (int passed = 0; passed < 2; passed++) {
+		struct synth *s = scene_four();
+
+		if (passed)
+			scene_wait(s, 1, 50, 60, L, 101, 0);
+		synth_waits(s, 1, "pthread_mutex_lock", MS(100), L, 101, scene_stack(s, 1));
+		synth_holds(s, 1, L, 0, 0);
+		scene_open(&sc, s);
+		assert_int_equal(scene_count(&sc, "self-deadlock"), !passed);
+		assert_int_equal(scene_count(&sc, "stuck-thread"), 0);
+		assert_int_equal(sc.m->locks[scene_lock(&sc, L)].is_passed, passed);
+		scene_close(&sc);
+	}
+}
+
+/* The holder is blocked in a call: that is told, and not the waiter once more. */
+static void one_cause_is_one_finding(void **state)
+{
+	struct synth *s = waits_for("pthread_mutex_lock", 3000, 2);
+	struct scene sc;
+
+	synth_holds(s, 2, L, MS(1000), 0);
+	synth_waits(s, 2, "nanosleep", MS(1500), 0, 0, scene_stack(s, 2));
+	scene_open(&sc, s);
+	assert_int_equal(scene_count(&sc, "lock-held-across-blocking-call"), 1);
+	assert_int_equal(scene_count(&sc, "stuck-thread"), 0);
+	assert_int_equal(scene_count(&sc, "hot-lock"), 0);
+	scene_close(&sc);
+}
+
 static struct synth *reader_that_calls(const char *call)
 {
 	struct synth *s = waits_for(call, 100, 0);
@@ -128,6 +166,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(one_witness_is_no_self_deadlock),
+		cmocka_unit_test(given_back_by_another_thread),
+		cmocka_unit_test(one_cause_is_one_finding),
 		cmocka_unit_test(readers_may_read_again),
 		cmocka_unit_test(told_once),
 		cmocka_unit_test(a_short_wait_for_a_lock_is_not_stuck),

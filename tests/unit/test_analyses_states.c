@@ -86,14 +86,53 @@ static void idle_threads_are_not_stuck(void **state)
 	}
 }
 
+/* Who has just received something waits for news; who has sent something, for the answer. */
+static void news_are_not_owed(void **state)
+{
+	struct scene sc;
+
+	for (int asked = 0; asked < 2; asked++) {
+		struct synth *s = waiting_for_peer(1000, true, "recv");
+
+		scene_send(s, 1, 2, 2.1, 9);
+		scene_recv(s, 1, 3, 4, 9, 0);
+		if (asked)
+			scene_send(s, 1, 5, 5.1, 9);
+		scene_open(&sc, s);
+		assert_int_equal(scene_count(&sc, "stuck-thread"), asked);
+		scene_close(&sc);
+	}
+}
+
+/* How long a place waited before says whether that is a fault. */
+static void longer_than_usual(void **state)
+{
+	struct scene sc;
+
+	for (int usual = 0; usual < 2; usual++) {
+		struct synth *s = waiting_for_peer(4900, true, "recv");
+
+		for (int i = 0; i < 3; i++)
+			scene_recv(s, 1, 10 + 1600 * i, 10 + 1600 * i + (usual ? 1500 : 2), 9,
+				   scene_stack(s, 1));
+		scene_send(s, 1, 4800, 4800.1, 9);
+		scene_open(&sc, s);
+		assert_int_equal(scene_find(&sc, "stuck-thread")->severity,
+				 usual ? SEVERITY_INFO : SEVERITY_WARN);
+		scene_close(&sc);
+	}
+}
+
 /* 3 threads on one lock are one finding; its holder is named, or said to be unknown. */
-static struct synth *waiting_for_lock(bool known)
+static struct synth *waiting_for_lock(bool known, bool lately)
 {
 	struct synth *s = scene_synth(10000);
 	uint32_t o = synth_thread(s, 100, "owner"), i;
 
 	if (known)
 		synth_holds(s, o, L, 0, scene_stack(s, 1));
+	if (lately)
+		SYNTH_EVENT(s, o, MS(9990), FR_EV_THREAD_NAME, 0, 1);
 	for (i = 0; i < 3; i++)
 		synth_waits(s, synth_thread(s, 101 + i, "w"), "pthread_mutex_lock", MS(5000 + i), L,
 			    known ? 100 : 0, scene_stack(s, 2));
@@ -105,16 +144,18 @@ static void lock_is_not_given_back(void **state)
 	const struct finding *f;
 	struct scene sc;
 
-	scene_open(&sc, waiting_for_lock(true));
+	scene_open(&sc, waiting_for_lock(true, true));
 	assert_int_equal(scene_count(&sc, "stuck-thread"), 1);
 	f = scene_find(&sc, "stuck-thread");
 	expect_title(f,
 		     "T2 w (and 2 others) has been waiting for 5 s in pthread_mutex_lock() on L1");
-	assert_true(has_line(
-		f, "held by T1 owner, which is in no hooked call: running, or asleep elsewhere"));
+	assert_true(has_line(f, "held by T1 owner, which is running or runnable"));
 	assert_int_equal(scene_result(&sc, "deadlock"), RULE_OK);
 	scene_close(&sc);
-	scene_open(&sc, waiting_for_lock(false));
+	scene_open(&sc, waiting_for_lock(true, false));
+	assert_true(has_line(scene_find(&sc, "stuck-thread"), "in a call that is not recorded"));
+	scene_close(&sc);
+	scene_open(&sc, waiting_for_lock(false, true));
 	assert_true(has_line(scene_find(&sc, "stuck-thread"), "who holds the lock is not known"));
 	scene_close(&sc);
 }
@@ -150,7 +191,7 @@ static void expect_crash(uint32_t signo, int32_t code, uint64_t addr, const char
 	assert_ptr_equal(f, sc.a->findings[0]);
 	assert_int_equal(sc.m->threads[0].state, THREAD_CRASHED);
 	assert_true(has_line(f, "it held mutex L1"));
-	assert_true(has_line(f, "1 threads waited for it"));
+	assert_true(has_line(f, "; 1 thread waited for it"));
 	assert_true(has_line(f, "mem.free"));
 	scene_close(&sc);
 }
@@ -316,6 +357,8 @@ int main(void)
 		cmocka_unit_test(peer_does_not_answer),
 		cmocka_unit_test(a_short_wait_is_not_stuck),
 		cmocka_unit_test(idle_threads_are_not_stuck),
+		cmocka_unit_test(news_are_not_owed),
+		cmocka_unit_test(longer_than_usual),
 		cmocka_unit_test(lock_is_not_given_back),
 		cmocka_unit_test(crashes),
 		cmocka_unit_test(no_crash),

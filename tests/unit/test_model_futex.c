@@ -51,6 +51,16 @@ static void open_knowing(struct scene *sc, struct synth *s, enum futex_kind kind
 	sc->a = fr_analysis_run(sc->m, sc->names);
 }
 
+/* RULE found nothing, and says that this is no verdict. */
+static bool is_not_judged(const struct scene *sc, const char *rule)
+{
+	for (size_t i = 0; i < fr_n_rules; i++) {
+		if (!strcmp(fr_rules[i].name, rule))
+			return sc->a->results[i] != RULE_FOUND && sc->a->missing[i];
+	}
+	return false;
+}
+
 static uint32_t owner_of(const struct scene *sc, uint64_t addr)
 {
 	return sc->m->locks[scene_lock(sc, addr)].owner;
@@ -164,7 +174,7 @@ static void waits_again(void **state)
 	assert_int_equal(owner_of(&sc, L), MODEL_NONE);
 	assert_true(sc.m->spans[0].flags & SPAN_FAILED);
 	assert_null(scene_find(&sc, "self-deadlock"));
-	assert_int_equal(scene_result(&sc, "deadlock"), RULE_NO_DATA);
+	assert_true(is_not_judged(&sc, "deadlock"));
 	scene_close(&sc);
 }
 
@@ -186,8 +196,7 @@ static void cycles(void **state)
 		waits(s, 3, 40, L, scene_stack(s, 6));
 		open_knowing(&sc, s, FUTEX_EXCLUSIVE);
 		assert_int_equal(scene_count(&sc, "deadlock"), !gave_back);
-		assert_int_equal(scene_result(&sc, "deadlock"),
-				 gave_back ? RULE_NO_DATA : RULE_FOUND);
+		assert_int_equal(is_not_judged(&sc, "deadlock"), gave_back);
 		scene_close(&sc);
 	}
 }
