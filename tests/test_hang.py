@@ -119,7 +119,7 @@ def test_read_lock_twice_around_a_writer(host, events):
     report = fr.read("report", recording)
     finding = report["findings"][0]
     assert finding["rule"] == "self-deadlock", report["findings"]
-    assert finding["threads"] == [said["reader"], said["writer"]]
+    assert finding["threads"][:2] == [said["reader"], said["writer"]]
     functions = [fr.names(s) for s in finding["stacks"]]
     assert any("read_again" in s for s in functions), functions
     assert any("write_once" in s for s in functions), functions
