@@ -71,20 +71,21 @@ static uint64_t left_until(const struct timespec *until, clockid_t clock)
 /* ---- waiting --------------------------------------------------------------------------------- */
 
 /* A relative limit is what is left of it when our signal has ended the call. */
-static long call_again(struct fr_wait *w, struct call *c, const struct how *h)
+static long call_again(struct fr_wait *w, const struct call *c, const struct how *h)
 {
 	struct timespec left, asked = {0, 0};
+	struct call now = *c;
 	long rc;
 
 	if (h->relative)
 		asked = *h->relative;
-	rc = call_real(c);
+	rc = call_real(&now);
 	while (rc < 0 && fr_wait_our_eintr(w)) {
 		if (h->relative) {
 			left = fr_wait_left(w, &asked);
-			c->d = (long)&left;
+			now.d = (long)&left;
 		}
-		rc = call_real(c);
+		rc = call_real(&now);
 	}
 	return rc;
 }
@@ -95,7 +96,7 @@ static bool is_failure(uint64_t err)
 	return err && err != EAGAIN && err != ETIMEDOUT && err != EINTR;
 }
 
-static FR_COLD long wait_for_wake(struct call *c, const struct how *h, struct fr_site s)
+static FR_COLD long wait_for_wake(const struct call *c, const struct how *h, struct fr_site s)
 {
 	uint64_t now, dur, err;
 	struct fr_thread *t;
@@ -124,7 +125,7 @@ static uint32_t owner_of(uint64_t addr)
 	return __atomic_load_n((const uint32_t *)addr, __ATOMIC_RELAXED) & FUTEX_TID_MASK;
 }
 
-static long futex_wait(struct call *c, struct fr_site s)
+static long futex_wait(const struct call *c, struct fr_site s)
 {
 	int cmd = (int)c->b & FUTEX_CMD_MASK;
 	bool pi = cmd == FUTEX_LOCK_PI || cmd == LOCK_PI2;
