@@ -105,3 +105,31 @@ def test_healthy_live_is_not_accused(host, long):
     for _ in range(40 if long else 6):
         report = fr.read("report", p.pid, ok=(0, 3))
         assert not [f for f in report["findings"] if f["rule"] in DEADLOCKS], report["findings"]
+
+
+@pytest.mark.parametrize("events", ["", "full"])
+def test_read_lock_twice_around_a_writer(host, events):
+    """A lock that prefers writers: the second read lock waits for the writer, and that for us."""
+    p = host.target("nested", "writers", **({"FR_EVENTS": events} if events else {}))
+    said = p.truth("reader")
+    fr.wait_for(lambda: fr.task_syscall(p.pid, said["reader"]) in (202, 98), "the second read")
+    blocked = time.monotonic()
+    fr.wait_for(lambda: time.monotonic() > blocked + 0.15, "the waits to be old")
+    recording = host.ask(p)
+    report = fr.read("report", recording)
+    finding = report["findings"][0]
+    assert finding["rule"] == "self-deadlock", report["findings"]
+    assert finding["threads"][:2] == [said["reader"], said["writer"]]
+    functions = [fr.names(s) for s in finding["stacks"]]
+    assert any("read_again" in s for s in functions), functions
+    assert any("write_once" in s for s in functions), functions
+    assert not fr.findings(report, "hot-lock") and not fr.findings(report, "stuck-thread")
+    reader = {t["tid"]: t for t in fr.read("threads", recording)}[said["reader"]]
+    assert reader["on"]["kind"] == "rdlock", reader
+    assert fr.number(reader["on"]["addr"]) == fr.number(said["lock"])
+
+
+def test_read_lock_twice_where_readers_come_first(host):
+    p = host.run(fr.TARGETS / "nested", "readers", FR_TRIGGER="exit", FR_EVENTS="lock=full")
+    report = fr.read("report", host.snapshots(p.pid)[0])
+    assert not [f for f in report["findings"] if f["rule"] in DEADLOCKS], report["findings"]

@@ -117,6 +117,8 @@ bool fr_recorded(const struct analysis *a, enum fr_class klass);
 const struct span *fr_open_lock_wait(const struct analysis *a, uint32_t thread);
 /* Whether all that LOCK ever cost was threads that waited while the process started. */
 bool fr_only_at_start(const struct analysis *a, uint32_t lock);
+/* S waits for a futex lock: the wait by which its own thread has taken that lock, or NULL. */
+const struct span *fr_futex_taken_before(const struct analysis *a, const struct span *s);
 /* Too old for a passing moment of a healthy program; always true of a process that is gone. */
 bool fr_wait_is_old(const struct analysis *a, const struct span *s);
 

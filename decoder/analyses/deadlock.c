@@ -153,8 +153,9 @@ static void tell_member(struct analysis *a, struct finding *f, uint32_t thread, 
 			 is_lock ? fr_name_fmt(n, "%s waits for %s here", who, lock)
 				 : fr_name_fmt(n, "%s waits here", who),
 			 s->stack);
-	if (h)
-		fr_finding_stack(f, fr_name_fmt(n, "%s had taken %s here", whose, lock), h->stack);
+	if (h || (is_lock && a->m->locks[s->object].futex))
+		fr_finding_stack(f, fr_name_fmt(n, "%s had taken %s here", whose, lock),
+				 h ? h->stack : a->m->locks[s->object].owner_stack);
 	fr_finding_thread(f, thread);
 	f->impact_ns += fr_span_ns(s);
 	a->in_cycle[thread] = true;
@@ -337,6 +338,23 @@ enum rule_result fr_rule_deadlock(struct analysis *a)
 /* ---- self-deadlock --------------------------------------------------------------------------- */
 
 /*
+ * S waits to read: a writer that has been waiting since before that, or NULL. Where readers wait
+ * for writers that wait, a thread that reads already and wants to again waits for the writer, and
+ * that for the thread.
+ */
+static const struct span *writer_before(const struct analysis *a, const struct span *s)
+{
+	for (uint32_t i = 0; s->kind == SPAN_RDLOCK && i < a->m->n_threads; i++) {
+		const struct span *w = fr_open_lock_wait(a, i);
+
+		if (w && w->kind == SPAN_WRLOCK && w->object == s->object &&
+		    w->start_ns < s->start_ns)
+			return w;
+	}
+	return NULL;
+}
+
+/*
  * Both must agree: the waiter saw itself as the owner (or saw none: a read lock), and its own list
  * has the lock. A recursive mutex never waits for its own thread.
  */
@@ -344,16 +362,38 @@ static bool waits_for_itself(const struct analysis *a, uint32_t thread, const st
 {
 	const struct held *h = fr_model_held(a->m, thread, s->object);
 
+	if (fr_futex_taken_before(a, s))
+		return true;
 	if (s->owner == thread)
 		return h || a->m->locks[s->object].owner == thread;
 	if (s->owner != MODEL_NONE || !h)
 		return false;
-	return h->kind != FR_HELD_RDLOCK || s->kind == SPAN_WRLOCK;
+	return h->kind != FR_HELD_RDLOCK || s->kind == SPAN_WRLOCK || writer_before(a, s);
+}
+
+static void tell_writer(struct analysis *a, struct finding *f, const struct span *w)
+{
+	struct names *n = a->names;
+
+	fr_finding_line(f,
+			fr_name_fmt(n,
+				    "%s has been waiting to write for %s: behind it no reader "
+				    "gets in",
+				    fr_name_thread(n, w->thread), fr_name_ns(n, fr_span_ns(w))),
+			fr_name_site(n, w->stack));
+	fr_finding_stack(f, fr_name_fmt(n, "%s waits to write here", fr_name_thread(n, w->thread)),
+			 w->stack);
+	fr_finding_thread(f, w->thread);
+	a->in_cycle[w->thread] = true;
+	f->why = "read locks of this lock must not nest: a writer that comes in between waits for "
+		 "the first one, and the second one for the writer";
+	f->next = "take the read lock once, or use a lock that prefers readers";
 }
 
 static void tell_self(struct analysis *a, uint32_t thread, const struct span *s)
 {
 	const struct held *h = fr_model_held(a->m, thread, s->object);
+	const struct span *taken = fr_futex_taken_before(a, s), *writer = writer_before(a, s);
 	struct finding *f = fr_finding_new(a);
 	struct names *n = a->names;
 	const char *who = fr_name_thread_tid(n, thread), *lock = fr_name_lock(n, s->object);
@@ -368,12 +408,14 @@ static void tell_self(struct analysis *a, uint32_t thread, const struct span *s)
 	f->impact_ns = f->rank = fr_span_ns(s);
 	fr_finding_thread(f, thread);
 	fr_finding_stack(f, fr_name_fmt(n, "%s waits here", who), s->stack);
-	if (h)
-		fr_finding_stack(f, fr_name_fmt(n, "%s had taken %s here", who, lock), h->stack);
+	if (h || taken)
+		fr_finding_stack(f, fr_name_fmt(n, "%s had taken %s here", who, lock),
+				 h ? h->stack : taken->stack);
+	if (writer)
+		tell_writer(a, f, writer);
 	a->in_cycle[thread] = true;
 	a->explained[s->object] = UINT64_MAX;
-	tell_followers(a, f);
-	if (f->n_threads > 1)
+	if (tell_followers(a, f))
 		fr_finding_line(f,
 				fr_name_fmt(n, "%s behind it",
 					    fr_name_count(n, f->n_threads - 1, "more thread")),

@@ -312,7 +312,8 @@ static void tell(struct analysis *a, const struct occurrence *list, size_t n, st
 
 	for (i = 0; i < n; i++) {
 		f->impact_ns += list[i].hold->inflicted_ns;
-		a->explained[list[i].hold->lock] += list[i].hold->inflicted_ns;
+		if (a->explained[list[i].hold->lock] != UINT64_MAX)
+			a->explained[list[i].hold->lock] += list[i].hold->inflicted_ns;
 		if (list[i].hold->end_ns > a->m->common_ns)
 			f->rank += list[i].hold->inflicted_ns;
 	}

@@ -44,11 +44,21 @@ static bool is_idle_queue(const struct model *m, const struct lock *l)
 	return last && last->flags & SPAN_OPEN && fr_wait_idle_holder(m, last) != MODEL_NONE;
 }
 
+/* Somebody hangs there, and nobody knows because of whom: rule stuck-thread tells that. */
+static bool hangs(const struct model *m, const struct lock *l)
+{
+	const struct span *last =
+		l->waits ? &m->spans[m->lock_waits[l->first_wait + l->waits - 1]] : NULL;
+
+	return last && l->futex && l->owner == MODEL_NONE && last->flags & SPAN_OPEN &&
+	       fr_thread_is_stuck(m, last->thread);
+}
+
 static uint64_t unexplained(const struct analysis *a, uint32_t lock)
 {
 	const struct lock *l = &a->m->locks[lock];
 
-	if (l->is_passed || is_idle_queue(a->m, l))
+	if (l->is_passed || is_idle_queue(a->m, l) || hangs(a->m, l))
 		return 0;
 	return l->common_wait_ns > a->explained[lock] ? l->common_wait_ns - a->explained[lock] : 0;
 }
@@ -77,7 +87,8 @@ static size_t collect(struct analysis *a, struct heat **out)
 
 		if (!a->m->locks[i].waits || !unexplained(a, (uint32_t)i))
 			continue;
-		if (fr_name_lock_symbol(a->names, (uint32_t)i))
+		if (fr_name_lock_symbol(a->names, (uint32_t)i) ||
+		    fr_known_is_parked(a->m->locks[i].known))
 			class = fr_name_class(a->names, (uint32_t)i);
 		for (k = 0; class && k < n && list[k].class != class; k++)
 			;

@@ -154,6 +154,8 @@ static const char *sync_kind(uint8_t kind)
 		return "barrier";
 	case SPAN_ONCE:
 		return "once";
+	case SPAN_FUTEX:
+		return "futex";
 	}
 	return "condition";
 }
@@ -162,6 +164,8 @@ const char *fr_name_lock_kind(const struct model *m, uint32_t lock)
 {
 	if (lock == MODEL_NONE)
 		return "lock";
+	if (m->locks[lock].futex)
+		return fr_known_words(m->locks[lock].known);
 	if (m->locks[lock].is_cond)
 		return sync_kind(m->locks[lock].sync);
 	switch (m->locks[lock].kind) {
@@ -272,13 +276,46 @@ static const char *preposition(unsigned int kind)
 	return "on";
 }
 
+const struct known *fr_name_primitive(struct names *n, const struct span *s)
+{
+	if (!fr_span_is(s, 1u << SPAN_FUTEX | 1u << SPAN_FUTEX_LOCK | 1u << SPAN_COND |
+				   1u << SPAN_SEM))
+		return NULL;
+	return fr_known_stack(n->sy, s->stack);
+}
+
+bool fr_name_is_idle(struct names *n, const struct span *s)
+{
+	const struct known *k = fr_name_primitive(n, s);
+
+	if (s->kind == SPAN_FUTEX)
+		return k && k->what == KNOWN_WORK;
+	return fr_span_is(s, 1u << SPAN_COND | 1u << SPAN_SEM) && (!k || k->what == KNOWN_WORK);
+}
+
+const char *fr_name_given_back(struct names *n, uint32_t lock)
+{
+	const struct hold *h = fr_model_last_release(n->m, lock);
+	const struct lock *l = &n->m->locks[lock];
+
+	if (!l->futex)
+		return "";
+	if (!h || fr_known_is_parked(l->known))
+		return ", its holder is not known";
+	return fr_name_fmt(n, ", last given back by %s %s ago, its holder is not known",
+			   fr_name_thread(n, h->thread), fr_name_ns(n, n->m->end_ns - h->end_ns));
+}
+
 const char *fr_name_wait(struct names *n, const struct span *s)
 {
 	const char *peer = fr_span_is_sock(s) ? fr_name_peer(n, s->object) : NULL;
+	const struct known *known = fr_name_primitive(n, s);
 	struct sbuf b = {0};
 
 	fr_sbuf_text(&b, fr_span_call(n->m, s), strlen(fr_span_call(n->m, s)));
 	fr_sbuf_str(&b, "()");
+	if (known && s->kind != SPAN_FUTEX_LOCK)
+		fr_sbuf_fmt(&b, " in %s", known->words);
 	if (s->object == MODEL_NONE)
 		return keep(n, &b);
 	if (s->kind == SPAN_JOIN)
@@ -287,6 +324,12 @@ const char *fr_name_wait(struct names *n, const struct span *s)
 		fr_sbuf_fmt(&b, " %s %s", preposition(s->kind), peer);
 	else if (fr_span_is_sock(s))
 		fr_sbuf_fmt(&b, " on %s", fr_name_fd(n, s->object));
+	else if (s->kind == SPAN_FUTEX_LOCK && fr_known_is_parked(n->m->locks[s->object].known))
+		fr_sbuf_fmt(&b, " for %s, which one is not known",
+			    fr_name_lock_kind(n->m, s->object));
+	else if (s->kind == SPAN_FUTEX_LOCK)
+		fr_sbuf_fmt(&b, " for %s %s", fr_name_lock_kind(n->m, s->object),
+			    fr_name_lock(n, s->object));
 	else
 		fr_sbuf_fmt(&b, " on %s", fr_name_lock(n, s->object));
 	return keep(n, &b);

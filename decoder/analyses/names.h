@@ -7,6 +7,7 @@
 #ifndef FR_NAMES_H
 #define FR_NAMES_H
 
+#include "analyses/known.h"
 #include "model/model.h"
 #include "symbols/symbols.h"
 
@@ -35,6 +36,20 @@ const char *fr_name_peer(struct names *n, uint32_t sock); /* "10.0.0.5:80", NULL
 /* "recv() from 127.0.0.1:8091", "pthread_cond_wait() on queue.ready". */
 const char *fr_name_wait(struct names *n, const struct span *s);
 
+/* The library's primitive that S waits in, where its stack tells; or NULL. */
+const struct known *fr_name_primitive(struct names *n, const struct span *s);
+/* A wait for a condition, semaphore or futex: for work, as far as known, and not for a lock. */
+bool fr_name_is_idle(struct names *n, const struct span *s);
+/* ", last given back by T3 w0 2.1 s ago, its holder is not known" of a futex, else "". */
+const char *fr_name_given_back(struct names *n, uint32_t lock);
+
+/*
+ * task_names.c. A thread in no hooked call: "running or runnable", "asleep in futex(2) on 0x..";
+ * NULL: the kernel was not asked.
+ */
+const char *fr_name_task(struct names *n, const struct model *m, uint32_t thread);
+const char *fr_name_syscall(uint32_t arch, int64_t nr); /* "futex"; NULL = not known */
+
 /*
  * places.c. "sendReport server.c:88": the first frame of the user's own code, in the program or in
  * a library of its own; NULL = no stack.
@@ -47,6 +62,8 @@ const char *fr_name_site_from(struct names *n, uint32_t stack, size_t skip);
  * function that took the lock and made the call. Falls back to fr_name_site(STACK).
  */
 const char *fr_name_common_site(struct names *n, uint32_t stack, uint32_t other);
+/* Whether the program's own code certainly stood at another place in STACK than in OTHER. */
+bool fr_name_is_elsewhere(struct names *n, uint32_t stack, uint32_t other);
 /* One frame: "sendReport server.c:88", "malloc libc.so.6", "libfoo.so+0x1234". */
 const char *fr_name_frame(struct names *n, const struct frame *f);
 /* Whether the frame is no code that everybody has: libc, the C++ library and its headers, ours. */

@@ -43,12 +43,28 @@ static bool is_plumbing(const char *mod)
 	return false;
 }
 
+/* Libraries that are compiled into programs: beginnings of their functions' names. */
+static const char *const built_in[] = {
+	"std::",       "core::",     "alloc::",     "absl::",
+	"parking_lot", "lock_api::", "__gnu_cxx::", "folly::",
+};
+
+/* "<std::...>::f" is a function of std as well. */
+static bool is_built_in(const char *fn)
+{
+	fn += strspn(fn, "<&");
+	for (size_t i = 0; i < sizeof(built_in) / sizeof(built_in[0]); i++)
+		if (begins(fn, built_in[i]))
+			return true;
+	return false;
+}
+
 static bool is_header(const struct frame *f)
 {
 	if (f->file && strstr(f->file, "/include/") && strstr(f->file, "/c++/"))
 		return true;
-	return f->fn && (begins(f->fn, "std::") || begins(f->fn, "__gnu_cxx::") ||
-			 begins(f->fn, "void std::") || begins(f->fn, "bool std::"));
+	return f->fn &&
+	       (is_built_in(f->fn) || begins(f->fn, "void std::") || begins(f->fn, "bool std::"));
 }
 
 static bool is_of_system(const struct names *n, const char *mod)
@@ -131,6 +147,21 @@ static size_t own_frame(struct names *n, const struct frame *f, size_t count)
 		}
 	}
 	return at;
+}
+
+bool fr_name_is_elsewhere(struct names *n, uint32_t stack, uint32_t other)
+{
+	const struct frame *f, *g;
+	size_t nf = stack ? fr_symbols_stack(fr_names_symbols(n), stack, &f) : 0;
+	size_t ng = other ? fr_symbols_stack(fr_names_symbols(n), other, &g) : 0;
+
+	if (!nf || !ng)
+		return false;
+	f += own_frame(n, f, nf);
+	g += own_frame(n, g, ng);
+	if (!f->fn || !g->fn || is_built_in(f->fn) || is_built_in(g->fn))
+		return false;
+	return strcmp(f->fn, g->fn) != 0 || (f->line && g->line && f->line != g->line);
 }
 
 const char *fr_name_site_from(struct names *n, uint32_t stack, size_t skip)

@@ -42,6 +42,13 @@ static bool is_explained(const struct analysis *a, uint32_t lock, const struct s
 	return a->explained[lock] && a->explained[lock] >= fr_span_ns(s) / 2;
 }
 
+/* A futex that somebody has, and who is not recorded: perhaps one of those that hang as well. */
+static bool nobody_known(const struct model *m, const struct span *s)
+{
+	return fr_span_is_lock(s) && m->locks[s->object].futex &&
+	       m->locks[s->object].owner == MODEL_NONE;
+}
+
 /* Why THREAD counts as stuck, as a key: waits with the same key are one finding. 0 = it does not.
  */
 static uint64_t stuck_on(const struct analysis *a, uint32_t thread)
@@ -57,6 +64,8 @@ static uint64_t stuck_on(const struct analysis *a, uint32_t thread)
 	lock = root_of(a->m, s);
 	if (is_explained(a, s->object, s) || is_explained(a, lock, s))
 		return 0;
+	if (nobody_known(a->m, s))
+		return 3ull << 40;
 	return (1ull << 40) + lock;
 }
 
@@ -125,6 +134,8 @@ static const char *runs(struct analysis *a, uint32_t owner, uint32_t lock)
 	const struct held *h = fr_model_held(a->m, owner, lock);
 	const char *since;
 
+	if (fr_name_task(a->names, a->m, owner))
+		return fr_name_fmt(a->names, "is %s", fr_name_task(a->names, a->m, owner));
 	if (fr_thread_stand(a->m, owner) != STAND_UNEXPLAINED)
 		return "is running or runnable";
 	since = fr_name_ns(a->names, fr_thread_unexplained_ns(a->m, owner));
@@ -141,6 +152,23 @@ static const char *runs(struct analysis *a, uint32_t owner, uint32_t lock)
 			   since);
 }
 
+static void tell_last_release(struct analysis *a, struct finding *f, uint32_t lock)
+{
+	const struct hold *h = fr_model_last_release(a->m, lock);
+	struct names *n = a->names;
+
+	if (!a->m->locks[lock].futex || !h || fr_known_is_parked(a->m->locks[lock].known))
+		return;
+	fr_finding_line(f,
+			fr_name_fmt(n, "%s gave it back last, %s before the end",
+				    fr_name_thread(n, h->thread),
+				    fr_name_ns(n, a->m->end_ns - h->end_ns)),
+			fr_name_site(n, h->rel_stack));
+	fr_finding_stack(f, fr_name_fmt(n, "%s gave it back here", fr_name_thread(n, h->thread)),
+			 h->rel_stack);
+	fr_finding_event(f, h->event);
+}
+
 /* What the thread that holds the lock is doing, as a further line. */
 static void tell_owner(struct analysis *a, struct finding *f, uint32_t lock)
 {
@@ -155,6 +183,7 @@ static void tell_owner(struct analysis *a, struct finding *f, uint32_t lock)
 				who ? fr_name_fmt(n, "it is held by %s", who)
 				    : "who holds the lock is not known",
 				NULL);
+		tell_last_release(a, f, lock);
 		return;
 	}
 	fr_finding_thread(f, owner);
@@ -178,6 +207,31 @@ static bool is_worse(const struct model *m, const struct span *s, const struct s
 	bool other = fr_span_is_lock(than) && root_of(m, than) == than->object;
 
 	return root != other ? root : s->start_ns < than->start_ns;
+}
+
+/* Those beside WORST, each with what it waits for. */
+static void tell_each(struct analysis *a, struct finding *f, const struct span *worst,
+		      const uint32_t *threads, size_t count)
+{
+	struct names *n = a->names;
+
+	for (size_t i = 0; i < count; i++) {
+		const struct span *s = &a->m->spans[a->m->threads[threads[i]].open];
+
+		a->explained[s->object] = UINT64_MAX;
+		if (s == worst)
+			continue;
+		fr_finding_line(f,
+				fr_name_fmt(n, "%s has been waiting for %s in %s",
+					    fr_name_thread(n, s->thread),
+					    fr_name_ns(n, fr_span_ns(s)), fr_name_wait(n, s)),
+				fr_name_site(n, s->stack));
+		fr_finding_stack(f, fr_name_fmt(n, "%s waits here", fr_name_thread(n, s->thread)),
+				 s->stack);
+	}
+	if (count > 1)
+		f->why = "who holds these locks is not recorded: if each of the threads has one "
+			 "that another waits for, it is a deadlock";
 }
 
 static void tell(struct analysis *a, const uint32_t *threads, size_t count)
@@ -216,6 +270,8 @@ static void tell(struct analysis *a, const uint32_t *threads, size_t count)
 		f->next = fr_name_fmt(n, "look at its holder: fr threads, fr locks -l L%u",
 				      m->locks[worst->object].handle);
 		tell_owner(a, f, worst->object);
+		if (nobody_known(m, worst))
+			tell_each(a, f, worst, threads, count);
 		a->explained[worst->object] = UINT64_MAX;
 		return;
 	}

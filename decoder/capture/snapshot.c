@@ -31,6 +31,8 @@ struct image {
 	struct part parts[FR_SECTIONS_MAX];
 	struct fr_trigger trigger;
 	struct fr_clock_pair clocks[FR_CLOCK_PAIRS];
+	struct fr_task_rec *tasks;
+	size_t n_tasks;
 };
 
 /* ---- time ------------------------------------------------------------------------------------ */
@@ -100,6 +102,20 @@ static void make_trigger(struct image *im, const struct recording *rec)
 	strcpy(im->trigger.reason, "fr snapshot");
 }
 
+static void gather_tasks(struct image *im, const struct recording *rec)
+{
+	im->tasks = fr_mem_alloc((rec->n_threads + 1) * sizeof(*im->tasks));
+	for (size_t i = 0; i < rec->n_threads; i++) {
+		struct fr_task_rec *t = &im->tasks[im->n_tasks];
+
+		if (!rec->threads[i].task.known)
+			continue;
+		*t = rec->threads[i].task;
+		t->seq = (uint16_t)(rec->threads[i].r.st_seq + rec->threads[i].ran);
+		im->n_tasks++;
+	}
+}
+
 static void make_image(struct image *im, const struct recording *rec)
 {
 	bool live = rec->source == RECORDING_LIVE;
@@ -117,16 +133,21 @@ static void make_image(struct image *im, const struct recording *rec)
 		const struct section_view *v = &rec->sec[id];
 		struct part p = {v->data, v->size};
 
-		if (!v->data || id == FR_SEC_TRIGGER ||
-		    im->hdr.section_count == FR_SECTIONS_MAX - 1)
+		if (!v->data || id == FR_SEC_TRIGGER || (live && id == FR_SEC_TASKS) ||
+		    im->hdr.section_count == FR_SECTIONS_MAX - 2)
 			continue;
 		if (live && id == FR_SEC_CLOCKS)
 			p = (struct part){im->clocks, sizeof(im->clocks)};
 		add_section(im, &at, id, v->record_size, p);
 	}
-	if (live)
-		add_section(im, &at, FR_SEC_TRIGGER, sizeof(im->trigger),
-			    (struct part){&im->trigger, sizeof(im->trigger)});
+	if (!live)
+		return;
+	gather_tasks(im, rec);
+	if (im->n_tasks)
+		add_section(im, &at, FR_SEC_TASKS, sizeof(*im->tasks),
+			    (struct part){im->tasks, im->n_tasks * sizeof(*im->tasks)});
+	add_section(im, &at, FR_SEC_TRIGGER, sizeof(im->trigger),
+		    (struct part){&im->trigger, sizeof(im->trigger)});
 }
 
 /* ---- the file -------------------------------------------------------------------------------- */
@@ -228,6 +249,7 @@ int fr_cmd_snapshot(struct call *c)
 	if (ok)
 		fprintf(c->out, "%s\n", path);
 	free(path);
+	free(im->tasks);
 	free(im);
 	return ok ? FR_EXIT_OK : FR_EXIT_ERROR;
 }

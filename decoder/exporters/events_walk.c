@@ -5,6 +5,7 @@
  */
 #include <stdlib.h>
 
+#include "analyses/known.h"
 #include "base/mem.h"
 #include "exporters/event_print.h"
 
@@ -114,7 +115,7 @@ int fr_events_walk(struct call *c, struct event_print *p, struct sbuf *b,
 	if (!f)
 		return FR_EXIT_ERROR;
 	if (wakers_wanted(f))
-		p->model = fr_model_build(c->rec, c->diag);
+		p->model = fr_known_model(c->rec, p->sy, c->diag);
 	prefetch(c, p, &walk, f);
 	walk_open(&walk, c, f);
 	while ((e = walk_next(&walk, p->labels))) {

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "analyses/known.h"
 #include "base/mem.h"
 #include "base/parse.h"
 #include "model/model.h"
@@ -90,6 +91,7 @@ static bool resolve_kinds(struct filter *f, const struct recording *rec, const c
 static bool resolve_lock(struct filter *f, const struct recording *rec, const char *text,
 			 struct diag *d)
 {
+	struct symbols *sy;
 	struct model *m;
 	uint64_t n;
 
@@ -100,12 +102,14 @@ static bool resolve_lock(struct filter *f, const struct recording *rec, const ch
 			 "--lock: '%s' is neither a handle such as L2 nor an address", text);
 		return false;
 	}
-	m = fr_model_build(rec, d);
+	sy = fr_symbols_open(rec, d);
+	m = fr_known_model(rec, sy, d);
 	if (fr_parse_number(text + 1, &n) && n && n <= m->n_locks)
 		f->lock = m->locks[n - 1].addr;
 	else
 		diag_add(d, DIAG_ERROR, "--lock: there is no lock %s; fr locks lists them", text);
 	fr_model_free(m);
+	fr_symbols_close(sy);
 	return f->lock != 0;
 }
 

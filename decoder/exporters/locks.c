@@ -41,7 +41,7 @@ static bool wanted(const struct view *v, uint32_t lock)
 
 	if (o->lock)
 		return named(v, lock, o->lock);
-	if (l->is_cond)
+	if (l->is_cond && !l->futex)
 		return false;
 	return l->waits || l->life_waits || l->life_late || ((o->all || o->json) && l->holds);
 }

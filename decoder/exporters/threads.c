@@ -28,6 +28,7 @@ struct row {
 	uint32_t stack;
 	uint64_t since_ns;
 	uint32_t thread;
+	const char *task; /* of one in no hooked call: what the kernel says, "" = nothing */
 };
 
 static const struct span *open_span(const struct model *m, const struct thread *t)
@@ -80,6 +81,24 @@ static json_t *mem_json(const struct fr_thread_rec *r)
 	return o;
 }
 
+/* Of one in no hooked call the kernel may know more. */
+static const char *state_of(const struct thread *t)
+{
+	const struct rec_thread *th = t->rec;
+
+	if (t->state != THREAD_RUNNING || th->ran || !(th->task.known & FR_TASK_STAT))
+		return state_names[t->state];
+	switch (th->task.state) {
+	case 'S':
+	case 'D':
+		return "asleep";
+	case 'T':
+	case 't':
+		return "stopped";
+	}
+	return state_names[t->state];
+}
+
 static json_t *thread_json(const struct view *v, uint32_t index)
 {
 	const struct thread *t = &v->m->threads[index];
@@ -91,7 +110,7 @@ static json_t *thread_json(const struct view *v, uint32_t index)
 	json_object_set_new(o, "handle", json_string(handle));
 	json_object_set_new(o, "tid", json_integer(t->tid));
 	json_object_set_new(o, "name", fr_json_text(t->rec->name));
-	json_object_set_new(o, "state", json_string(state_names[t->state]));
+	json_object_set_new(o, "state", json_string(state_of(t)));
 	json_object_set_new(o, "since_ns", s ? json_integer((json_int_t)s->start_ns) : json_null());
 	json_object_set_new(o, "on", s ? fr_view_on_json(v, s) : json_null());
 	json_object_set_new(o, "held", held_json(v, t));
@@ -110,6 +129,7 @@ static json_t *thread_json(const struct view *v, uint32_t index)
 			    t->end_ns ? json_integer((json_int_t)t->end_ns) : json_null());
 	json_object_set_new(o, "events", json_integer((json_int_t)t->rec->r.events));
 	json_object_set_new(o, "mem", mem_json(&t->rec->r));
+	json_object_set_new(o, "kernel", fr_task_json(v, t->rec));
 	return o;
 }
 
@@ -125,6 +145,8 @@ static int by_bucket(const void *a, const void *b)
 		return x->kind < y->kind ? -1 : 1;
 	if (x->stack != y->stack)
 		return x->stack < y->stack ? -1 : 1;
+	if (strcmp(x->task, y->task))
+		return strcmp(x->task, y->task);
 	if (x->since_ns != y->since_ns)
 		return x->since_ns < y->since_ns ? -1 : 1;
 	return x->thread < y->thread ? -1 : x->thread > y->thread;
@@ -142,7 +164,7 @@ static const char *owner_text(const struct view *v, const struct span *s)
 	if (who)
 		return fr_name_fmt(v->names, ", held by %s", who);
 	if (s->owner == MODEL_NONE)
-		return "";
+		return fr_name_given_back(v->names, s->object);
 	return fr_name_fmt(v->names, ", held by %s when the wait began",
 			   fr_name_thread(v->names, s->owner));
 }
@@ -195,6 +217,9 @@ static const char *bucket_title(const struct view *v, const struct row *rows, si
 	const struct span *s = open_span(v->m, t);
 	const char *threads = fr_name_fmt(v->names, "%zu thread%s", n, n == 1 ? "" : "s");
 
+	if (rows[0].task[0])
+		return fr_name_fmt(v->names, "%s %s (the stack is that of the last event)", threads,
+				   rows[0].task);
 	switch (rows[0].class) {
 	case STAND_CRASHED:
 		return fr_name_fmt(v->names, "%s: crashed here", threads);
@@ -240,7 +265,8 @@ static void bucket_text(const struct view *v, const struct row *rows, size_t n)
 
 static bool same_bucket(const struct row *x, const struct row *y)
 {
-	return x->class == y->class && x->kind == y->kind && x->stack == y->stack;
+	return x->class == y->class && x->kind == y->kind && x->stack == y->stack &&
+	       !strcmp(x->task, y->task);
 }
 
 static void threads_text(const struct view *v, struct row *rows, size_t n)
@@ -264,13 +290,34 @@ static void threads_text(const struct view *v, struct row *rows, size_t n)
 		fr_view_printf(v, "the recording has no threads\n");
 }
 
+/* How a thread stands; where it waits in, names tell more than the model knows. */
+static enum stand stand_of(const struct view *v, uint32_t thread)
+{
+	const struct span *s = open_span(v->m, &v->m->threads[thread]);
+	enum stand stand = fr_thread_stand(v->m, thread);
+
+	return stand == STAND_OTHER && s && fr_name_is_idle(v->names, s) ? STAND_WORK : stand;
+}
+
+/* What the kernel says of one in no hooked call, or "". */
+static const char *task_of(const struct view *v, uint32_t thread)
+{
+	const struct thread *t = &v->m->threads[thread];
+	const char *text = NULL;
+
+	if (t->state == THREAD_RUNNING && t->open == MODEL_NONE)
+		text = fr_name_task(v->names, v->m, thread);
+	return text ? text : "";
+}
+
 static struct row make_row(const struct view *v, size_t i)
 {
 	const struct thread *t = &v->m->threads[i];
 	const struct span *s = open_span(v->m, t);
 
 	return (struct row){
-		.class = fr_thread_stand(v->m, (uint32_t)i),
+		.class = stand_of(v, (uint32_t)i),
+		.task = task_of(v, (uint32_t)i),
 		.kind = s ? s->kind : 0,
 		.stack = stack_of(v->m, t),
 		.since_ns = s ? s->start_ns : t->start_ns,

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "analyses/holders.h"
+#include "analyses/known.h"
 #include "exporters/json.h"
 
 #define SITE_COLUMN 100 /* where nothing is cut: sites stand at least here */
@@ -17,8 +18,8 @@
 void fr_view_open(struct view *v, struct call *c)
 {
 	v->c = c;
-	v->m = fr_model_build(c->rec, c->diag);
 	v->sy = fr_symbols_open(c->rec, c->diag);
+	v->m = fr_known_model(c->rec, v->sy, c->diag);
 	v->names = fr_names_open(v->m, v->sy);
 	v->stacks = fr_stacks_open(c->rec, v->sy);
 }
@@ -165,12 +166,14 @@ static bool is_passed(const struct model *m, const struct span *s)
 
 json_t *fr_view_on_json(const struct view *v, const struct span *s)
 {
+	const struct known *known = fr_name_primitive(v->names, s);
 	const struct model *m = v->m;
 	json_t *o = json_object();
 	uint32_t owner = MODEL_NONE, foreign = 0;
 
 	json_object_set_new(o, "kind", fr_json_text(fr_span_kind_name(s->kind)));
 	json_object_set_new(o, "call", fr_json_text(fr_span_call(m, s)));
+	json_object_set_new(o, "primitive", known ? fr_json_text(known->words) : json_null());
 	json_object_set_new(o, "addr", json_null());
 	json_object_set_new(o, "peer", json_null());
 	if (s->object != MODEL_NONE && fr_span_is_sock(s)) {

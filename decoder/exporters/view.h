@@ -48,8 +48,10 @@ void fr_view_stack(const struct view *v, unsigned int indent, const char *label,
 void fr_view_frames(const struct view *v, unsigned int indent, const char *label,
 		    const struct frame *f, size_t n);
 
-/* "(owner, since, peer)": what an open wait is about, by the contract of `fr threads --json`. */
+/* tasks.c: what the kernel knew of a thread, or null. */
 struct json_t;
+struct json_t *fr_task_json(const struct view *v, const struct rec_thread *th);
+/* "(owner, since, peer)": what an open wait is about, by the contract of `fr threads --json`. */
 struct json_t *fr_view_on_json(const struct view *v, const struct span *s);
 
 #endif

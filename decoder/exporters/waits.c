@@ -48,8 +48,14 @@ static struct group *intern(struct groups *gs, const char *kind, const char *wha
 	return g;
 }
 
-static const char *lock_what(struct view *v, uint32_t lock)
+static const char *lock_what(struct view *v, const struct span *s)
 {
+	const struct known *k = s->kind == SPAN_FUTEX ? fr_name_primitive(v->names, s) : NULL;
+	uint32_t lock = s->object;
+
+	if (k || v->m->locks[lock].futex)
+		return fr_name_fmt(v->names, "%s %s", k ? k->words : fr_name_lock_kind(v->m, lock),
+				   fr_name_lock(v->names, lock));
 	return fr_name_lock_symbol(v->names, lock) ? fr_name_class(v->names, lock)
 						   : fr_name_lock(v->names, lock);
 }
@@ -88,14 +94,14 @@ static struct group *group_of(struct view *v, struct groups *gs, const struct sp
 {
 	struct group **g = slot(v, gs, s);
 	const char *what = "";
-	bool idle = s->kind == SPAN_COND || s->kind == SPAN_SEM || s->kind == SPAN_JOIN ||
-		    s->kind == SPAN_POLL || s->kind == SPAN_ACCEPT || s->kind == SPAN_SLEEP ||
-		    s->kind == SPAN_PROCESS;
+	bool idle = fr_span_is(s, 1u << SPAN_JOIN | 1u << SPAN_POLL | 1u << SPAN_ACCEPT |
+					  1u << SPAN_SLEEP | 1u << SPAN_PROCESS);
 
 	if (*g)
 		return *g;
+	idle |= fr_name_is_idle(v->names, s);
 	if (g != &gs->other[s->kind])
-		what = fr_span_is_sock(s) ? sock_what(v, s, &idle) : lock_what(v, s->object);
+		what = fr_span_is_sock(s) ? sock_what(v, s, &idle) : lock_what(v, s);
 	else if (s->kind == SPAN_OTHER)
 		what = fr_span_call(v->m, s);
 	*g = intern(gs, fr_span_kind_name(s->kind), what, idle);

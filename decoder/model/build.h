@@ -5,6 +5,8 @@
  *   objects.c  spans, holds, locks and threads as the stages below find them
  *   pass.c     the one pass: spans, raw holds, sockets, last events
  *   wakers.c   who ended a wait
+ *   futex.c    futexes: waits and wakes, and locks among them
+ *   holding.c  locks that a thread has, while the pass runs
  *   flow.c     the same for data: what was written where somebody reads
  *   ready.c    waits for several descriptors
  *   connections.c  both ends of a connection in this process
@@ -43,6 +45,7 @@ struct holding {
 /* What the pass knows of a thread while it runs. */
 struct thread_pass {
 	uint64_t to_come; /* events of it */
+	uint32_t futex_wait; /* index + 1 of its last wait for a futex that is a lock */
 	uint32_t n; /* locks that it has */
 	struct holding h[HOLDING_MAX];
 };
@@ -51,6 +54,7 @@ struct thread_pass {
 struct lock_pass {
 	struct wake by; /* conditions and the like: the last signal, post, ... */
 	uint32_t last_taker; /* the thread that acquired it last, MODEL_NONE = unknown */
+	uint32_t moved_to; /* a futex whose waiters wait at another one now, MODEL_NONE = no */
 };
 
 /* A pthread_create whose thread has not been seen yet. */
@@ -62,6 +66,9 @@ struct created {
 struct build {
 	struct model *m;
 	const struct recording *rec;
+	const struct futexes *known;
+	struct map futex_by_addr; /* index into its locks */
+	struct map work_by_stack;
 	struct map lock_by_addr;
 	struct map thread_by_tid; /* MODEL_NONE = several threads had this tid */
 	struct map thread_by_handle; /* the latest thread with this pthread_t */
@@ -140,6 +147,17 @@ static inline uint32_t fr_build_lock(struct build *b, uint64_t addr)
 
 /* pass.c */
 void fr_build_pass(struct build *b);
+
+/* holding.c: locks that a thread has, as the pass sees it */
+struct holding *fr_build_holding(struct thread_pass *tp, uint32_t lock);
+void fr_build_holding_drop(struct thread_pass *tp, struct holding *h);
+void fr_build_holding_add(struct thread_pass *tp, struct holding h);
+
+/* futex.c */
+void fr_build_futex_waited(struct build *b, struct span *s, bool timed); /* S has its object */
+void fr_build_futex_woke(struct build *b, const struct event *e);
+/* Who must have L at the end, because it has waited for it and not given it back. */
+uint32_t fr_futex_owner(const struct model *m, const struct lock *l, uint32_t *stack);
 
 /* wakers.c */
 void fr_build_woken(struct build *b, struct span *s); /* S has just been made */

@@ -28,7 +28,8 @@ const char *fr_span_kind_name(unsigned int kind)
 
 const char *fr_span_call(const struct model *m, const struct span *s)
 {
-	const char *name = s->via ? fr_recording_call(m->rec, s->via) : "?";
+	bool futex = s->kind == SPAN_FUTEX || s->kind == SPAN_FUTEX_LOCK; /* its hook is syscall */
+	const char *name = s->via && !futex ? fr_recording_call(m->rec, s->via) : "?";
 
 	return strcmp(name, "?") ? name : kind_calls[s->kind];
 }
@@ -37,7 +38,8 @@ bool fr_span_is_timed(const struct model *m, const struct span *s)
 {
 	const char *name = fr_span_call(m, s);
 
-	return strstr(name, "timed") || strstr(name, "clock") || strstr(name, "try");
+	return s->flags & SPAN_TIMED || strstr(name, "timed") || strstr(name, "clock") ||
+	       strstr(name, "try");
 }
 
 uint32_t fr_model_lock_at(const struct model *m, uint64_t addr)
@@ -51,9 +53,24 @@ uint32_t fr_model_lock_at(const struct model *m, uint64_t addr)
 	return MODEL_NONE;
 }
 
+const struct hold *fr_model_last_release(const struct model *m, uint32_t lock)
+{
+	const struct lock *l = &m->locks[lock];
+
+	for (uint32_t i = l->n_holds; i-- > 0;) {
+		const struct hold *h = &m->holds[l->first_hold + i];
+
+		if (!h->open && !h->witnessed)
+			return h;
+	}
+	return NULL;
+}
+
 static void free_build(struct build *b)
 {
 	fr_map_free(&b->lock_by_addr);
+	fr_map_free(&b->futex_by_addr);
+	fr_map_free(&b->work_by_stack);
 	fr_map_free(&b->thread_by_tid);
 	fr_map_free(&b->thread_by_handle);
 	free(b->lp);
@@ -69,12 +86,33 @@ static void free_build(struct build *b)
 	free(b->watches);
 }
 
-/* FULL: every lock call is recorded, to begin with; *BEGAN: so it was, as far as anything says. */
-static struct model *build(const struct recording *rec, bool full, bool *began)
+static void know_futexes(struct build *b, const struct futexes *known)
+{
+	bool is_new;
+
+	for (size_t i = 0; i < known->n_locks; i++) {
+		if (known->locks[i].addr)
+			*fr_map_slot(&b->futex_by_addr, known->locks[i].addr, &is_new) =
+				(uint32_t)i;
+	}
+	for (size_t i = 0; i < known->n_work; i++)
+		*fr_map_slot(&b->work_by_stack, known->work[i], &is_new) = 1;
+}
+
+/*
+ * START: what is known of futexes, and whether every lock call is recorded, to begin with; *BEGAN:
+ * whether it was so, as far as anything says.
+ */
+static struct model *build(const struct recording *rec, const struct build *start, bool *began)
 {
 	struct model *m = fr_mem_alloc(sizeof(*m));
-	struct build b = {.m = m, .rec = rec, .full = full};
+	struct build b = *start;
+	bool full = start->full;
 	size_t i;
+
+	b.m = m;
+	b.rec = rec;
+	know_futexes(&b, b.known);
 
 	m->rec = rec;
 	m->start_ns = rec->start_ns;
@@ -102,19 +140,29 @@ static struct model *build(const struct recording *rec, bool full, bool *began)
 }
 
 /* The header has the level at the end. Where it was another at the start, all is done again. */
-struct model *fr_model_build(const struct recording *rec, struct diag *d)
+struct model *fr_model_build_knowing(const struct recording *rec, const struct futexes *known,
+				     struct diag *d)
 {
 	bool at_end = rec->hdr.levels[FR_CLASS_LOCK] == FR_LEVEL_FULL, began, same;
-	struct model *m = build(rec, at_end, &began);
+	struct build start = {.full = at_end, .known = known};
+	struct model *m = build(rec, &start, &began);
 
 	if (began != at_end) {
 		fr_model_free(m);
-		m = build(rec, began, &same);
+		start.full = began;
+		m = build(rec, &start, &same);
 	}
 	if (m->locks_left_out)
 		diag_add(d, DIAG_NOTE, "more than %u different locks: %llu lock events left out",
 			 MODEL_LOCKS_MAX, (unsigned long long)m->locks_left_out);
 	return m;
+}
+
+struct model *fr_model_build(const struct recording *rec, struct diag *d)
+{
+	static const struct futexes nothing;
+
+	return fr_model_build_knowing(rec, &nothing, d);
 }
 
 void fr_model_free(struct model *m)

@@ -39,6 +39,7 @@ enum span_flags {
 	SPAN_FAILED = 2, /* ended with an error: a timeout, a reset */
 	SPAN_DATA = 4, /* a read that got something */
 	SPAN_WHOLE = 8, /* and that may have waited for more than the first of it */
+	SPAN_TIMED = 16, /* a futex: the call gives up by itself */
 };
 
 /* Something that ended somebody's wait. */
@@ -124,6 +125,35 @@ struct lock {
 	bool is_passed;
 	bool is_cond; /* no lock: a condition, or what sync says */
 	uint8_t sync; /* enum span_kind of the waits for it if is_cond, 0 = unknown */
+	uint8_t futex; /* enum futex_kind, as the caller knew it */
+	uint8_t known; /* the caller's own number for it */
+};
+
+/*
+ * What a futex is, only names of functions tell, which the model does not have: whoever knows gives
+ * lists of the addresses that are locks, and of the stacks that wait for something else there.
+ */
+enum futex_kind {
+	FUTEX_UNKNOWN, /* or no lock */
+	FUTEX_SHARED, /* a lock; nothing follows for who has it */
+	/*
+	 * A lock of one holder. Whoever has waited for it takes it in such a way that giving it
+	 * back wakes, whether or not somebody waits.
+	 */
+	FUTEX_EXCLUSIVE,
+};
+
+struct futex_known {
+	uint64_t addr;
+	uint8_t kind; /* enum futex_kind */
+	uint8_t known; /* kept in struct lock */
+};
+
+struct futexes {
+	struct futex_known *locks;
+	size_t n_locks;
+	uint32_t *work; /* stacks */
+	size_t n_work;
 };
 
 enum sock_role {
@@ -256,6 +286,9 @@ struct model {
 #define MODEL_LOCKS_MAX (1u << 21)
 
 struct model *fr_model_build(const struct recording *rec, struct diag *d);
+/* The same with what is known of futexes: waits for those that are locks are FUTEX_LOCK. */
+struct model *fr_model_build_knowing(const struct recording *rec, const struct futexes *known,
+				     struct diag *d);
 void fr_model_free(struct model *m);
 
 const char *fr_span_kind_name(unsigned int kind); /* "recv": key of JSON and tables */
@@ -269,18 +302,18 @@ static inline bool fr_span_is(const struct span *s, unsigned int kinds)
 	return kinds >> s->kind & 1;
 }
 
-/* Waits for a mutex, rwlock or spin lock. */
+/* Waits for a mutex, rwlock, spin lock or a futex that is a lock. */
 static inline bool fr_span_is_lock(const struct span *s)
 {
 	return fr_span_is(s, 1u << SPAN_LOCK | 1u << SPAN_RDLOCK | 1u << SPAN_WRLOCK |
-				     1u << SPAN_SPIN);
+				     1u << SPAN_SPIN | 1u << SPAN_FUTEX_LOCK);
 }
 
-/* For a condition, semaphore, barrier or once. */
+/* For a condition, semaphore, barrier, once or any other futex. */
 static inline bool fr_span_is_sync(const struct span *s)
 {
-	return fr_span_is(s,
-			  1u << SPAN_COND | 1u << SPAN_SEM | 1u << SPAN_BARRIER | 1u << SPAN_ONCE);
+	return fr_span_is(s, 1u << SPAN_COND | 1u << SPAN_SEM | 1u << SPAN_BARRIER |
+				     1u << SPAN_ONCE | 1u << SPAN_FUTEX);
 }
 
 /* Its object is a descriptor. */
@@ -309,6 +342,9 @@ bool fr_model_has_waker(unsigned int kind);
 
 /* Index of the lock at ADDR or MODEL_NONE: linear, for users' questions only. */
 uint32_t fr_model_lock_at(const struct model *m, uint64_t addr);
+
+/* The release of LOCK that was the last, or NULL. */
+const struct hold *fr_model_last_release(const struct model *m, uint32_t lock);
 
 /* The entry of LOCK in the list of held locks of THREAD, or NULL. */
 const struct held *fr_model_held(const struct model *m, uint32_t thread, uint32_t lock);

@@ -32,6 +32,24 @@ struct hold *fr_build_hold(struct build *b)
 	return h;
 }
 
+/* What the caller knew of futexes. */
+static void futex_lock(const struct build *b, struct lock *l)
+{
+	const struct map_slot *s;
+	const struct futex_known *k;
+
+	if (!b->futex_by_addr.slots)
+		return;
+	s = fr_map_find(&b->futex_by_addr, l->addr);
+	if (!s->key)
+		return;
+	k = &b->known->locks[s->value];
+	l->futex = k->kind;
+	l->known = k->known;
+	if (k->kind == FUTEX_SHARED)
+		l->kind = FR_HELD_WRLOCK;
+}
+
 static uint32_t new_lock(struct build *b, uint64_t addr)
 {
 	struct model *m = b->m;
@@ -43,8 +61,9 @@ static uint32_t new_lock(struct build *b, uint64_t addr)
 	memset(l, 0, sizeof(*l));
 	l->addr = addr;
 	l->owner = MODEL_NONE;
-	b->lp[m->n_locks] =
-		(struct lock_pass){.by = {.thread = MODEL_NONE}, .last_taker = MODEL_NONE};
+	futex_lock(b, l);
+	b->lp[m->n_locks] = (struct lock_pass){
+		.by = {.thread = MODEL_NONE}, .last_taker = MODEL_NONE, .moved_to = MODEL_NONE};
 	return (uint32_t)m->n_locks++;
 }
 

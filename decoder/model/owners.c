@@ -112,7 +112,7 @@ static bool is_passed(const struct model *m, const struct lock *l)
 
 static uint32_t owner_of(const struct model *m, uint32_t lock)
 {
-	const struct lock *l = &m->locks[lock];
+	struct lock *l = &m->locks[lock];
 	uint32_t i;
 
 	if (l->owner != MODEL_NONE)
@@ -123,11 +123,11 @@ static uint32_t owner_of(const struct model *m, uint32_t lock)
 		if (!(s->flags & SPAN_OPEN))
 			break;
 		if (s->owner != MODEL_NONE && !m->threads[s->owner].end_ns &&
-		    !list_denies(m, s->owner, lock) && complete_since(m, s->owner, s->start_ns) &&
-		    !released_since(m, l, s->start_ns))
+		    (l->futex || !list_denies(m, s->owner, lock)) &&
+		    complete_since(m, s->owner, s->start_ns) && !released_since(m, l, s->start_ns))
 			return s->owner;
 	}
-	return MODEL_NONE;
+	return fr_futex_owner(m, l, &l->owner_stack);
 }
 
 void fr_build_owners(struct build *b)

@@ -41,24 +41,6 @@ bool fr_model_has_waker(unsigned int kind)
 	return kind < 128 && (rows[kind].kind || kind == FR_EV_THREAD_START);
 }
 
-static struct holding *holding_find(struct thread_pass *tp, uint32_t lock)
-{
-	uint32_t i;
-
-	for (i = tp->n; i-- > 0;) {
-		if (tp->h[i].lock == lock)
-			return &tp->h[i];
-	}
-	return NULL;
-}
-
-static void holding_drop(struct thread_pass *tp, struct holding *h)
-{
-	tp->n--;
-	for (; h < &tp->h[tp->n]; h++) /* nearly always the last one */
-		h[0] = h[1];
-}
-
 /* Is nothing missing since H was taken? */
 static inline bool is_sure(const struct build *b, const struct holding *h)
 {
@@ -115,17 +97,15 @@ static void level_changed(struct build *b, const struct event *e)
 static void lock_taken(struct build *b, const struct event *e, uint32_t lock)
 {
 	struct thread_pass *tp = &b->tp[e->thread];
-	struct holding *h = holding_find(tp, lock);
+	struct holding *h = fr_build_holding(tp, lock);
 
 	if (h && is_sure(b, h) && b->lp[lock].last_taker == e->thread) {
 		h->depth++;
 		return;
 	}
 	if (h)
-		holding_drop(tp, h);
-	if (tp->n == HOLDING_MAX)
-		holding_drop(tp, &tp->h[0]);
-	tp->h[tp->n++] = (struct holding){e->t_ns, lock, e->stack, 1};
+		fr_build_holding_drop(tp, h);
+	fr_build_holding_add(tp, (struct holding){e->t_ns, lock, e->stack, 1});
 	b->lp[lock].last_taker = e->thread;
 }
 
@@ -142,7 +122,7 @@ static void hold_over(struct build *b, const struct holding *h, uint64_t end_ns)
 static void lock_given(struct build *b, const struct event *e, uint32_t lock)
 {
 	struct thread_pass *tp = &b->tp[e->thread];
-	struct holding *h = holding_find(tp, lock);
+	struct holding *h = fr_build_holding(tp, lock);
 	struct hold *out;
 	bool exact;
 
@@ -166,7 +146,7 @@ static void lock_given(struct build *b, const struct event *e, uint32_t lock)
 		out->counted = exact;
 	}
 	if (h)
-		holding_drop(tp, h);
+		fr_build_holding_drop(tp, h);
 }
 
 static void cond_retook(struct build *b, const struct event *e, struct span *s)
@@ -176,7 +156,7 @@ static void cond_retook(struct build *b, const struct event *e, struct span *s)
 	s->object2 = fr_build_lock(b, e->arg[FR_A(COND_WAIT, lock)]);
 	if (s->object2 == MODEL_NONE)
 		return;
-	h = holding_find(&b->tp[e->thread], s->object2);
+	h = fr_build_holding(&b->tp[e->thread], s->object2);
 	if (h && b->full) {
 		if (is_sure(b, h))
 			hold_over(b, h, s->start_ns);
@@ -243,6 +223,8 @@ static void span_add(struct build *b, const struct event *e, const struct span_r
 		s->flags |= read_flags(b, e);
 	if (e->kind == FR_EV_NET_POLL)
 		fr_ready_polled(b, s, e);
+	if (e->kind == FR_EV_FUTEX_WAIT)
+		fr_build_futex_waited(b, s, e->arg[FR_A(FUTEX_WAIT, timeout)] != 0);
 	fr_build_woken(b, s);
 	if (e->kind == FR_EV_COND_WAIT)
 		cond_retook(b, e, s);
@@ -371,6 +353,9 @@ static void see(struct build *b, const struct event *e)
 	case FR_EV_COND_SIGNAL:
 	case FR_EV_COND_BROADCAST:
 		fr_build_signalled(b, e, SPAN_COND, e->arg[FR_A(COND_SIGNAL, cond)]);
+		break;
+	case FR_EV_FUTEX_WAKE:
+		fr_build_futex_woke(b, e);
 		break;
 	case FR_EV_SEM_POST:
 		fr_build_signalled(b, e, SPAN_SEM, e->arg[FR_A(SEM_POST, sem)]);

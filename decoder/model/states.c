@@ -52,6 +52,11 @@ static void open_object(struct build *b, struct span *s, const struct fr_thread_
 		s->object = fr_build_handle(b, r->st_object);
 	} else if (fr_span_is_sock(s)) {
 		s->object = fr_build_sock(b, (int64_t)r->st_object);
+	} else if (s->kind == SPAN_FUTEX) {
+		s->object = fr_build_lock(b, r->st_object);
+		fr_build_futex_waited(b, s, r->st_object2 != 0);
+		if (s->kind == SPAN_FUTEX)
+			fr_build_sync(b, s->object, SPAN_FUTEX);
 	} else if (fr_span_is_sync(s)) {
 		s->object = fr_build_lock(b, r->st_object);
 		s->object2 = fr_build_lock(b, r->st_object2);

@@ -4,6 +4,7 @@
  *
  *   condition, semaphore   the last signal, broadcast or post during the wait
  *   barrier, once          the last one to come; the one that ran the function
+ *   other futexes          the last wake that woke somebody
  *   join                   the end of that thread
  *   read, recv, poll       the first write during the wait: flow.c
  *   accept                 the connect: connections.c
@@ -38,8 +39,12 @@ void fr_build_woken(struct build *b, struct span *s)
 	if (s->object == MODEL_NONE)
 		return;
 	if (fr_span_is_sync(s)) {
-		if (during(&b->lp[s->object].by, s))
-			set(s, &b->lp[s->object].by);
+		const struct lock_pass *lp = &b->lp[s->object];
+
+		if (during(&lp->by, s))
+			set(s, &lp->by);
+		else if (lp->moved_to != MODEL_NONE && during(&b->lp[lp->moved_to].by, s))
+			set(s, &b->lp[lp->moved_to].by);
 	} else if (s->kind == SPAN_JOIN) {
 		set(s, &(struct wake){0, m->threads[s->object].exit_event, s->object});
 	}
@@ -81,6 +86,7 @@ void fr_build_opened(struct build *b, const struct event *e, enum span_kind kind
 
 	if (object == MODEL_NONE)
 		return;
+	fr_build_sync(b, object, kind);
 	b->lp[object].by = (struct wake){kind == SPAN_ONCE ? e->t_ns : came, e->id, e->thread};
 	fr_build_woke_earlier(b, 1u << kind, object, came, &b->lp[object].by);
 }

@@ -211,6 +211,7 @@ void fr_threads_load(struct recording *rec, struct diag *d);
 /* Gives every chunk its thread, adding threads that only chunks know. */
 void fr_threads_adopt(struct recording *rec, struct chunk_ref *chunks, size_t n);
 void fr_threads_index(struct recording *rec);
+void fr_tasks_load(struct recording *rec, const struct source *src);
 void fr_modules_load(struct recording *rec, struct diag *d);
 void fr_calls_load(struct recording *rec, struct diag *d);
 /* Copies the chunks of a region that is being written; returns how many were torn. */

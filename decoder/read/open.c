@@ -60,6 +60,7 @@ static void load(struct recording *rec, const struct source *src, struct diag *d
 	fr_threads_load(rec, d);
 	fr_lanes_load(rec, d);
 	fr_threads_index(rec);
+	fr_tasks_load(rec, src);
 	fr_modules_load(rec, d);
 	fr_calls_load(rec, d);
 	set_trigger(rec);

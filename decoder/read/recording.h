@@ -60,6 +60,8 @@ struct rec_thread {
 	struct fr_thread_rec r; /* zeroed but for serial and tid when only chunks knew it */
 	char name[20]; /* terminated; "" = unknown */
 	bool in_table;
+	bool ran; /* between the looks at its state here and at `task` */
+	struct fr_task_rec task; /* what the kernel knew of it; known 0 = nothing */
 	uint64_t first_ns; /* CLOCK_MONOTONIC of its first kept event, 0 = none */
 	uint64_t last_ns;
 	uint64_t kept; /* events kept */

@@ -14,6 +14,7 @@
 #include "steer/trigger.h"
 
 #define READER_SHIFT 3
+#define WRITERS_TURN 1u /* PTHREAD_RWLOCK_WRPHASE */
 #define WRITER_MARK 2u /* PTHREAD_RWLOCK_WRLOCKED */
 
 struct how {
@@ -54,11 +55,24 @@ static int real_lock(pthread_rwlock_t *l, const struct how *h)
 	}
 }
 
+/*
+ * A lock that prefers writers lets no reader in behind one that waits, whether or not it reads
+ * already: READERS says so as long as it is the readers' turn.
+ */
+static bool waits_for_writer(const pthread_rwlock_t *l, unsigned int readers)
+{
+	return l->__data.__flags == PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP &&
+	       !(readers & WRITERS_TURN) && (readers & WRITER_MARK) && readers >> READER_SHIFT;
+}
+
 static bool taken(const pthread_rwlock_t *l, bool write)
 {
+	unsigned int readers;
+
 	if (__atomic_load_n(&l->__data.__cur_writer, __ATOMIC_RELAXED))
 		return true;
-	return write && __atomic_load_n(&l->__data.__readers, __ATOMIC_RELAXED) >> READER_SHIFT;
+	readers = __atomic_load_n(&l->__data.__readers, __ATOMIC_RELAXED);
+	return write ? readers >> READER_SHIFT : waits_for_writer(l, readers);
 }
 
 /*

@@ -28,9 +28,6 @@ void fr_confine_withdraw(void);
  */
 bool fr_confine_begin(bool strict);
 
-/* After the real functions are known. */
-void fr_confine_init(void);
-
 /* The host's call has failed: all is as it was, but for the pages. */
 void fr_confine_undo(void);
 

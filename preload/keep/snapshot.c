@@ -4,7 +4,7 @@
  *
  * Context: a thread without TLS (clone.h), or a signal handler, or exit. System calls only; memory
  * is set aside at birth. Recording goes on meanwhile: chunks are copied one by one and looked at
- * again, see copy_chunk.
+ * again, see chunk_copy.h.
  *
  * The writer's thread works in a file table of its own (close_range with CLOSE_RANGE_UNSHARE), so
  * that neither the host's closefrom() nor a reused number can ever send a snapshot into one of the
@@ -28,6 +28,8 @@
 #include "core/say.h"
 #include "core/sys.h"
 #include "core/text.h"
+#include "keep/chunk_copy.h"
+#include "keep/tasks.h"
 #include "record/deepbind.h"
 #include "record/modules.h"
 #include "store/region.h"
@@ -44,6 +46,7 @@ struct writer {
 	char path[600];
 	char part[608];
 	struct fr_trigger trigger;
+	size_t n_tasks;
 	struct fr_refusal refusal; /* of the directory that is tried now */
 	struct stat file;
 	int fd;
@@ -161,7 +164,7 @@ static uint64_t make_header(void)
 {
 	struct fr_header *h = &self->hdr;
 	struct fr_section *trigger;
-	uint64_t at = FR_HEADER_SIZE;
+	uint64_t tasks = self->n_tasks * sizeof(struct fr_task_rec), at = FR_HEADER_SIZE + tasks;
 
 	*h = *fr_region.hdr;
 	h->x_state = FR_STATE_FROZEN;
@@ -173,27 +176,13 @@ static uint64_t make_header(void)
 		s->size = s->x_used;
 		at = align8(at + s->size);
 	}
+	/* first in the file: what is asked for first is nearest to the moment */
+	h->sections[h->section_count++] = (struct fr_section){
+		FR_SEC_TASKS, sizeof(struct fr_task_rec), FR_HEADER_SIZE, tasks, tasks};
 	trigger = &h->sections[h->section_count++];
 	*trigger = (struct fr_section){FR_SEC_TRIGGER, sizeof(self->trigger), at,
 				       sizeof(self->trigger), sizeof(self->trigger)};
 	return at + sizeof(self->trigger);
-}
-
-/* A chunk that is refilled while it is copied would be a mixture: marked as empty after 3 tries. */
-static void copy_chunk(struct fr_chunk *to, const struct fr_chunk *from, size_t size)
-{
-	for (int i = 0; i < 3; i++) {
-		uint64_t seq = __atomic_load_n(&from->x_seq, __ATOMIC_ACQUIRE);
-		uint32_t committed = __atomic_load_n(&from->x_committed, __ATOMIC_ACQUIRE);
-
-		memcpy(to, from, size);
-		__atomic_thread_fence(__ATOMIC_ACQUIRE);
-		to->x_seq = seq;
-		to->x_committed = committed;
-		if (__atomic_load_n(&from->x_seq, __ATOMIC_RELAXED) == seq)
-			return;
-	}
-	to->x_seq = 0;
 }
 
 static bool put_chunks(const struct fr_section *s, const uint8_t *from)
@@ -205,8 +194,8 @@ static bool put_chunks(const struct fr_section *s, const uint8_t *from)
 		size_t n = s->size - done < batch ? (size_t)(s->size - done) : batch;
 
 		for (size_t i = 0; i + size <= n; i += size)
-			copy_chunk((struct fr_chunk *)(self->batch + i),
-				   (const struct fr_chunk *)(from + done + i), size);
+			fr_chunk_copy((struct fr_chunk *)(self->batch + i),
+				      (const struct fr_chunk *)(from + done + i), size);
 		if (!put(self->batch, n))
 			return false;
 		done += n;
@@ -236,7 +225,8 @@ static bool fill_file(uint64_t size)
 	if (!fr_file_size_allowed(size))
 		return refused(FR_PLACE_LIMIT, -EFBIG);
 	self->hdr.x_snapshots = self->trigger.number;
-	if (!put(&self->hdr, FR_HEADER_SIZE) || !put_sections())
+	if (!put(&self->hdr, FR_HEADER_SIZE) ||
+	    !fr_tasks_put(self->n_tasks, self->batch, BATCH, put) || !put_sections())
 		return false;
 	self->trigger.merged += __atomic_exchange_n(&merged, 0, __ATOMIC_RELAXED);
 	return put(&self->trigger, sizeof(self->trigger));
@@ -252,8 +242,12 @@ static bool name_it(void)
 /* All or nothing: a disk may be full, or break, at any byte. */
 static bool write_into(const char *dir)
 {
-	uint64_t size = make_header();
-	bool made = open_in(dir), ok = made && fill_file(size);
+	uint64_t size;
+	bool made = open_in(dir), ok;
+
+	self->n_tasks = fr_tasks_count();
+	size = make_header();
+	ok = made && fill_file(size);
 
 	close_file();
 	ok = ok && name_it();

@@ -30,8 +30,8 @@
 #include "core/say.h"
 #include "core/sys.h"
 #include "core/text.h"
-#include "host/confine.h"
 #include "host/loader_fit.h"
+#include "host/next_syscall.h"
 #include "host/signals.h"
 #include "keep/rescue.h"
 #include "keep/snapshot.h"
@@ -332,7 +332,7 @@ __attribute__((constructor)) static void construct(int argc, char **argv, char *
 	fr_process_page();
 	fr_real_resolve();
 	fr_fit_init();
-	fr_confine_init();
+	fr_next_syscall_init();
 	atomic_store(&fr_gate.birth, 1);
 	/* a kernel before 4.14 has no WIPEONFORK: a child could not be told from its parent */
 	under_sanitizer = fr_sanitizer_find() == FR_SANITIZER_OTHER;

@@ -37,6 +37,9 @@ enum {
 #undef ARG
 #define FR_A(NAME, arg) ((int)offsetof(struct fr_places_##NAME, arg) - 1)
 
+/* Argument `op` of the event FUTEX_WAIT of a futex_waitv: above all that futex has. */
+#define FR_FUTEX_OP_WAITV 0x10000u
+
 /* Argument `why` of the event LEVEL. */
 enum fr_level_why {
 	FR_WHY_ASKED = 0, /* from outside */

@@ -203,6 +203,28 @@ struct fr_thread_rec {
 	struct fr_held held[FR_HELD_MAX];
 };
 
+/* What the kernel knew of a thread when the recording was taken. Of a snapshot only. */
+struct fr_task_rec {
+	uint32_t tid; /* 0 = none */
+	uint8_t known; /* FR_TASK_...: the others are 0 */
+	char state; /* as in /proc/PID/stat: R runs or may, S asleep, D in disk sleep, T, t, Z */
+	uint16_t seq; /* its st_seq before that: another one in its record says that it ran since */
+	uint64_t minor_faults;
+	uint64_t major_faults;
+	uint64_t cpu_ns; /* ran */
+	uint64_t queued_ns; /* could have run, and had no CPU */
+	uint64_t voluntary; /* switches to another thread */
+	uint64_t involuntary;
+	int64_t syscall; /* number, -1 = in none, or it ran */
+	uint64_t arg[3];
+	char wchan[40]; /* where in the kernel it sleeps; NUL-terminated */
+};
+#define FR_TASK_STAT 1u /* state, faults */
+#define FR_TASK_SCHED 2u /* cpu_ns, queued_ns */
+#define FR_TASK_SWITCHES 4u
+#define FR_TASK_SYSCALL 8u
+#define FR_TASK_WCHAN 16u
+
 /* ---- modules --------------------------------------------------------------------------------- */
 
 struct fr_module_rec {
