@@ -114,7 +114,8 @@ struct fr_header {
 	uint64_t sample_mean; /* mean bytes between memory samples */
 	uint32_t depot_words; /* words of 8 bytes, a power of two; 0 = stack ids are places */
 	uint32_t x_depot_turns; /* segments of the depot begun after the first */
-	uint64_t reserved[4];
+	uint64_t x_masked; /* texts that had a secret, which was not stored */
+	uint64_t reserved[3];
 	char boot_id[40];
 	char host[64];
 	char comm[16];
