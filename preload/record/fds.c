@@ -95,7 +95,7 @@ void fr_fd_peer(int fd, const struct sockaddr *addr, socklen_t len)
 	}
 	if (len > sizeof(r->peer))
 		len = sizeof(r->peer);
-	memcpy(r->peer, addr, len);
+	fr_text_store(r->peer, addr, len);
 	r->peer_len = (uint16_t)len;
 }
 
@@ -112,19 +112,43 @@ void fr_fd_path(int fd, struct fr_blob path)
 {
 	struct fr_fd_rec *r = fr_fd_rec(fd);
 	uint32_t n = path.size < sizeof(r->peer) ? path.size : sizeof(r->peer);
+	char shown[FR_PATH_SHOWN];
 
 	if (!r || path.size >= FR_PATH_SHOWN || !fr_thread_reclaim())
 		return;
-	memcpy(r->peer, (const char *)path.data + path.size - n, n);
+	fr_text_store(shown, path.data, path.size); /* all of it: a name may stand in what is cut */
+	memcpy(r->peer, shown + path.size - n, n);
 	r->peer_len = (uint16_t)n;
 }
 
 void fr_fd_close(int fd)
 {
+	fr_fd_close_by(fd, 0, 0, 0);
+}
+
+void fr_fd_close_by(int fd, uint64_t ticks, uint32_t stack, uint32_t tid)
+{
 	struct fr_fd_rec *r = fr_fd_rec(fd);
 
-	if (r && fr_thread_reclaim())
-		__atomic_store_n(&r->x_kind, FR_FD_CLOSED, __ATOMIC_RELEASE);
+	if (!r || !fr_thread_reclaim())
+		return;
+	r->since = ticks;
+	r->stack = stack;
+	r->peer_len = 0;
+	memcpy(r->peer, &tid, sizeof(tid));
+	__atomic_store_n(&r->x_kind, FR_FD_CLOSED, __ATOMIC_RELEASE);
+}
+
+struct fr_fd_closer fr_fd_closer(int fd, uint64_t before)
+{
+	const struct fr_fd_rec *r = fr_fd_known(fd);
+	struct fr_fd_closer c;
+
+	if (!r || __atomic_load_n(&r->x_kind, __ATOMIC_ACQUIRE) != FR_FD_CLOSED)
+		return (struct fr_fd_closer){0};
+	c = (struct fr_fd_closer){.since = r->since, .stack = r->stack};
+	memcpy(&c.tid, r->peer, sizeof(c.tid));
+	return c.since < before ? c : (struct fr_fd_closer){0};
 }
 
 void fr_fd_dup(int old, int fd)
