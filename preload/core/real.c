@@ -225,7 +225,10 @@ void *fr_real_find(unsigned int id)
 	bool is_threads = !strncmp(row->name, "pthread_", 8) || !strncmp(row->name, "sem_", 4);
 
 	fr_real_resolve();
-	if (!fr_real_slot(row) && is_threads && fr_libc_load_threads()) {
+	/* what was missing at the start may have been loaded since: libdl, libpthread before 2.34 */
+	if (!fr_real_slot(row)) {
+		if (is_threads)
+			fr_libc_load_threads();
 		fr_libc_find();
 		find_rest(false);
 	}
