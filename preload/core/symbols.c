@@ -116,7 +116,7 @@ uint16_t fr_symbols_version(const struct fr_symbols *s, const char *version)
 {
 	const ElfW(Verdef) *d = s->defined;
 
-	if (!*version)
+	if (!*version || !d)
 		return FR_SYMBOLS_DEFAULT;
 	while (d) {
 		const ElfW(Verdaux) *aux = (const void *)((const char *)d + d->vd_aux);
@@ -174,61 +174,14 @@ bool fr_symbols_before_us(const char *name)
 
 /* ---- by version ------------------------------------------------------------------------------ */
 
-/* A sanitizer's runtime may stand in front of strcmp(), and not be up yet. */
-static bool same(const char *a, const char *b)
-{
-	while (*a && *a == *b) {
-		a++;
-		b++;
-	}
-	return *a == *b;
-}
-
-static const ElfW(Verdef) * definitions(const struct link_map *m)
-{
-	for (const ElfW(Dyn) *d = m->l_ld; d->d_tag != DT_NULL; d++) {
-		if (d->d_tag == DT_VERDEF)
-			return address(m, d);
-	}
-	return NULL;
-}
-
-/* The name of the version with the number INDEX. */
-static const char *version_name(const struct fr_symbols *s, const ElfW(Verdef) * first,
-				unsigned int index)
-{
-	for (const char *at = (const char *)first; at;) {
-		const ElfW(Verdef) *def = (const void *)at;
-		const ElfW(Verdaux) *aux = (const void *)(at + def->vd_aux);
-
-		if (def->vd_ndx == index)
-			return s->names + aux->vda_name;
-		at = def->vd_next ? at + def->vd_next : NULL;
-	}
-	return "";
-}
-
-static bool is_version(const struct fr_symbols *s, const struct link_map *m, uint32_t i,
-		       const char *version)
-{
-	const ElfW(Verdef) *first = s->versions && version[0] ? definitions(m) : NULL;
-
-	if (!first)
-		return is_default(s, i);
-	return same(version_name(s, first, s->versions[i] & ~HIDDEN), version);
-}
-
 void *fr_symbols_find(const struct link_map *m, const char *name, const char *version)
 {
 	struct fr_symbols s = fr_symbols_of(m);
-	uint32_t hash = fr_symbols_hash(name);
+	bool doubt = false;
+	void *fn = NULL;
 
-	for (uint32_t i = s.bloom ? find_first(&s, hash) : 0; i; i = find_next(&s, hash, i)) {
-		const ElfW(Sym) *sym = &s.table[i];
-
-		if (sym->st_shndx != SHN_UNDEF && ELF64_ST_TYPE(sym->st_info) == STT_FUNC &&
-		    same(s.names + sym->st_name, name) && is_version(&s, m, i, version))
-			return (void *)(s.bias + sym->st_value);
-	}
-	return NULL;
+	if (s.bloom)
+		fn = fr_symbols_function(&s, name, fr_symbols_hash(name),
+					 fr_symbols_version(&s, version), &doubt);
+	return doubt ? NULL : fn;
 }
