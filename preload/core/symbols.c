@@ -116,7 +116,7 @@ uint16_t fr_symbols_version(const struct fr_symbols *s, const char *version)
 {
 	const ElfW(Verdef) *d = s->defined;
 
-	if (!*version)
+	if (!*version || !d)
 		return FR_SYMBOLS_DEFAULT;
 	while (d) {
 		const ElfW(Verdaux) *aux = (const void *)((const char *)d + d->vd_aux);
