@@ -180,6 +180,25 @@ static void put_kind_json(struct sbuf *b, const struct arg *a)
 	fr_sbuf_char(b, '"');
 }
 
+/* Events are called what the recording calls them. */
+static void put_event(struct sbuf *b, const struct arg *a)
+{
+	const struct fr_event_rec *row =
+		a->v <= FR_EV_MAX ? fr_event_schema(a->p->rec, (unsigned int)a->v) : NULL;
+
+	if (row)
+		fr_sbuf_text(b, row->name, strnlen(row->name, sizeof(row->name)));
+	else
+		fr_sbuf_u64(b, a->v);
+}
+
+static void put_event_json(struct sbuf *b, const struct arg *a)
+{
+	fr_sbuf_char(b, '"');
+	put_event(b, a);
+	fr_sbuf_char(b, '"');
+}
+
 static void put_class(struct sbuf *b, const struct arg *a)
 {
 	fr_sbuf_str(b, fr_word_class(number(a)));

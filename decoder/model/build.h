@@ -112,12 +112,16 @@ struct build {
 	struct queue *queues;
 	size_t n_queues;
 	size_t cap_queues;
+	size_t cap_failures;
 	uint64_t forked_ns; /* the last fork, 0 = none seen */
 	bool net_full; /* every send is recorded */
 	bool full; /* every lock call is recorded: holds are exact */
 	uint64_t full_ns; /* since then; 0 = from the start */
 	uint32_t lock_before; /* level of locks before the first change; 0 = none was seen */
 };
+
+/* failures.c: the events FD_BAD and REPEATED */
+void fr_build_failure(struct build *b, const struct event *e);
 
 /* objects.c */
 struct span *fr_build_span(struct build *b); /* a new one, all indices MODEL_NONE */

@@ -170,6 +170,7 @@ void fr_model_free(struct model *m)
 	if (!m)
 		return;
 	fr_arena_free(&m->arena);
+	free(m->failures);
 	free(m->threads);
 	free(m->locks);
 	free(m->socks);

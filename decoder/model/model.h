@@ -249,6 +249,24 @@ struct thread {
 	uint8_t state; /* enum thread_state */
 };
 
+/*
+ * Failures of one kind: a call on a number that is no descriptor (kind FR_EV_FD_BAD), or one that
+ * repeats (kind: of the event that says it failed).
+ */
+struct failure {
+	uint32_t thread, stack;
+	uint32_t kind, err, via;
+	uint32_t closer, closed_by; /* who closed the number: thread, stack; MODEL_NONE = unknown */
+	uint32_t unknown; /* of FD_BAD: those without a closer */
+	uint32_t in_turn; /* ... and those whose number follows the one before */
+	int64_t fd; /* the last */
+	int64_t closed_fd; /* the last with a closer: `event` */
+	uint64_t event; /* of FD_BAD: 0 = no closer is known */
+	uint64_t ago_ns; /* before it, it was closed */
+	uint64_t count; /* at least */
+	uint64_t first_ns, last_ns;
+};
+
 /* What FR_BUDGET has done to a class, in the events that are kept. */
 struct lowered {
 	uint64_t event; /* the last time that it was lowered; 0 = it was not */
@@ -275,6 +293,8 @@ struct model {
 	uint64_t kinds[128]; /* events kept by kind */
 	struct lowered lowered[FR_CLASSES];
 	uint8_t least[FR_CLASSES]; /* the lowest level in the kept events */
+	struct failure *failures;
+	size_t n_failures;
 	uint64_t start_ns;
 	uint64_t end_ns;
 	uint64_t common_ns; /* start of the common window */

@@ -316,6 +316,10 @@ static void see_descriptor(struct build *b, const struct event *e)
 	case FR_EV_NET_WATCH:
 		fr_ready_watch(b, e);
 		break;
+	case FR_EV_FD_BAD:
+	case FR_EV_REPEATED:
+		fr_build_failure(b, e);
+		break;
 	case FR_EV_PROCESS_FORK:
 		b->forked_ns = e->t_ns;
 		break;

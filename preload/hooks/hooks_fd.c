@@ -367,18 +367,47 @@ FR_HOOK int dup3(int old, int fd, int flags)
 
 /* ---- close ----------------------------------------------------------------------------------- */
 
+/*
+ * FD is about to be closed. Gives the time if the table does not know that it is open, which the
+ * kernel may be about to say as well; else 0.
+ */
+static uint64_t closing(int fd, enum fr_hook via, struct fr_site s)
+{
+	const struct fr_fd_rec *r = fr_fd_kept() ? fr_fd_rec(fd) : NULL;
+
+	if (!r)
+		return 0;
+	if (r->x_kind == FR_FD_CLOSED)
+		return fr_clock_ticks();
+	fr_fd_end(fd, via, s);
+	return 0;
+}
+
+/* FD, of which closing() has said BEGAN, was closed or not. */
+static inline void closed(int fd, uint64_t began, int rc, enum fr_hook via, struct fr_site s)
+{
+	if (unlikely(rc < 0) && errno == EBADF)
+		fr_fd_bad(fd, began, via, s);
+	else if (unlikely(began) && rc == 0)
+		fr_fd_ended(fd, began, s);
+}
+
 FR_HOOK int close(int fd)
 {
-	if (fr_fd_kept())
-		fr_fd_end(fd, FR_HOOK_close, FR_SITE());
-	return FR_REAL(close)(fd);
+	uint64_t began = closing(fd, FR_HOOK_close, FR_SITE());
+	int rc = FR_REAL(close)(fd);
+
+	closed(fd, began, rc, FR_HOOK_close, FR_SITE());
+	return rc;
 }
 
 FR_HOOK int __close(int fd)
 {
-	if (fr_fd_kept())
-		fr_fd_end(fd, FR_HOOK___close, FR_SITE());
-	return FR_REAL_OLD(close)(fd);
+	uint64_t began = closing(fd, FR_HOOK___close, FR_SITE());
+	int rc = FR_REAL_OLD(close)(fd);
+
+	closed(fd, began, rc, FR_HOOK___close, FR_SITE());
+	return rc;
 }
 
 FR_HOOK int close_range(unsigned int first, unsigned int last, int flags)
@@ -399,18 +428,23 @@ FR_HOOK void closefrom(int first)
 /* _fileno is -1 for streams without a descriptor. */
 FR_HOOK int fclose(FILE *f)
 {
-	if (fr_fd_kept())
-		fr_fd_end(f->_fileno, FR_HOOK_fclose, FR_SITE());
-	return FR_REAL(fclose)(f);
+	int fd = f->_fileno;
+	uint64_t began = closing(fd, FR_HOOK_fclose, FR_SITE());
+	int rc = FR_REAL(fclose)(f);
+
+	closed(fd, began, rc, FR_HOOK_fclose, FR_SITE());
+	return rc;
 }
 
 FR_HOOK int closedir(DIR *d)
 {
 	DIR *volatile given = d; /* libc answers closedir(NULL), whatever its header says */
+	int fd = given ? dirfd(d) : -1;
+	uint64_t began = given ? closing(fd, FR_HOOK_closedir, FR_SITE()) : 0;
+	int rc = FR_REAL(closedir)(d);
 
-	if (given && fr_fd_kept())
-		fr_fd_end(dirfd(d), FR_HOOK_closedir, FR_SITE());
-	return FR_REAL(closedir)(d);
+	closed(fd, began, rc, FR_HOOK_closedir, FR_SITE());
+	return rc;
 }
 
 FR_HOOK FILE *freopen(const char *path, const char *mode, FILE *f)

@@ -42,6 +42,8 @@ static FR_COLD void record(const struct fr_wait *w, enum fr_event ev, size_t siz
 		fr_put_cold(t, ev, fr_wait_tier(dur, failed), now, w->stack,
 			    FR_ARGS(IO_READ, .fd = fd, .size = size, .result = rc, .dur = dur,
 				    .err = err, .kind = fr_fd_kind(fd), .via = w->call));
+	if (err == EBADF)
+		fr_fd_bad_by(t, fd, w, now);
 	fr_leave(t);
 }
 

@@ -44,6 +44,8 @@ static FR_COLD void record_transfer(const struct fr_wait *w, enum fr_event ev, s
 		fr_put_cold(t, ev, fr_wait_tier(dur, err && !would_block(err)), now, w->stack,
 			    FR_ARGS(NET_SEND, .fd = fd, .size = size, .result = rc, .dur = dur,
 				    .err = err, .via = w->call));
+	if (err == EBADF)
+		fr_fd_bad_by(t, fd, w, now);
 	fr_leave(t);
 }
 

@@ -18,7 +18,7 @@
 /* Is a transfer on FD to be recorded? Asks the level first: that is the cheap test. */
 static inline bool fr_net_is_recorded(int fd)
 {
-	return fr_level(FR_CLASS_NET) != FR_LEVEL_OFF && fr_fd_is_socket(fd);
+	return fr_level(FR_CLASS_NET) != FR_LEVEL_OFF && (fr_fd_is_socket(fd) || fr_fd_is_over(fd));
 }
 
 /* The end of a transfer. Hot as most come to it: quickly, done or not ready. */

@@ -10,6 +10,7 @@
 #include "host/connecting.h"
 #include "record/fds.h"
 #include "record/ring.h"
+#include "record/wait.h"
 
 static void record_end(struct fr_thread *t, int fd, enum fr_fd_kind kind, uint32_t via,
 		       uint32_t stack)
@@ -49,17 +50,59 @@ void fr_fd_end(int fd, uint32_t via, struct fr_site s)
 	const struct fr_fd_rec *r = fr_fd_kept() ? fr_fd_rec(fd) : NULL;
 	enum fr_fd_kind kind = r ? (enum fr_fd_kind)r->x_kind : FR_FD_CLOSED;
 	struct fr_thread *t;
+	uint32_t stack;
 
 	if (kind == FR_FD_CLOSED || !fr_thread_reclaim())
 		return;
-	if (wanted(kind)) {
-		t = fr_enter();
-		if (t) {
-			record_end(t, fd, kind, via, fr_stack_get(t, s));
-			fr_leave(t);
-		}
+	/* what makes no event is worth no birth, and nothing is lost without it */
+	t = wanted(kind) || !fr_self->busy ? fr_enter() : NULL;
+	if (!t) {
+		fr_fd_close(fd);
+		return;
 	}
-	fr_fd_close(fd);
+	stack = fr_stack_get(t, s);
+	if (wanted(kind))
+		record_end(t, fd, kind, via, stack);
+	fr_fd_close_by(fd, fr_clock_ticks(), stack, t->tid);
+	fr_leave(t);
+}
+
+void fr_fd_ended(int fd, uint64_t began, struct fr_site s)
+{
+	struct fr_thread *t = !fr_self->busy && fr_thread_reclaim() ? fr_enter() : NULL;
+
+	if (t && fr_fd_is_over(fd)) /* else somebody has got the number since */
+		fr_fd_close_by(fd, began, fr_stack_get(t, s), t->tid);
+	else if (fr_fd_is_over(fd))
+		fr_fd_close(fd);
+	if (t)
+		fr_leave(t);
+}
+
+static void put_bad(struct fr_thread *t, int fd, struct fr_fd_closer c, uint64_t now,
+		    uint32_t stack, uint32_t via)
+{
+	fr_put_cold(t, FR_EV_FD_BAD, FR_TIER_RARE, now, stack,
+		    FR_ARGS(FD_BAD, .fd = fd, .closer = c.tid, .closed_by = c.stack,
+			    .ago = c.since ? now - c.since : 0, .err = EBADF, .via = via));
+}
+
+void fr_fd_bad(int fd, uint64_t began, uint32_t via, struct fr_site s)
+{
+	struct fr_thread *t = fr_fd_kept() && fr_thread_reclaim() ? fr_enter() : NULL;
+
+	if (!t)
+		return;
+	put_bad(t, fd, fr_fd_closer(fd, began), fr_clock_ticks(), fr_stack_get(t, s), via);
+	fr_leave(t);
+}
+
+void fr_fd_bad_by(struct fr_thread *t, int fd, const struct fr_wait *w, uint64_t now)
+{
+	struct fr_fd_closer c = fr_fd_closer(fd, w->t0);
+
+	if (c.since)
+		put_bad(t, fd, c, now, w->stack, w->call);
 }
 
 void fr_fd_end_range(unsigned int first, unsigned int last, uint32_t via, struct fr_site s)

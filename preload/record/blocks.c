@@ -123,6 +123,8 @@ static struct fr_thread *take_spare(void)
 		return NULL;
 	memset(t->w, 0, sizeof(t->w));
 	t->user = (struct fr_user){0};
+	memset(t->folds, 0, sizeof(t->folds));
+	t->fold_due = 0;
 	t->handler = 0;
 	t->in_real = t->in_periodic = t->lent = false;
 	t->altstack = NULL;

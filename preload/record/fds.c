@@ -121,10 +121,32 @@ void fr_fd_path(int fd, struct fr_blob path)
 
 void fr_fd_close(int fd)
 {
+	fr_fd_close_by(fd, 0, 0, 0);
+}
+
+void fr_fd_close_by(int fd, uint64_t ticks, uint32_t stack, uint32_t tid)
+{
 	struct fr_fd_rec *r = fr_fd_rec(fd);
 
-	if (r && fr_thread_reclaim())
-		__atomic_store_n(&r->x_kind, FR_FD_CLOSED, __ATOMIC_RELEASE);
+	if (!r || !fr_thread_reclaim())
+		return;
+	r->since = ticks;
+	r->stack = stack;
+	r->peer_len = 0;
+	memcpy(r->peer, &tid, sizeof(tid));
+	__atomic_store_n(&r->x_kind, FR_FD_CLOSED, __ATOMIC_RELEASE);
+}
+
+struct fr_fd_closer fr_fd_closer(int fd, uint64_t before)
+{
+	const struct fr_fd_rec *r = fr_fd_known(fd);
+	struct fr_fd_closer c;
+
+	if (!r || __atomic_load_n(&r->x_kind, __ATOMIC_ACQUIRE) != FR_FD_CLOSED)
+		return (struct fr_fd_closer){0};
+	c = (struct fr_fd_closer){.since = r->since, .stack = r->stack};
+	memcpy(&c.tid, r->peer, sizeof(c.tid));
+	return c.since < before ? c : (struct fr_fd_closer){0};
 }
 
 void fr_fd_dup(int old, int fd)

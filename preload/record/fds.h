@@ -17,6 +17,7 @@
 #include "record/thread.h"
 
 struct fr_blob;
+struct fr_wait;
 
 /* The record if the table has come that far: one look. */
 static FR_ALWAYS_INLINE struct fr_fd_rec *fr_fd_known(int fd)
@@ -57,12 +58,20 @@ static inline bool fr_fd_is_socket(int fd)
 	return k == FR_FD_SOCKET || k == FR_FD_LISTENER;
 }
 
+/* Does the table say that FD is closed, or not say anything of it? */
+static inline bool fr_fd_is_over(int fd)
+{
+	const struct fr_fd_rec *r = fr_fd_known(fd);
+
+	return r && r->x_kind == FR_FD_CLOSED;
+}
+
 #define FR_FD_UNRECORDED (-1)
 
 /*
  * The class that records what is read from and written to FD, FR_CLASS_NET or FR_CLASS_IO;
  * FR_FD_UNRECORDED where that is off, or FD is no descriptor. Asks the levels first: that is the
- * cheap test.
+ * cheap test. What was closed goes the way of files: the kernel's EBADF is to be told.
  */
 static inline int fr_fd_class(int fd)
 {
@@ -72,7 +81,7 @@ static inline int fr_fd_class(int fd)
 
 	if (kind == FR_FD_SOCKET || kind == FR_FD_LISTENER)
 		return net ? FR_CLASS_NET : FR_FD_UNRECORDED;
-	return io && kind != FR_FD_CLOSED ? FR_CLASS_IO : FR_FD_UNRECORDED;
+	return io && (kind != FR_FD_CLOSED || fr_fd_is_over(fd)) ? FR_CLASS_IO : FR_FD_UNRECORDED;
 }
 
 /* Is the table kept? Tested before the rest by hooks that give no birth. */
@@ -103,6 +112,18 @@ static inline void fr_fd_has_positions(int fd)
 /* Before the real close. */
 void fr_fd_close(int fd);
 
+/* The same where it is known who closes it, and when: kept until the number is open again. */
+void fr_fd_close_by(int fd, uint64_t ticks, uint32_t stack, uint32_t tid);
+
+/* Who closed a number last. */
+struct fr_fd_closer {
+	uint64_t since; /* ticks; 0 = not known */
+	uint32_t stack, tid;
+};
+
+/* Of FD, unless somebody opened or closed it after BEFORE. */
+struct fr_fd_closer fr_fd_closer(int fd, uint64_t before);
+
 /* What an event shows as socket FD's peer: the table's memory, perhaps empty. */
 struct fr_blob fr_fd_peer_blob(int fd);
 
@@ -118,6 +139,17 @@ int fr_fd_copied(int old, int fd, uint32_t via, struct fr_site s);
  * real call, but for dup2, whose target's number is never free.
  */
 void fr_fd_end(int fd, uint32_t via, struct fr_site s);
+
+/* A close of FD, begun at BEGAN, has succeeded: the table did not know that it was open. */
+void fr_fd_ended(int fd, uint64_t began, struct fr_site s);
+
+/*
+ * A call on FD that began at BEGAN has ended with EBADF: recorded with who closed it.
+ * fr_fd_bad_by() is for calls whose own event says the rest: it records nothing where the closer
+ * is not known.
+ */
+void fr_fd_bad(int fd, uint64_t began, uint32_t via, struct fr_site s);
+void fr_fd_bad_by(struct fr_thread *t, int fd, const struct fr_wait *w, uint64_t now);
 void fr_fd_end_range(unsigned int first, unsigned int last, uint32_t via, struct fr_site s);
 
 /* FD was opened by the call at S, which records nothing else. */

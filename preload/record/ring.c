@@ -263,6 +263,36 @@ static unsigned int args_needed(const struct fr_event_row *row, const uint64_t *
 	return row->n_short;
 }
 
+static void put_repeated(struct fr_thread *t, const struct fr_fold *f, uint64_t ticks)
+{
+	fr_put_cold(t, FR_EV_REPEATED, FR_TIER_RARE, ticks, f->stack,
+		    FR_ARGS(REPEATED, .what = f->event, .err = f->err, .count = f->count,
+			    .span = f->last - f->first,
+			    .ago = ticks > f->last ? ticks - f->last : 0, .object = f->object,
+			    .via = f->via));
+}
+
+void fr_put_repeated(struct fr_thread *t, uint64_t ticks)
+{
+	struct fr_fold f;
+
+	t->fold_due = 0;
+	while (fr_fold_take(t, &f))
+		put_repeated(t, &f, ticks);
+}
+
+/* Is the event, of the rare tier, a failure like many before it, and left out? */
+static FR_COLD bool is_repeated(struct fr_thread *t, enum fr_event ev, uint64_t ticks,
+				uint32_t stack, const uint64_t *args)
+{
+	struct fr_fold before;
+	bool folded = fr_fold(t, ev, ticks, stack, args, &before);
+
+	if (before.count)
+		put_repeated(t, &before, ticks);
+	return folded;
+}
+
 void fr_put_cold(struct fr_thread *t, enum fr_event ev, enum fr_tier tier, uint64_t ticks,
 		 uint32_t stack, const uint64_t *args)
 {
@@ -273,6 +303,11 @@ void fr_put_cold(struct fr_thread *t, enum fr_event ev, enum fr_tier tier, uint6
 	unsigned int n;
 	uint8_t *p;
 
+	if (unlikely(t->fold_due && ticks >= t->fold_due))
+		fr_put_repeated(t, ticks);
+	if (tier == FR_TIER_RARE && row->ways & FR_WAY_ERR &&
+	    is_repeated(t, ev, ticks, stack, args))
+		return;
 	if (blob > FR_EVENT_MAX - FR_EVENT_FIXED_MAX) {
 		fr_drop(FR_DROP_TOO_LONG);
 		return;

@@ -29,7 +29,8 @@ enum {
 #undef ARGTYPE
 
 /* Of each event: how many arguments there are and the short form has, and how each is stored. */
-#define ARG(type, name) | 1u << FR_OP_##type
+#define FR_WAY_ERR (1u << 15) /* no way: one of them is an errno value */
+#define ARG(type, name) | 1u << FR_OP_##type | (FR_ARG_##type == FR_ARG_ERR ? FR_WAY_ERR : 0)
 #define EVENT(id, NAME, text, klass, tier, n_short, args) enum { FR_WAYS_##NAME = 0 args };
 #include "wire/events.def"
 #undef EVENT
@@ -294,6 +295,9 @@ static FR_ALWAYS_INLINE void fr_put(struct fr_thread *t, enum fr_event ev, enum 
 		p = fr_put_arg(p, w, fr_event_rows[ev].op[i], args[i]);
 	fr_commit(w, p);
 }
+
+/* Failures that were counted and not told are told: it is due, or the thread ends. */
+void fr_put_repeated(struct fr_thread *t, uint64_t ticks);
 
 /*
  * The cold form, for events that are not hot: rare tier unless DENSE, blob allowed, clock pair

@@ -113,6 +113,7 @@ void fr_thread_end(void)
 	if (t->rec->st_call)
 		record_cancelled(t);
 	fr_state_clear(t);
+	fr_put_repeated(t, t->rec->end);
 	fr_put_cold(t, FR_EV_THREAD_EXIT, FR_TIER_RARE, t->rec->end, 0,
 		    FR_ARGS(THREAD_EXIT, .handle = t->rec->handle));
 	fr_chunk_close_all(t);

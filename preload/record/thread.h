@@ -25,6 +25,7 @@
 #include "core/check.h"
 #include "core/clock.h"
 #include "core/gate.h"
+#include "record/fold.h"
 #include "record/stack.h"
 #include "record/user.h"
 #include "store/region.h"
@@ -76,6 +77,8 @@ struct fr_thread {
 	struct fr_thread *next, *previous; /* see blocks.c */
 	uint16_t needed_by[FR_TIERS]; /* where in the chunk the event is that needed it */
 	struct fr_user user;
+	uint64_t fold_due; /* ticks: from then on what is counted is written; 0 = nothing is */
+	struct fr_fold folds[FR_FOLDS];
 	struct fr_walk walk; /* scratch of fr_stack_miss: too big for a host's small stack */
 	struct fr_thread_rec
 		lent_rec; /* rec while lent: no room, and counts that are added later */

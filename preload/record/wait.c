@@ -9,8 +9,6 @@
 
 #define NS_PER_S 1000000000
 
-FR_HOT uint64_t fr_slow_ticks;
-
 static FR_COLD void keep_outer(struct fr_wait *w, const struct fr_thread_rec *rec)
 {
 	w->outer.call = rec->st_call;

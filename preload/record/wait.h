@@ -14,9 +14,6 @@
 #include "record/ring.h"
 #include "record/upcalls.h"
 
-/* FR_SLOW in ticks. */
-extern uint64_t fr_slow_ticks;
-
 struct fr_wait {
 	struct fr_site site;
 	uint64_t t0; /* ticks; 0 = not recorded */

@@ -386,6 +386,17 @@ void fr_process_started(void)
 
 /* ---- end ------------------------------------------------------------------------------------- */
 
+/* What the thread that ends the process has counted and not written. */
+static void tell_folded(void)
+{
+	struct fr_thread *t = fr_self->fold_due ? fr_enter() : NULL;
+
+	if (!t)
+		return;
+	fr_put_repeated(t, fr_clock_ticks());
+	fr_leave(t);
+}
+
 void fr_process_end(void)
 {
 	struct fr_header *h = fr_region.hdr;
@@ -400,6 +411,7 @@ void fr_process_end(void)
 	    h->pid != (uint32_t)fr_sys_getpid() || h->x_state != FR_STATE_ALIVE)
 		return;
 	saved = errno;
+	tell_folded();
 	if (fr_config.trigger[FR_RULE_exit])
 		fr_snapshot_now(FR_TRIGGER_EXIT, 0, 0, NULL);
 	fr_snapshot_wait();

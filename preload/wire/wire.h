@@ -282,11 +282,12 @@ enum fr_fd_kind {
 struct fr_fd_rec {
 	uint32_t x_kind; /* enum fr_fd_kind */
 	uint32_t gen; /* raised each time the number is opened again */
-	uint64_t since; /* ticks when opened or first seen */
-	uint32_t stack; /* who opened it, 0 = unknown */
+	uint64_t since; /* ticks when opened or first seen; if closed: when that was, 0 = unknown */
+	uint32_t stack; /* who opened it, or closed it, 0 = unknown */
 	uint16_t peer_len;
 	uint16_t x_connecting; /* 1: a connect is under way, since `since` */
-	uint8_t peer[40]; /* struct sockaddr of a socket's peer, or the end of a file's path */
+	uint8_t peer
+		[40]; /* a socket's peer, the end of a file's path; if closed: who did, u32 tid */
 };
 
 /* Lifetime totals of a lock, made when it was first contended (or initialised, at level full). */
