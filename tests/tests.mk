@@ -26,7 +26,7 @@ $(TEST_LIB_OBJ) $(UNIT_OBJ): $O/%.o: %.c
 	$Q$(CC) $(DECODER_CFLAGS) -Ipreload $(CFLAGS) -c -o $@ $<
 
 # The parts of the recorder that are tested outside of a host.
-$O/tests/unit/test_ring: $O/preload/record/ring.o $O/preload/record/fold.o $(if $(DEBUG),$O/preload/keep/check.o)
+$O/tests/unit/test_ring: $O/preload/record/ring.o $O/preload/core/mask.o $O/preload/record/fold.o $(if $(DEBUG),$O/preload/keep/check.o)
 $O/tests/unit/test_depot: $O/preload/record/depot.o $O/preload/record/depot_turn.o
 $O/tests/unit/test_cfi: $O/preload/record/cfi.o $O/preload/record/cfi_expression.o \
 	$O/preload/record/cfi_row.o $O/preload/record/cfi_table.o

@@ -18,6 +18,7 @@
 
 #include "base/mem.h"
 #include "base/output.h"
+#include "capture/image.h"
 #include "exporters/exporters.h"
 
 struct part {
@@ -133,7 +134,7 @@ static void make_image(struct image *im, const struct recording *rec)
 		const struct section_view *v = &rec->sec[id];
 		struct part p = {v->data, v->size};
 
-		if (!v->data || id == FR_SEC_TRIGGER || (live && id == FR_SEC_TASKS) ||
+		if (!v->data || (live && (id == FR_SEC_TRIGGER || id == FR_SEC_TASKS)) ||
 		    im->hdr.section_count == FR_SECTIONS_MAX - 2)
 			continue;
 		if (live && id == FR_SEC_CLOCKS)
@@ -231,17 +232,12 @@ static bool write_file(const char *path, const struct image *im, struct diag *d)
 	return ok;
 }
 
-int fr_cmd_snapshot(struct call *c)
+int fr_image_save(struct call *c)
 {
-	struct image *im;
+	struct image *im = fr_mem_alloc(sizeof(*im));
 	char *path;
 	bool ok;
 
-	if (c->rec->source == RECORDING_FILE) {
-		diag_add(c->diag, DIAG_ERROR, "%s is a snapshot already", c->spec);
-		return FR_EXIT_ERROR;
-	}
-	im = fr_mem_alloc(sizeof(*im));
 	make_image(im, c->rec);
 	path = c->opt->file ? fr_mem_strndup(c->opt->file, strlen(c->opt->file))
 			    : free_name(&c->rec->hdr);
@@ -252,4 +248,13 @@ int fr_cmd_snapshot(struct call *c)
 	free(im->tasks);
 	free(im);
 	return ok ? FR_EXIT_OK : FR_EXIT_ERROR;
+}
+
+int fr_cmd_snapshot(struct call *c)
+{
+	if (c->rec->source == RECORDING_FILE) {
+		diag_add(c->diag, DIAG_ERROR, "%s is a snapshot already", c->spec);
+		return FR_EXIT_ERROR;
+	}
+	return fr_image_save(c);
 }

@@ -68,6 +68,7 @@ static json_t *header(const struct recording *rec)
 	set_u64(o, "start_mono_ns", h->start_mono_ns);
 	set_u64(o, "snapshots", h->x_snapshots);
 	set_u64(o, "triggers_merged", h->x_triggers_merged);
+	set_u64(o, "masked", h->x_masked);
 	set_u64(o, "slow_ns", h->slow_ns);
 	set_u64(o, "min_age_ns", h->min_age_ns);
 	set_u64(o, "max_bytes", h->max_bytes);

@@ -122,6 +122,9 @@ static void settings(struct call *c)
 	line(c, "settings", "slow %s, window at least %s, at most %s, stacks of %u frames",
 	     fr_units_ns(slow, h->slow_ns), fr_units_ns(age, h->min_age_ns),
 	     fr_units_bytes(max, h->max_bytes), h->stack_depth);
+	if (h->x_masked)
+		line(c, "masked", "%" PRIu64 " texts had a password, token or the like: not stored",
+		     h->x_masked);
 	line(c, "snapshots", "by signal %s into %s; %" PRIu64 " so far",
 	     h->signal ? fr_units_signal(sig, h->signal) : "none", h->out_dir, h->x_snapshots);
 	if (h->x_failure.why)

@@ -13,6 +13,7 @@
 #include <sys/utsname.h>
 
 #include "core/arch.h"
+#include "core/mask.h"
 #include "core/sanitizer.h"
 #include "core/sys.h"
 #include "core/text.h"
@@ -80,6 +81,38 @@ void fr_process_describe_host(struct fr_header *h)
 		h->boot_id[n - 1] = '\0';
 }
 
+static void store(struct fr_header *h, char *to, const char *from, size_t n)
+{
+	if (fr_mask_copy(to, from, (uint32_t)n))
+		h->x_masked++;
+}
+
+static void describe_exe(struct fr_header *h)
+{
+	char exe[sizeof(h->exe)] = "";
+
+	fr_sys4(SYS_readlinkat, AT_FDCWD, "/proc/self/exe", exe, sizeof(exe) - 1);
+	store(h, h->exe, exe, sizeof(exe));
+}
+
+static void describe_cmdline(struct fr_header *h, int argc, char *const *argv)
+{
+	char line[sizeof(h->cmdline)] = "";
+	size_t at = 0;
+
+	if (argc <= 0)
+		fr_sys_read_file("/proc/self/cmdline", line, sizeof(line));
+	for (int i = 0; i < argc; i++) {
+		size_t len = strlen(argv[i]) + 1;
+
+		if (at + len >= sizeof(line))
+			break;
+		memcpy(line + at, argv[i], len);
+		at += len;
+	}
+	store(h, h->cmdline, line, sizeof(line));
+}
+
 void fr_process_describe(struct fr_header *h, int argc, char *const *argv)
 {
 	h->pid = fr_process.pid;
@@ -87,17 +120,6 @@ void fr_process_describe(struct fr_header *h, int argc, char *const *argv)
 	h->uid = fr_process.uid;
 	memcpy(h->comm, fr_process.comm, sizeof(h->comm));
 	fr_process_describe_host(h);
-	fr_sys4(SYS_readlinkat, AT_FDCWD, "/proc/self/exe", h->exe, sizeof(h->exe) - 1);
-	if (argc <= 0) {
-		fr_sys_read_file("/proc/self/cmdline", h->cmdline, sizeof(h->cmdline));
-		return;
-	}
-	for (int i = 0, at = 0; i < argc; i++) {
-		size_t len = strlen(argv[i]) + 1;
-
-		if ((size_t)at + len >= sizeof(h->cmdline))
-			break;
-		memcpy(h->cmdline + at, argv[i], len);
-		at += (int)len;
-	}
+	describe_exe(h);
+	describe_cmdline(h, argc, argv);
 }

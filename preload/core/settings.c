@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "core/config.h"
+#include "core/mask.h"
 #include "core/text.h"
 
 struct row {
@@ -75,7 +76,8 @@ void fr_settings_describe(struct fr_setting_rec *recs)
 		struct fr_setting_rec *r = &recs[i];
 
 		fr_text_copy(r->name, sizeof(r->name), rows[i].name);
-		fr_text_copy(r->text, sizeof(r->text), fr_config_sources[i].text);
+		fr_mask_copy(r->text, fr_config_sources[i].text,
+			     (uint32_t)strnlen(fr_config_sources[i].text, sizeof(r->text) - 1));
 		r->unit = rows[i].unit;
 		r->flags = rows[i].flags | fr_config_sources[i].flags;
 		r->least = rows[i].least;

@@ -363,7 +363,7 @@ static bool begin(enum fr_trigger_kind kind, int signo, uint32_t sender, const c
 		.sender_pid = sender,
 	};
 	if (reason)
-		fr_text_copy(self->trigger.reason, sizeof(self->trigger.reason), reason);
+		fr_text_store_field(self->trigger.reason, sizeof(self->trigger.reason), reason);
 	return true;
 }
 

@@ -95,7 +95,7 @@ void fr_fd_peer(int fd, const struct sockaddr *addr, socklen_t len)
 	}
 	if (len > sizeof(r->peer))
 		len = sizeof(r->peer);
-	memcpy(r->peer, addr, len);
+	fr_text_store(r->peer, addr, len);
 	r->peer_len = (uint16_t)len;
 }
 
@@ -112,10 +112,12 @@ void fr_fd_path(int fd, struct fr_blob path)
 {
 	struct fr_fd_rec *r = fr_fd_rec(fd);
 	uint32_t n = path.size < sizeof(r->peer) ? path.size : sizeof(r->peer);
+	char shown[FR_PATH_SHOWN];
 
 	if (!r || path.size >= FR_PATH_SHOWN || !fr_thread_reclaim())
 		return;
-	memcpy(r->peer, (const char *)path.data + path.size - n, n);
+	fr_text_store(shown, path.data, path.size); /* all of it: a name may stand in what is cut */
+	memcpy(r->peer, shown + path.size - n, n);
 	r->peer_len = (uint16_t)n;
 }
 

@@ -228,7 +228,7 @@ static void append(const struct fr_object *o, uint64_t loaded)
 	m->bias = o->bias;
 	m->loaded = loaded;
 	read_build_id(m, o);
-	fr_text_copy(m->path, sizeof(m->path), object_path(o));
+	fr_text_store_field(m->path, sizeof(m->path), object_path(o));
 	__atomic_store_n(&m->x_ready, 1, __ATOMIC_RELEASE);
 	__atomic_store_n(&n_records, i + 1, __ATOMIC_RELEASE);
 	fr_span_used(&fr_region.modules, (i + 1) * sizeof(*m));

@@ -293,6 +293,17 @@ static FR_COLD bool is_repeated(struct fr_thread *t, enum fr_event ev, uint64_t 
 	return folded;
 }
 
+/* Of `ready` nothing is the host's text. */
+static uint8_t *put_text(uint8_t *p, enum fr_event ev, const struct fr_blob *b)
+{
+	p = fr_put_varint(p, b->size);
+	if (ev == FR_EV_NET_POLL)
+		memcpy(p, b->data, b->size);
+	else
+		fr_text_store(p, b->data, b->size);
+	return p + b->size;
+}
+
 void fr_put_cold(struct fr_thread *t, enum fr_event ev, enum fr_tier tier, uint64_t ticks,
 		 uint32_t stack, const uint64_t *args)
 {
@@ -323,7 +334,9 @@ void fr_put_cold(struct fr_thread *t, enum fr_event ev, enum fr_tier tier, uint6
 	for (unsigned int i = 0; i < n; i++) {
 		uint8_t op = row->op[i];
 
-		if (unlikely(SPECIAL >> op & 1))
+		if (op == FR_WIRE_BYTES)
+			p = put_text(p, ev, (const struct fr_blob *)args[i]);
+		else if (unlikely(SPECIAL >> op & 1))
 			p = fr_put_arg(p, w, op, args[i]);
 		else
 			p = fr_put_varint(p, op == FR_WIRE_ZIGZAG ? fr_zigzag((int64_t)args[i])

@@ -72,5 +72,5 @@ struct fr_thread_rec *fr_thread_at(uint32_t i)
 
 void fr_thread_rename(struct fr_thread_rec *rec, const char *name)
 {
-	fr_text_copy(rec->name, sizeof(rec->name), name);
+	fr_text_store_field(rec->name, sizeof(rec->name), name);
 }

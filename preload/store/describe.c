@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "core/config.h"
+#include "core/mask.h"
 #include "core/real.h"
 #include "core/text.h"
 #include "core/trigger_rules.h"
@@ -82,7 +83,7 @@ static void describe_hooks(struct fr_hook_rec *recs)
 
 void fr_describe_notes(void)
 {
-	memcpy(fr_section_base(FR_SEC_NOTES), fr_notes, fr_notes_len);
+	fr_mask_copy(fr_section_base(FR_SEC_NOTES), fr_notes, (uint32_t)fr_notes_len);
 	fr_section_used(FR_SEC_NOTES, fr_notes_len);
 }
 

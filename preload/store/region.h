@@ -14,8 +14,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "core/arch.h"
+#include "core/mask.h"
 #include "wire/events.h"
 #include "wire/wire.h"
 #include "wire/wire_control.h"
@@ -113,6 +115,22 @@ static inline void fr_drop_n(enum fr_drop reason, uint64_t n)
 static inline void fr_drop(enum fr_drop reason)
 {
 	fr_drop_n(reason, 1);
+}
+
+/* A text of the host's goes into the region: without secrets, which are counted (mask.h). */
+static inline void fr_text_store(void *to, const void *from, size_t n)
+{
+	if (fr_mask_copy(to, from, (uint32_t)n) && fr_region.hdr)
+		__atomic_fetch_add(&fr_region.hdr->x_masked, 1, __ATOMIC_RELAXED);
+}
+
+/* The same for a field of SIZE bytes, which ends in NUL. */
+static inline void fr_text_store_field(char *field, size_t size, const char *s)
+{
+	size_t n = strnlen(s, size - 1);
+
+	fr_text_store(field, s, n);
+	memset(field + n, 0, size - n);
 }
 
 #endif

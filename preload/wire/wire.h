@@ -117,7 +117,8 @@ struct fr_header {
 	uint32_t x_depot_turns; /* segments of the depot begun after the first */
 	uint32_t page_size; /* of the kernel; 0 = recorded before this was told: 4096 */
 	uint32_t unused;
-	uint64_t reserved[3];
+	uint64_t x_masked; /* texts that had a secret, which was not stored */
+	uint64_t reserved[2];
 	char boot_id[40];
 	char host[64];
 	char comm[16];
