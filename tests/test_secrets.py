@@ -20,7 +20,7 @@ def start(tmp_path, **settings):
 
 
 def test_no_secret_is_stored(tmp_path):
-    """In the region, while the program runs, and in snapshots: by its bytes, not by what fr shows."""
+    """In the region of a running program and in snapshots: by their bytes, not by what fr shows."""
     host, p = start(tmp_path, FR_MASK="customer,other")
     try:
         snapshots = [host.snapshot(p), host.region(p)]
