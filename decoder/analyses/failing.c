@@ -117,9 +117,7 @@ static enum rule_result closed(struct analysis *a, bool twice)
 		tell_closed(a, f, twice);
 		found = true;
 	}
-	if (found)
-		return RULE_FOUND;
-	return fr_recorded(a, FR_CLASS_IO) || fr_recorded(a, FR_CLASS_NET) ? RULE_OK : RULE_NO_DATA;
+	return found ? RULE_FOUND : RULE_OK;
 }
 
 enum rule_result fr_rule_double_close(struct analysis *a)
@@ -202,7 +200,5 @@ enum rule_result fr_rule_errors(struct analysis *a)
 		tell_storm(a, f);
 		found = true;
 	}
-	if (found)
-		return RULE_FOUND;
-	return fr_recorded(a, FR_CLASS_IO) || fr_recorded(a, FR_CLASS_NET) ? RULE_OK : RULE_NO_DATA;
+	return found ? RULE_FOUND : RULE_OK;
 }
