@@ -94,20 +94,18 @@ def test_what_is_mapped_begins_with_a_page(tmp_path):
 def test_entries_begin_with_bti():
     """Who jumps to an exported function by its address, or to an entry for a signal, arrives."""
     out = arm64(command=BUILD + """
-        nm=${CC%%-gcc*}-nm
-        ${CC%%-gcc*}-objdump -d $O/libfr.so | awk '/^[0-9a-f]+ <.*>:$/ {
-            name = substr($2, 2, length($2) - 3); getline; print "first", name, $2}'
-        $nm -D --defined-only $O/libfr.so | awk '$2 ~ /[TWi]/ {print "entry", $3}'
+        tool=${CC%%-gcc*}
+        $tool-objdump -d $O/libfr.so | awk '/^[0-9a-f]+ <.*>:$/ {
+            place = $1; getline; print "first", place, $2}'
+        $tool-nm -D --defined-only $O/libfr.so | awk '$2 ~ /[TWi]/ {print "entry", $1, $3}'
+        $tool-nm $O/libfr.so | awk '$3 ~ /^fr_(sigentry_code|onstack_call)$/ {print "entry", $1, $3}'
         for o in $O/preload/*/*.o; do
-            ${CC%%-gcc*}-readelf -n $o | grep -q 'BTI' || echo "no note $o"
+            $tool-readelf -n $o | grep -q 'BTI' || echo "no note $o"
         done""")
     lines = [line.split() for line in out.splitlines()]
     first = {w[1]: w[2] for w in lines if w[0] == "first" and len(w) == 3}
-    entries = {w[1].split("@")[0] for w in lines if w[0] == "entry"}
-    assert len(entries) > 200 and "vfork" in entries
-    entries |= {"fr_sigentry_code", "fr_onstack_call"}
-    same = {"__vfork": "vfork", "__clone": "clone"}  # two names of one place
-    for name in entries:
-        code = first.get(name) or first.get(same.get(name, name))
-        assert code in (BTI_C, PACIASP, PACIBSP), (name, code)
+    entries = {w[2]: w[1] for w in lines if w[0] == "entry"}
+    assert len(entries) > 200 and {"vfork", "clone", "syscall", "fr_sigentry_code"} <= set(entries)
+    for name, place in entries.items():
+        assert first.get(place) in (BTI_C, PACIASP, PACIBSP), (name, first.get(place))
     assert not [w for w in lines if w[0] == "no"], out[-500:]
