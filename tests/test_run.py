@@ -262,7 +262,7 @@ def test_color_and_output_file(tmp_path):
 # What fr run takes, the recorder takes too, and the other way round (preload/core/config.c).
 VALUES = {
     "FR_MAX_BYTES": ["1M", "64M", "1.5G", "3", "x", "16MiB", "-1"],
-    "FR_MIN_AGE": ["0", "10s", "1.5s", "2m", "10", "s", "1w"],
+    "FR_MIN_AGE": ["0", "10s", "1.5s", "2m", "10", "s", "1w", "1h"],
     "FR_EVENTS": ["full", "off", "lock=full,net=off", "lock", "lock=", "=full", "sampled"],
     "FR_BUDGET": ["5%", "5", "none", "101", "5%%", "0"],
     "FR_SIGNAL": ["auto", "none", "USR2", "SIGUSR2", "RTMIN+3", "RTMIN+29", "KILL", "usr1"],

@@ -32,9 +32,12 @@ static bool bytes(const char *v, uint64_t *n)
 	return !strchr(v, '.') && fr_parse_bytes(v, n);
 }
 
+/* A bare number is seconds to it, and there are no hours. */
 static bool duration(const char *v, uint64_t *n)
 {
-	return !strchr(v, '.') && fr_parse_duration(v, n);
+	if (fr_parse_number(v, n))
+		return !__builtin_mul_overflow(*n, (uint64_t)1000000000, n);
+	return !v[strcspn(v, ".hd")] && fr_parse_duration(v, n);
 }
 
 static bool check_bytes(const char *v, const struct bounds *b)
