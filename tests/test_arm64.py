@@ -98,7 +98,8 @@ def test_entries_begin_with_bti():
         $tool-objdump -d $O/libfr.so | awk '/^[0-9a-f]+ <.*>:$/ {
             place = $1; getline; print "first", place, $2}'
         $tool-nm -D --defined-only $O/libfr.so | awk '$2 ~ /[TWi]/ {print "entry", $1, $3}'
-        $tool-nm $O/libfr.so | awk '$3 ~ /^fr_(sigentry_code|onstack_call)$/ {print "entry", $1, $3}'
+        $tool-nm $O/libfr.so |
+            awk '$3 ~ /^fr_(sigentry_code|onstack_call)$/ {print "entry", $1, $3}'
         for o in $O/preload/*/*.o; do
             $tool-readelf -n $o | grep -q 'BTI' || echo "no note $o"
         done""")

@@ -225,7 +225,7 @@ void *fr_real_find(unsigned int id)
 	bool is_threads = !strncmp(row->name, "pthread_", 8) || !strncmp(row->name, "sem_", 4);
 
 	fr_real_resolve();
-	/* what was missing at the start may have been loaded since: libdl, libpthread before 2.34 */
+	/* what was missing may have been loaded since: before 2.34 libdl, libpthread */
 	if (!fr_real_slot(row)) {
 		if (is_threads)
 			fr_libc_load_threads();
