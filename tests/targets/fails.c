@@ -13,7 +13,7 @@
 
 #include "truth.h"
 
-#define STORM 200000
+#define STORM 1000000
 
 static int opened(void)
 {
