@@ -33,6 +33,7 @@
 #include "host/confine.h"
 #include "host/loader_fit.h"
 #include "host/signals.h"
+#include "keep/crash.h"
 #include "keep/rescue.h"
 #include "keep/snapshot.h"
 #include "record/deepbind.h"
@@ -379,6 +380,7 @@ void fr_process_started(void)
 	if (fr_region.hdr) {
 		fr_describe_shadows();
 		fr_rescue_init();
+		fr_crash_init();
 	}
 	at_quick_exit(fr_process_end);
 	errno = saved;
@@ -400,6 +402,9 @@ void fr_process_end(void)
 	    h->pid != (uint32_t)fr_sys_getpid() || h->x_state != FR_STATE_ALIVE)
 		return;
 	saved = errno;
+	fr_crash_at_exit((struct fr_site)FR_SITE());
+	if (h->x_state == FR_STATE_CRASHED)
+		return;
 	if (fr_config.trigger[FR_RULE_exit])
 		fr_snapshot_now(FR_TRIGGER_EXIT, 0, 0, NULL);
 	fr_snapshot_wait();
