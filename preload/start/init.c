@@ -380,8 +380,8 @@ void fr_process_started(void)
 	if (fr_region.hdr) {
 		fr_describe_shadows();
 		fr_rescue_init();
-		fr_crash_init();
 	}
+	fr_crash_init();
 	at_quick_exit(fr_process_end);
 	errno = saved;
 }

@@ -58,7 +58,7 @@ NOINLINE static int goes_deep(int n)
 
 	if (n == 0)
 		exit(0);
-	return goes_deep(n - 1) + frame[0];
+	return frame[0] ? goes_deep(n - 1) + frame[0] : 0;
 }
 
 static void returns(void)
