@@ -53,8 +53,8 @@ static void left_by(const struct recording *rec, struct sbuf *b)
 			    fr_units_signal(buf, rec->crash.signo));
 		return;
 	case FR_DEATH_UNSEEN:
-		fr_sbuf_str(b, "left by a process that ended without a word: killed (KILL), or "
-			       "died in a way that is not seen");
+		fr_sbuf_str(b, "left by a process that ended without a word: killed, or died "
+			       "in a way that is not seen");
 		return;
 	}
 }
