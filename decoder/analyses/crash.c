@@ -4,9 +4,13 @@
  * before, what it held, and who waited for that.
  */
 #include <signal.h>
+#include <string.h>
 
+#include "analyses/crash.h"
 #include "analyses/crash_kinds.h"
+#include "base/sbuf.h"
 #include "base/units.h"
+#include "read/death.h"
 #include "read/events.h"
 
 #define NULL_AREA 65536u
@@ -34,11 +38,9 @@ static const char *address_kind(struct analysis *a, const struct fr_crash *c)
 /* What the signal says by itself; NULL = look at the address. */
 static const char *code_text(const struct fr_crash *c)
 {
-	if (c->signo == SIGABRT)
-		return "abort() was called, or an assertion failed";
-	if (c->code <= 0)
-		return NULL;
 	switch (c->signo) {
+	case SIGABRT:
+		return "abort() was called, or an assertion failed";
 	case SIGFPE:
 		return c->code == FPE_INTDIV ? "integer division by zero" : "arithmetic error";
 	case SIGILL:
@@ -47,11 +49,54 @@ static const char *code_text(const struct fr_crash *c)
 		return "a breakpoint or trap instruction";
 	case SIGSYS:
 		return "a system call that a filter forbids";
+	case SIGPIPE:
+		return "it wrote to a socket or pipe whose other end is closed";
+	case SIGALRM:
+	case SIGVTALRM:
+	case SIGPROF:
+		return "a timer that it had set ran out, and nothing handled the signal";
+	case SIGXCPU:
+		return "its limit of CPU time was reached (ulimit -t)";
+	case SIGXFSZ:
+		return "a file reached the limit of its size (ulimit -f)";
+	case SIGIO:
+		return "a descriptor became ready (O_ASYNC), and nothing handled the signal";
 	case SIGSEGV:
 	case SIGBUS:
 		return c->code == SI_KERNEL ? "an address that is none: a damaged pointer" : NULL;
 	}
 	return NULL;
+}
+
+/*
+ * Did the process do it itself: by a fault, a timer, abort()? The kernel's SIGPIPE and SIGXFSZ look
+ * as if the process had sent them to itself with kill().
+ */
+static bool of_its_own(const struct analysis *a, const struct fr_crash *c)
+{
+	bool itself = !c->sender_pid || c->sender_pid == a->m->rec->hdr.pid;
+
+	if (c->code > 0 || c->code == SI_TIMER)
+		return true;
+	if (c->signo == SIGABRT)
+		return itself && c->code == SI_TKILL;
+	return itself && c->sender_pid && (c->signo == SIGPIPE || c->signo == SIGXFSZ);
+}
+
+const char *fr_crash_sender(struct analysis *a, const struct fr_crash *c)
+{
+	const struct section_view *v = &a->m->rec->sec[FR_SEC_CRASH];
+
+	if (c->code > 0)
+		return "sent by the kernel or the terminal";
+	if (!c->sender_pid)
+		return "sent by a process that has no number here";
+	if (c->sender_pid == a->m->rec->hdr.pid)
+		return c->code == SI_TKILL ? "sent by the process itself, with raise()"
+					   : "sent by the process itself, with kill()";
+	if (v->size < sizeof(*c))
+		return fr_name_fmt(a->names, "sent by process %u", c->sender_pid);
+	return fr_name_fmt(a->names, "sent by process %u (uid %u)", c->sender_pid, c->sender_uid);
 }
 
 /*
@@ -75,27 +120,57 @@ static const char *sentence(struct analysis *a, const struct fr_crash *c, const 
 	struct names *n = a->names;
 	const char *text;
 	char sig[FR_UNITS_LEN];
+	const char *of =
+		c->how == FR_CRASH_HANDLER_ENDED ? "was ended by its own handler of" : "died of";
 
 	fr_units_signal(sig, c->signo);
-	if (c->code <= 0 && c->sender_pid && c->sender_pid != a->m->rec->hdr.pid)
-		return fr_name_fmt(n, "%s died of %s sent by process %u", who, sig, c->sender_pid);
-	if (c->code == SI_USER && !c->sender_pid)
-		return fr_name_fmt(n, "%s died of %s sent from outside its PID namespace", who,
-				   sig);
-	if (kind)
-		return fr_name_fmt(n, "%s died of %s: %s", who, sig, kind->text);
+	if (kind && (of_its_own(a, c) || c->sender_pid == a->m->rec->hdr.pid))
+		return fr_name_fmt(n, "%s %s %s: %s", who, of, sig, kind->text);
 	if (c->code <= 0 && (skip || is_raised_later(a, c)))
 		return fr_name_fmt(n, "%s died of %s, which its own handler raised again", who,
 				   sig);
+	if (!of_its_own(a, c))
+		return fr_name_fmt(n, "%s %s %s %s", who, of, sig, fr_crash_sender(a, c));
 	text = code_text(c);
 	if (text)
-		return fr_name_fmt(n, "%s died of %s: %s", who, sig, text);
-	if (c->code <= 0 || (c->signo != SIGSEGV && c->signo != SIGBUS))
-		return fr_name_fmt(n, "%s died of %s", who, sig);
+		return fr_name_fmt(n, "%s %s %s: %s", who, of, sig, text);
+	if (c->signo != SIGSEGV && c->signo != SIGBUS)
+		return fr_name_fmt(n, "%s %s %s", who, of, sig);
 	text = address_kind(a, c);
-	return fr_name_fmt(n, "%s died of %s at address 0x%llx%s%s%s", who, sig,
+	return fr_name_fmt(n, "%s %s %s at address 0x%llx%s%s%s", who, of, sig,
 			   (unsigned long long)c->fault_addr, text ? " (" : "", text ? text : "",
 			   text ? ")" : "");
+}
+
+/* Where the signal met the program's own handler, "died of" is not the whole truth. */
+static const char *why(const struct fr_crash *c)
+{
+	switch (c->how) {
+	case FR_CRASH_HANDLER_ENDED:
+		return "the program's own handler of the signal ended the process by exit() or "
+		       "_exit(): so there is an exit status, and no core";
+	case FR_CRASH_HANDLER_ABORTED:
+		return "the program's own handler of the signal was called and came back, and "
+		       "abort() then ended the process";
+	default:
+		return "the signal had no handler that went on: the process ended here, with the "
+		       "status and the core it would have had without the recorder";
+	}
+}
+
+/* The text of assert() and the like in one line, fit for a terminal. */
+static const char *said(struct analysis *a, const struct fr_crash *c)
+{
+	size_t n = strnlen(c->said, sizeof(c->said));
+	struct sbuf b = {0};
+	const char *text;
+
+	while (n && c->said[n - 1] == '\n')
+		n--;
+	fr_sbuf_text(&b, c->said, n);
+	text = fr_name_fmt(a->names, "%s", fr_sbuf_cstr(&b));
+	fr_sbuf_free(&b);
+	return text;
 }
 
 static void tell_held(struct analysis *a, struct finding *f, uint32_t thread)
@@ -155,7 +230,7 @@ enum rule_result fr_rule_crash(struct analysis *a)
 	size_t skip;
 	long t;
 
-	if (!c->signo)
+	if (fr_recording_death(a->m->rec) != FR_DEATH_CRASH)
 		return RULE_OK;
 	t = fr_recording_thread_by_tid(a->m->rec, c->tid, a->m->end_ns);
 	who = t < 0 ? fr_name_fmt(a->names, "thread %u", c->tid)
@@ -168,15 +243,15 @@ enum rule_result fr_rule_crash(struct analysis *a)
 	kind = fr_crash_kind(a, c, skip);
 	f->title = sentence(a, c, who, kind, skip);
 	f->site = fr_name_site_from(a->names, c->stack, skip);
-	f->why = "the signal had no handler that went on: the process ended here, with the status "
-		 "and the core "
-		 "it would have had without the recorder";
+	f->why = why(c);
 	f->next = "fr threads shows where all other threads stood; fr decode -t the thread, what "
 		  "it did before";
-	if (kind) {
+	if (kind && c->how == FR_CRASH_DIED) {
 		f->why = kind->why;
 		f->next = kind->next;
 	}
+	if (c->said[0])
+		fr_finding_line(f, fr_name_fmt(a->names, "libc said: %s", said(a, c)), NULL);
 	fr_finding_stack(f, fr_name_fmt(a->names, "%s was here", who), c->stack);
 	if (kind && kind->is_heap && t >= 0)
 		fr_crash_double_free(a, f, who, (uint32_t)t);

@@ -15,6 +15,7 @@
 #include "base/sbuf.h"
 #include "model/stands.h"
 #include "preload/wire/events.h"
+#include "read/death.h"
 #include "read/levels.h"
 
 #define NAMED 3u /* threads that are named, the others are counted */
@@ -69,7 +70,7 @@ const char *fr_need_end(struct analysis *a, unsigned int needs)
 	(void)needs;
 	if (rec->losses && !rec->crash.signo)
 		return "the recording is damaged or cut";
-	if (rec->end == RECORDING_ENDED_KILLED || rec->end == RECORDING_ENDED_UNKNOWN)
+	if (fr_recording_death(rec) == FR_DEATH_UNSEEN)
 		return "the process ended without a word: killed, or died in a way that is not "
 		       "seen";
 	return NULL;

@@ -134,7 +134,9 @@ static const char *why(const struct region_info *r, char buf[WHY_LEN])
 	if (r->trigger.kind == FR_TRIGGER_NONE && !r->crash.signo)
 		return "";
 	snprintf(buf, WHY_LEN, "%s%s%s",
-		 r->trigger.kind ? fr_word_trigger_kind(r->trigger.kind) : "crash",
+		 r->trigger.kind                ? fr_word_trigger_kind(r->trigger.kind)
+		 : r->state == FR_STATE_CRASHED ? "crash"
+						: "ended by",
 		 signo ? " " : "", signo ? fr_units_signal(sig, signo) : "");
 	return buf;
 }

@@ -300,7 +300,7 @@ static void rules_text(struct view *v, const struct analysis *a)
 	size_t i;
 
 	for (i = 0; i < fr_n_rules; i++) {
-		if (a->results[i] == RULE_OK && !a->missing[i])
+		if (a->results[i] == RULE_OK && !a->missing[i] && fr_rules[i].ok[0])
 			all = all ? fr_name_fmt(v->names, "%s \302\267 %s", all, fr_rules[i].ok)
 				  : fr_rules[i].ok;
 	}

@@ -14,6 +14,7 @@
 #include "base/units.h"
 #include "exporters/words.h"
 #include "preload/wire/events.h"
+#include "read/death.h"
 #include "read/drops.h"
 
 #define MODULES_SHOWN 6
@@ -36,20 +37,25 @@ uint64_t fr_report_from(const struct model *m)
 	return m->common_ns <= m->end_ns && common * 5 >= whole ? m->common_ns : m->start_ns;
 }
 
-static const char *left_by(const struct recording *rec)
+static void left_by(const struct recording *rec, struct sbuf *b)
 {
-	switch (rec->end) {
-	case RECORDING_ENDED_EXIT:
-		return "left by the process at its exit";
-	case RECORDING_ENDED_CRASH:
-		return "left by the process when it crashed";
-	case RECORDING_ENDED_KILLED:
-		return "left by a process that was killed (by a signal that leaves no record: "
-		       "KILL, "
-		       "TERM, PIPE ...)";
-	default:
-		return "left by a process that ended without a word: killed, or died in a way that "
-		       "is not seen";
+	char buf[FR_UNITS_LEN];
+
+	switch (fr_recording_death(rec)) {
+	case FR_DEATH_NONE:
+		fr_sbuf_str(b, "left by the process at its exit");
+		return;
+	case FR_DEATH_CRASH:
+		fr_sbuf_str(b, "left by the process when it crashed");
+		return;
+	case FR_DEATH_TOLD:
+		fr_sbuf_fmt(b, "left by a process that %s ended",
+			    fr_units_signal(buf, rec->crash.signo));
+		return;
+	case FR_DEATH_UNSEEN:
+		fr_sbuf_str(b, "left by a process that ended without a word: killed, or died "
+			       "in a way that is not seen");
+		return;
 	}
 }
 
@@ -59,7 +65,7 @@ static void cause(const struct recording *rec, struct sbuf *b)
 	char buf[FR_UNITS_LEN];
 
 	if (!strcmp(kind, "left")) {
-		fr_sbuf_str(b, left_by(rec));
+		left_by(rec, b);
 		return;
 	}
 	if (!strcmp(kind, "unknown")) {

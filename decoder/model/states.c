@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "model/build.h"
+#include "read/death.h"
 
 static void thread_init(struct build *b, size_t i)
 {
@@ -142,7 +143,7 @@ static void thread_end(struct build *b, struct thread *t)
 	if (r->x_life == FR_THREAD_DEAD) {
 		t->state = THREAD_EXITED;
 		t->end_ns = r->end ? fr_recording_ns(b->rec, r->end) : t->rec->last_ns;
-	} else if (b->rec->crash.signo && b->rec->crash.tid == t->tid) {
+	} else if (fr_recording_death(b->rec) == FR_DEATH_CRASH && b->rec->crash.tid == t->tid) {
 		t->state = THREAD_CRASHED;
 	}
 }

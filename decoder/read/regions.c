@@ -155,7 +155,7 @@ static void info_fill(struct region_info *info, int fd, const struct stat *st)
 	info->start_real_ns = hdr.start_real_ns;
 	memcpy(info->comm, hdr.comm, sizeof(hdr.comm));
 	info_failure(info, &hdr);
-	section_peek(fd, &hdr, FR_SEC_CRASH, &info->crash, sizeof(info->crash));
+	section_peek(fd, &hdr, FR_SEC_CRASH, &info->crash, offsetof(struct fr_crash, said));
 	section_peek(fd, &hdr, FR_SEC_TRIGGER, &info->trigger, sizeof(info->trigger));
 	info->end_real_ns = last_recorded(fd, &hdr, info->end_real_ns);
 	if (info->trigger.real_ns)

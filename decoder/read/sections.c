@@ -187,6 +187,16 @@ static void copy_struct(const struct section_view *v, void *to, size_t size)
 		memcpy(to, v->data, v->size < size ? v->size : size);
 }
 
+static void load_crash(struct recording *rec)
+{
+	struct fr_crash *c = &rec->crash;
+
+	copy_struct(&rec->sec[FR_SEC_CRASH], c, sizeof(*c));
+	if (c->n_regs > 32)
+		c->n_regs = 32;
+	c->said[sizeof(c->said) - 1] = 0;
+}
+
 /* The sections that are one struct or one array of numbers. */
 static void load_small(struct recording *rec)
 {
@@ -194,9 +204,7 @@ static void load_small(struct recording *rec)
 
 	copy_struct(&rec->sec[FR_SEC_TRIGGER], &rec->trigger, sizeof(rec->trigger));
 	rec->trigger.reason[sizeof(rec->trigger.reason) - 1] = 0;
-	copy_struct(&rec->sec[FR_SEC_CRASH], &rec->crash, sizeof(rec->crash));
-	if (rec->crash.n_regs > 32)
-		rec->crash.n_regs = 32;
+	load_crash(rec);
 	copy_struct(drops, rec->drops, sizeof(rec->drops));
 	rec->n_drops = drops->size / sizeof(uint64_t);
 	if (rec->n_drops > sizeof(rec->drops) / sizeof(rec->drops[0]))

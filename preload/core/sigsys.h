@@ -6,12 +6,41 @@
 #define FR_SIGSYS_H
 
 #include <signal.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "core/sys.h"
 
 /* The signals that are a crash where the host has no handler for them. */
 #define FR_FATAL_SIGNALS SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGSYS
+
+/* Signals that end a process by default and are no fault of the code that they come upon. */
+#define FR_ENDING_SIGNALS                                                                          \
+	SIGHUP, SIGINT, SIGQUIT, SIGUSR2, SIGPIPE, SIGALRM, SIGTERM, SIGXCPU, SIGXFSZ, SIGVTALRM,  \
+		SIGPROF, SIGIO
+
+static inline bool fr_signal_is_among(int sig, const int *sigs, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (sigs[i] == sig)
+			return true;
+	}
+	return false;
+}
+
+static inline bool fr_signal_is_fatal(int sig)
+{
+	const int sigs[] = {FR_FATAL_SIGNALS};
+
+	return fr_signal_is_among(sig, sigs, sizeof(sigs) / sizeof(*sigs));
+}
+
+static inline bool fr_signal_is_ending(int sig)
+{
+	const int sigs[] = {FR_ENDING_SIGNALS};
+
+	return fr_signal_is_among(sig, sigs, sizeof(sigs) / sizeof(*sigs));
+}
 
 /*
  * While a lock is held no handler of the host's may run on this thread: it could leave by a jump,

@@ -24,6 +24,7 @@
 #include "core/config.h"
 #include "core/process.h"
 #include "core/real.h"
+#include "core/sigsys.h"
 #include "core/sys.h"
 #include "keep/crash.h"
 #include "keep/rescue.h"
@@ -38,17 +39,16 @@
 
 static int trigger; /* 0 = none */
 static bool armed; /* our crash handlers are in place */
+static bool ends_armed; /* and those of signals that end a process */
 static uint64_t waited_for; /* bit sig - 1: the host takes these without a handler */
 
 static const int fatal[] = {FR_FATAL_SIGNALS};
+static const int ending[] = {FR_ENDING_SIGNALS};
 
-static bool is_fatal(int sig)
+/* Where the host believes in SIG_DFL, is ours to stand there? */
+static bool ours_if_default(int sig)
 {
-	for (size_t i = 0; i < sizeof(fatal) / sizeof(*fatal); i++) {
-		if (fatal[i] == sig)
-			return true;
-	}
-	return false;
+	return fr_signal_is_fatal(sig) ? armed : ends_armed && fr_signal_is_ending(sig);
 }
 
 static bool is_function(void (*handler)(int))
@@ -175,7 +175,7 @@ static void reset_hand(int sig, const struct fr_sigentry *was)
 				 : (now.sa_flags & ~SA_SIGINFO) | ((int)was->flags & SA_SIGINFO);
 	if (triggers)
 		next = for_kernel(FR_SIGENTRY_TRIGGER, &next);
-	else if (is_fatal(sig) && armed)
+	else if (ours_if_default(sig))
 		next = for_kernel(FR_SIGENTRY_CRASH, &next);
 	replace(sig, &now, &next);
 }
@@ -186,17 +186,18 @@ static void call_host(const struct fr_sigentry *e, int sig, siginfo_t *si, void 
 	bool known = fr_thread_is_known(t);
 	uintptr_t outer = known ? t->handler : 0;
 	uintptr_t place = known ? fr_onstack_place(t, (uintptr_t)e->action, uc) : 0;
-	bool hidden;
+	bool hidden, is_fault;
 	stack_t ours;
 
 	if (!is_function(e->handler))
 		return;
-	if (place && is_fatal(sig) && si->si_code > 0 && !fr_onstack_has_room(place)) {
+	if (place && fr_signal_is_fatal(sig) && si->si_code > 0 && !fr_onstack_has_room(place)) {
 		fr_crash_handler(sig, si, uc); /* the kernel could not have called it either */
 		return;
 	}
 	if (e->flags & SA_RESETHAND)
 		reset_hand(sig, e);
+	is_fault = fr_crash_handled_begin(sig, si, uc);
 	if (known)
 		t->host_signals++;
 	if (place)
@@ -212,6 +213,8 @@ static void call_host(const struct fr_sigentry *e, int sig, siginfo_t *si, void 
 		e->handler(sig);
 	if (!known || fr_self != t)
 		return;
+	if (is_fault)
+		fr_crash_handled_end();
 	t->handler = outer;
 	if (hidden)
 		fr_onstack_show(t, uc, &ours);
@@ -294,6 +297,19 @@ static void init_trigger(void)
 		announce_trigger(sig);
 }
 
+static void take_defaults(const int *sigs, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (sigs[i] != trigger && is_default_now(sigs[i]))
+			take_default(sigs[i], FR_SIGENTRY_CRASH);
+	}
+}
+
+/*
+ * What ends a process by default is taken as well, so that a recording tells of what it ended:
+ * the handler notes it, and the default then does what it would have done. But for the first
+ * process of a container, which the kernel spares from all of these as long as it has no handler.
+ */
 void fr_signals_init(bool forked)
 {
 	if (forked) {
@@ -303,9 +319,10 @@ void fr_signals_init(bool forked)
 	init_trigger();
 	if (fr_process.sanitized)
 		return; /* the sanitizer's own report is what its user wants to see */
-	for (size_t i = 0; i < sizeof(fatal) / sizeof(*fatal); i++) {
-		if (is_default_now(fatal[i]))
-			take_default(fatal[i], FR_SIGENTRY_CRASH);
+	take_defaults(fatal, sizeof(fatal) / sizeof(*fatal));
+	if (fr_sys_getpid() != 1) {
+		take_defaults(ending, sizeof(ending) / sizeof(*ending));
+		ends_armed = true;
 	}
 	armed = fr_thread_wants_altstack = true;
 }
@@ -319,7 +336,7 @@ void fr_signals_withdraw(void)
 		if (read_now(sig, &now, &e) && is_ours_alone(e))
 			fr_signals_default(sig);
 	}
-	armed = fr_thread_wants_altstack = false;
+	armed = ends_armed = fr_thread_wants_altstack = false;
 	announce_trigger(0);
 }
 
@@ -352,7 +369,7 @@ static struct sigaction arrange(int sig, const struct sigaction *act)
 
 	if (sig == trigger && fr_config.signal == FR_SIGNAL_AUTO && a.sa_handler != SIG_DFL)
 		choose_other_trigger(); /* this one is no longer the trigger: as with any signal */
-	if (sig == trigger || (is_fatal(sig) && armed && a.sa_handler == SIG_DFL)) {
+	if (sig == trigger || (ours_if_default(sig) && a.sa_handler == SIG_DFL)) {
 		a.sa_flags |= SA_RESTORER;
 		return for_kernel(sig == trigger ? FR_SIGENTRY_TRIGGER : FR_SIGENTRY_CRASH, &a);
 	}

@@ -7,6 +7,8 @@
  */
 #include "keep/crash.h"
 
+#include <dlfcn.h>
+#include <string.h>
 #include <ucontext.h>
 
 #include "core/process.h"
@@ -14,25 +16,41 @@
 #include "core/sys.h"
 #include "keep/snapshot.h"
 #include "record/ring.h"
+#include "record/wait.h"
+
+/* By kill, tgkill or sigqueue. A timer's signal has other things in these fields. */
+static bool has_sender(const siginfo_t *si)
+{
+	return si->si_code == SI_USER || si->si_code == SI_TKILL || si->si_code == SI_QUEUE;
+}
 
 /* Locals only, on purpose: the record is complete before anything that could fail is tried. */
-static void fill_crash(const siginfo_t *si, const ucontext_t *uc)
+static void fill(struct fr_crash *c, const siginfo_t *si, const ucontext_t *uc)
 {
-	struct fr_crash *c = fr_region.crash;
 	struct fr_site s = fr_arch_ucontext_site(uc);
 
 	c->signo = (uint32_t)si->si_signo;
 	c->code = si->si_code;
 	c->tid = fr_thread_tid();
-	c->fault_addr = si->si_code > 0 ? (uint64_t)si->si_addr : 0;
-	c->sender_pid = si->si_code <= 0 ? (uint32_t)si->si_pid : 0;
+	if (si->si_code > 0 && fr_signal_is_fatal(si->si_signo))
+		c->fault_addr = (uint64_t)si->si_addr;
+	if (has_sender(si)) {
+		c->sender_pid = (uint32_t)si->si_pid;
+		c->sender_uid = si->si_uid;
+	}
 	c->ticks = fr_clock_ticks();
 	c->real_ns = fr_clock_ns(CLOCK_REALTIME);
 	c->pc = s.pc;
 	c->sp = s.sp;
 	c->fp = s.fp;
 	c->n_regs = fr_arch_ucontext_regs(uc, c->regs);
-	__atomic_store_n(&fr_region.hdr->x_state, FR_STATE_CRASHED, __ATOMIC_RELEASE);
+}
+
+static void fill_crash(const siginfo_t *si, const ucontext_t *uc)
+{
+	fill(fr_region.crash, si, uc);
+	if (!fr_signal_is_ending(si->si_signo))
+		__atomic_store_n(&fr_region.hdr->x_state, FR_STATE_CRASHED, __ATOMIC_RELEASE);
 }
 
 static enum fr_context context_of(const siginfo_t *si, const ucontext_t *uc)
@@ -50,9 +68,14 @@ static enum fr_context context_of(const siginfo_t *si, const ucontext_t *uc)
 /* A thread without a block can crash too. Only one thread ever comes here. */
 static FR_BIG struct fr_walk scratch;
 
+/*
+ * A signal from outside comes at any moment, in the unwinder's own work too: it must not be called
+ * into again then, for it may wait for itself.
+ */
 static void find_stack(const siginfo_t *si, const ucontext_t *uc)
 {
-	fr_region.crash->stack = fr_stack_of_context(&scratch, uc, context_of(si, uc));
+	if (!fr_signal_is_ending(si->si_signo) || !fr_thread_is_known(fr_self) || !fr_self->busy)
+		fr_region.crash->stack = fr_stack_of_context(&scratch, uc, context_of(si, uc));
 }
 
 /* The stack could not be had, and what was tried crashed: at least the function. */
@@ -62,10 +85,42 @@ static void find_function(const siginfo_t *si, const ucontext_t *uc)
 		fr_region.crash->stack = fr_stack_of_context(&scratch, uc, FR_CONTEXT_PC_ONLY);
 }
 
-/* Not where the recorder itself was at work: its encoder may be half way through an event. */
-static void record_event(const siginfo_t *si, const ucontext_t *uc)
+/* What libc has to say of its abort(): assert(), the heap, the stack protector, fortify. */
+struct abort_msg {
+	unsigned int size;
+	char msg[];
+};
+static struct abort_msg *const *abort_msg;
+static const char *abort_code; /* where abort() begins */
+
+void fr_crash_init(void)
 {
-	const struct fr_crash *c = fr_region.crash;
+	abort_msg = dlsym(RTLD_DEFAULT, "__abort_msg");
+	abort_code = dlsym(RTLD_NEXT, "abort");
+}
+
+static void read_words(struct fr_crash *c)
+{
+	const struct abort_msg *m = abort_msg ? *abort_msg : NULL;
+	size_t n = sizeof(c->said) - 1;
+
+	if (c->signo != SIGABRT || c->sender_pid != fr_process.pid || !m ||
+	    !fr_wait_readable(m, sizeof(*m)))
+		return;
+	if (m->size < n)
+		n = m->size;
+	if (fr_wait_readable(m->msg, n))
+		memcpy(c->said, m->msg, n);
+}
+
+static void find_words(const siginfo_t *si, const ucontext_t *uc)
+{
+	read_words(fr_region.crash);
+}
+
+/* Not where the recorder itself was at work: its encoder may be half way through an event. */
+static void put_event(const struct fr_crash *c)
+{
 	struct fr_thread *t = fr_self;
 
 	if (!fr_thread_is_known(t) || t->busy)
@@ -76,22 +131,31 @@ static void record_event(const siginfo_t *si, const ucontext_t *uc)
 	t->busy = 0;
 }
 
-/* The snapshot says it all; without it the region stays. */
+static void record_event(const siginfo_t *si, const ucontext_t *uc)
+{
+	put_event(fr_region.crash);
+}
+
+/*
+ * The snapshot says it all; without it the region stays. None of a process that was told to end,
+ * as services are each day: it ends at once, and its region stays as it would have without us.
+ */
 static void write_snapshot(const siginfo_t *si, const ucontext_t *uc)
 {
-	if (fr_snapshot_now(FR_TRIGGER_CRASH, si->si_signo, fr_region.crash->sender_pid, NULL))
+	if (!fr_signal_is_ending(si->si_signo) &&
+	    fr_snapshot_now(FR_TRIGGER_CRASH, si->si_signo, fr_region.crash->sender_pid, NULL))
 		fr_region_unlink();
 }
 
 /*
  * Does it happen again, by the same signal, when the handler returns? A trap stands behind its
- * instruction, and to a stack pointer that is no address the kernel cannot return: it would send
- * another signal.
+ * instruction, a timer's SIGALRM has a code like a fault's, and to a stack pointer that is no
+ * address the kernel cannot return: it would send another signal.
  */
 static bool repeats(int sig, const siginfo_t *si, const ucontext_t *uc)
 {
-	return si->si_code > 0 && sig != SIGTRAP && sig != SIGSYS && sig != SIGABRT &&
-	       fr_arch_is_address(fr_arch_ucontext_site(uc).sp);
+	return si->si_code > 0 && fr_signal_is_fatal(sig) && sig != SIGTRAP && sig != SIGSYS &&
+	       sig != SIGABRT && fr_arch_is_address(fr_arch_ucontext_site(uc).sp);
 }
 
 /*
@@ -117,7 +181,7 @@ static void die(int sig, const siginfo_t *si, const ucontext_t *uc)
  * would kill at once, by the wrong signal. The jump changes no mask and stays on its stack.
  */
 static void (*const steps[])(const siginfo_t *si, const ucontext_t *uc) = {
-	fill_crash, find_stack, find_function, record_event, write_snapshot,
+	fill_crash, find_stack, find_function, find_words, record_event, write_snapshot,
 };
 #define STEPS (sizeof(steps) / sizeof(*steps))
 
@@ -144,12 +208,15 @@ __attribute__((noinline)) static void dump(const siginfo_t *si, const ucontext_t
 	dumping = false;
 }
 
-/* Is this the region's process? Not so in a vfork child, which has its parent's memory. */
-static bool ours_to_tell(void)
+/*
+ * Is this the region's process? Not so in a vfork child, which has its parent's memory. A forked
+ * child that has not recorded anything is not worth a region because it was told to end.
+ */
+static bool ours_to_tell(int sig)
 {
-	if (fr_level_now(FR_CLASS_RECORDER) == FR_LEVEL_UNBORN)
+	if (fr_level_now(FR_CLASS_RECORDER) == FR_LEVEL_UNBORN && !fr_signal_is_ending(sig))
 		fr_birth(FR_CLASS_RECORDER);
-	return fr_region.hdr && fr_level_now(FR_CLASS_RECORDER) != FR_LEVEL_OFF &&
+	return fr_region.hdr && fr_level_now(FR_CLASS_RECORDER) > FR_LEVEL_OFF &&
 	       fr_process_is_this();
 }
 
@@ -159,7 +226,7 @@ void fr_crash_handler(int sig, siginfo_t *si, void *ucv)
 	int me = (int)fr_thread_tid();
 	int first = 0;
 
-	if (!ours_to_tell()) {
+	if (!ours_to_tell(sig)) {
 		die(sig, si, ucv);
 		return;
 	}
@@ -176,4 +243,140 @@ void fr_crash_handler(int sig, siginfo_t *si, void *ucv)
 	}
 	dump(si, ucv);
 	die(sig, si, ucv);
+}
+
+/* ---- a fault that the host handles itself ---------------------------------------------------- */
+
+/* Of the last whose handler has not returned; where it left by a jump, this stays. */
+static struct fr_crash handled;
+static _Atomic uint32_t handled_by; /* thread; 0 = none, or being filled */
+
+#define HANDLED_FIRST 16u /* so many without a limit, then one in each of these: */
+#define HANDLED_EVERY 100000000ull /* ns. A Java machine has thousands of them a second */
+
+static bool is_due(int sig, uint64_t ticks)
+{
+	static _Atomic uint64_t next;
+	static _Atomic uint32_t n;
+
+	if (sig != SIGABRT && n >= HANDLED_FIRST && ticks < next)
+		return false;
+	n++;
+	next = ticks + fr_clock_from_ns(HANDLED_EVERY);
+	return true;
+}
+
+/*
+ * By the processor, or by abort(), which is not sent from elsewhere. Not SIGSYS: a filter of system
+ * calls sends it, and what is done here makes some.
+ */
+static bool is_fault(int sig, const siginfo_t *si)
+{
+	if (!fr_signal_is_fatal(sig) || sig == SIGSYS || fr_sys_filter != FR_SYS_FREE)
+		return false;
+	return si->si_code > 0 ||
+	       (sig == SIGABRT && si->si_code == SI_TKILL && si->si_pid == fr_sys_getpid());
+}
+
+static bool is_recorded(const struct fr_thread *t)
+{
+	return fr_thread_is_known(t) && !t->busy && fr_region.hdr &&
+	       fr_level_now(FR_CLASS_RECORDER) > FR_LEVEL_OFF && fr_process_is_this() &&
+	       !atomic_load(&fr_gate.crashing);
+}
+
+/*
+ * The kernel has blocked the signal for the host's handler, and kills for a fault of a blocked
+ * signal: open while the stack is looked for, so that the unwinder's own faults stay ours.
+ */
+static void find_handled_stack(const siginfo_t *si, const ucontext_t *uc)
+{
+	static struct fr_walk walk;
+	uint64_t mask = 1ull << (SIGSEGV - 1) | 1ull << (SIGBUS - 1), before = 0;
+	struct fr_thread *t = fr_self;
+
+	t->busy = (uintptr_t)__builtin_frame_address(0);
+	fr_sys4(SYS_rt_sigprocmask, SIG_UNBLOCK, &mask, &before, 8);
+	handled.stack = fr_stack_of_context(&walk, uc, context_of(si, uc));
+	fr_signals_restore(before);
+	t->busy = 0;
+}
+
+bool fr_crash_handled_begin(int sig, const siginfo_t *si, const void *ucv)
+{
+	static _Atomic uint32_t filling;
+	const ucontext_t *uc = ucv;
+	uint32_t nobody = 0;
+
+	if (!is_fault(sig, si) || !is_recorded(fr_self) || !is_due(sig, fr_clock_ticks()) ||
+	    !atomic_compare_exchange_strong(&filling, &nobody, 1))
+		return false;
+	atomic_store(&handled_by, 0);
+	memset(&handled, 0, sizeof(handled));
+	fill(&handled, si, uc);
+	find_handled_stack(si, uc);
+	read_words(&handled);
+	put_event(&handled);
+	atomic_store(&handled_by, handled.tid);
+	atomic_store(&filling, 0);
+	return true;
+}
+
+/* How a process ended is in the region alone, which then stays. */
+static void become_crash(enum fr_crash_how how)
+{
+	if (atomic_load(&fr_gate.crashing))
+		return;
+	*fr_region.crash = handled;
+	fr_region.crash->how = how;
+	__atomic_store_n(&fr_region.hdr->x_state, FR_STATE_CRASHED, __ATOMIC_RELEASE);
+}
+
+/* abort() is a short function, and behind it stands nothing in libc that raises signals. */
+#define ABORT_SIZE 1024u
+
+static bool is_in_abort(uint32_t stack)
+{
+	const struct fr_stack_rec *r = fr_depot_get(stack);
+
+	for (uint32_t i = 0; stack && i < r->n_frames && i < 6; i++) {
+		if (r->pc[i] - (uintptr_t)abort_code < ABORT_SIZE)
+			return true;
+	}
+	return false;
+}
+
+void fr_crash_handled_end(void)
+{
+	if (atomic_load(&handled_by) != fr_thread_tid() || !is_recorded(fr_self))
+		return;
+	if (handled.signo == SIGABRT && is_in_abort(handled.stack))
+		become_crash(FR_CRASH_HANDLER_ABORTED);
+	atomic_store(&handled_by, 0);
+}
+
+/* Does a stack go through the instruction that the signal interrupted? */
+static bool goes_through(uint32_t stack, uint64_t pc)
+{
+	const struct fr_stack_rec *r = fr_depot_get(stack);
+
+	for (uint32_t i = 0; stack && i < r->n_frames; i++) {
+		if (r->pc[i] == pc + 1)
+			return true;
+	}
+	return false;
+}
+
+void fr_crash_at_exit(struct fr_site s)
+{
+	struct fr_thread *t = fr_self;
+	uint32_t stack;
+
+	if (atomic_load(&handled_by) != fr_thread_tid() || !is_recorded(t))
+		return;
+	t->busy = (uintptr_t)__builtin_frame_address(0);
+	stack = fr_stack_get(t, s);
+	t->busy = 0;
+	if (goes_through(stack, handled.pc))
+		become_crash(FR_CRASH_HANDLER_ENDED);
 }

@@ -16,6 +16,7 @@
 #include <ucontext.h>
 
 #include "core/gate.h"
+#include "core/sigsys.h"
 #include "core/sys.h"
 #include "record/thread.h"
 
@@ -73,9 +74,14 @@ static const char *name_of(int sig)
 	}
 }
 
-/* By the processor, or by this process itself, as abort() does. */
+/*
+ * By the processor, or by this process itself, as abort() does. Children, timers and descriptors
+ * have codes like a fault's: theirs are the host's and must arrive.
+ */
 static bool of_its_own(int sig, const siginfo_t *si)
 {
+	if (!fr_signal_is_fatal(sig))
+		return false;
 	return si->si_code > 0 ||
 	       (sig == SIGABRT && si->si_code == SI_TKILL && si->si_pid == fr_sys_getpid());
 }

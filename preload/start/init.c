@@ -33,6 +33,7 @@
 #include "host/loader_fit.h"
 #include "host/next_syscall.h"
 #include "host/signals.h"
+#include "keep/crash.h"
 #include "keep/rescue.h"
 #include "keep/snapshot.h"
 #include "record/deepbind.h"
@@ -380,6 +381,7 @@ void fr_process_started(void)
 		fr_describe_shadows();
 		fr_rescue_init();
 	}
+	fr_crash_init();
 	at_quick_exit(fr_process_end);
 	errno = saved;
 }
@@ -412,6 +414,9 @@ void fr_process_end(void)
 		return;
 	saved = errno;
 	tell_folded();
+	fr_crash_at_exit((struct fr_site)FR_SITE());
+	if (h->x_state == FR_STATE_CRASHED)
+		return;
 	if (fr_config.trigger[FR_RULE_exit])
 		fr_snapshot_now(FR_TRIGGER_EXIT, 0, 0, NULL);
 	fr_snapshot_wait();

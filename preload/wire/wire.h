@@ -419,6 +419,16 @@ struct fr_trigger {
 	char reason[192]; /* text: rule that fired, argument of fr_snapshot() */
 };
 
+/* How the signal and the end belong together. */
+enum fr_crash_how {
+	FR_CRASH_DIED = 0, /* of the signal, by the default action */
+	FR_CRASH_HANDLER_ENDED = 1, /* the host's own handler called exit or _exit */
+	FR_CRASH_HANDLER_ABORTED =
+		2, /* the host's own handler returned into abort(), which kills */
+	FR_CRASH_IN_HANDLER =
+		3, /* the host's own handler was called; that it returned was not seen */
+};
+
 struct fr_crash {
 	uint32_t signo;
 	int32_t code; /* si_code */
@@ -433,7 +443,11 @@ struct fr_crash {
 	uint64_t regs[32]; /* general registers in the order of the kernel's mcontext */
 	uint32_t n_regs;
 	uint32_t sender_pid;
-	uint64_t reserved[4];
+	uint32_t sender_uid; /* valid with sender_pid, from recorders that tell `how` */
+	uint32_t how; /* enum fr_crash_how */
+	uint64_t reserved[3];
+	/* what is known of an abort; "" in recordings of older recorders, which end here */
+	char said[240]; /* what libc said as it aborted: assert, heap, stack protector, fortify */
 };
 
 struct fr_hook_rec {

@@ -191,7 +191,7 @@ AT(fr_trigger, sender_pid, 40);
 AT(fr_trigger, reserved, 44);
 AT(fr_trigger, reason, 48);
 
-SIZE(fr_crash, 360);
+SIZE(fr_crash, 600);
 AT(fr_crash, signo, 0);
 AT(fr_crash, code, 4);
 AT(fr_crash, tid, 8);
@@ -205,7 +205,10 @@ AT(fr_crash, fp, 56);
 AT(fr_crash, regs, 64);
 AT(fr_crash, n_regs, 320);
 AT(fr_crash, sender_pid, 324);
-AT(fr_crash, reserved, 328);
+AT(fr_crash, sender_uid, 328);
+AT(fr_crash, how, 332);
+AT(fr_crash, reserved, 336);
+AT(fr_crash, said, 360);
 
 SIZE(fr_hook_rec, 64);
 AT(fr_hook_rec, name, 0);
