@@ -156,3 +156,13 @@ for i in range(200):
     lines = [line for line in out.splitlines() if "journal" in line]
     assert len(lines) == 2 and all(line.startswith("file  ") for line in lines), out
     assert all(f"(...{str(path)[-40:-10]}" in line for line in lines), out
+
+
+def test_what_was_opened_before_has_its_path(host):
+    """By a parent here: the kernel is asked when the number is first seen."""
+    named = host.out / "inherited"
+    p = host.start("sh", "-c", f"exec python3 -c 'import os; os.write(3, b\"x\")' 3>{named}",
+                   FR_EVENTS="full", FR_TRIGGER="exit")
+    assert p.code() == 0
+    waits = fr.read("report", host.snapshot(p))["waits"]
+    assert any("inherited" in w["what"] for w in waits), waits

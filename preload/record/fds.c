@@ -4,12 +4,14 @@
  */
 #include "record/fds.h"
 
+#include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "core/check.h"
 #include "core/clock.h"
 #include "core/sys.h"
+#include "core/text.h"
 #include "record/host.h"
 
 struct fr_fd_rec *fr_fd_make(int fd)
@@ -42,6 +44,20 @@ static enum fr_fd_kind kind_of(mode_t mode)
 	}
 }
 
+/* Opened before there was a region, by a parent, or by a call that is not hooked: the kernel knows. */
+static FR_COLD void ask_path(int fd)
+{
+	char link[40], path[FR_PATH_SHOWN];
+	struct fr_text t = fr_text_on(link, sizeof(link));
+	long n;
+
+	fr_text_str(&t, "/proc/self/fd/");
+	fr_text_num(&t, (unsigned int)fd, 10);
+	n = fr_sys4(SYS_readlinkat, AT_FDCWD, link, path, sizeof(path));
+	if (n > 0 && path[0] == '/')
+		fr_fd_path(fd, (struct fr_blob){path, (uint32_t)n});
+}
+
 enum fr_fd_kind fr_fd_classify(int fd)
 {
 	struct fr_fd_rec *r = fr_fd_rec(fd);
@@ -63,6 +79,8 @@ enum fr_fd_kind fr_fd_classify(int fd)
 		fr_fd_open(fd, kind, fr_clock_ticks(), 0);
 	if (kind == FR_FD_SOCKET)
 		fr_fd_peer(fd, NULL, 0);
+	else if (kind == FR_FD_FILE && !r->peer_len)
+		ask_path(fd);
 	return kind;
 }
 

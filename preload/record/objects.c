@@ -90,7 +90,7 @@ static struct copy *make(uint32_t generation)
 
 static bool has_changed(const struct copy *c, uint32_t generation)
 {
-	struct link_map last;
+	struct link_map last = {0};
 
 	return !c || c->generation != generation ||
 	       fr_peek(&last, sizeof(last), c->last) != sizeof(last) || last.l_next;
