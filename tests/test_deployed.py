@@ -206,5 +206,5 @@ def test_systemd_services(unpacked, tmp_path, mounts):
     assert re.search(r"^recording +/run/fr-plain/.*\(live\)", said, re.M), said
     assert re.search(r"^recording +/run/private/fr-hard/.*\(live\)", said, re.M), said
     assert said.count("left 1\n") == 2, said
-    assert said.count("left by a process that was killed") == 2, said
+    assert said.count("left by a process that ended without a word") == 2, said
     assert "SIGUSR1 into /var/lib/fr-hard" in said
