@@ -124,7 +124,7 @@ void fr_sbuf_json_dumped(struct sbuf *b, const char *text, size_t n)
 	const uint8_t *p = (const uint8_t *)text;
 
 	while (n) {
-		uint32_t cp;
+		uint32_t cp = 0;
 		size_t size = *p < 0x7f ? 1 : utf8_next(p, n, &cp);
 
 		if (*p >= 0x7f && size && is_unsafe(cp))

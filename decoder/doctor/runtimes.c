@@ -13,13 +13,13 @@ enum sign_kind {
 	TEXT,
 };
 
-#define RUNTIME(name, how, sign, result, words) {name, how, sign, DOCTOR_##result, words},
+#define RUNTIME(name, how, sign, result, words) {name, sign, words, how, DOCTOR_##result},
 static const struct runtime {
 	const char *name;
-	enum sign_kind how;
 	const char *sign;
-	enum doctor_result result;
 	const char *words;
+	enum sign_kind how;
+	enum doctor_result result;
 } runtimes[] = {
 #include "doctor/runtimes.def"
 };

@@ -50,7 +50,7 @@ void fr_objects_range(struct fr_object *o)
 /* A library begins with its headers. */
 static void add(struct copy *c, const struct link_map *link)
 {
-	ElfW(Ehdr) eh;
+	ElfW(Ehdr) eh = {0};
 	ElfW(Phdr) ph[HEADERS_MAX];
 	struct fr_object o = {.bias = link->l_addr, .name = link->l_name};
 	const void *headers;
