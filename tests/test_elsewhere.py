@@ -2,7 +2,7 @@
 """On another release of Debian, in a fresh root: other compiler, libc, libunwind, libdwarf. HEAD is
 tested.
 
-FR_TEST_ELSEWHERE says which ("trixie" in .ci/run); the long form takes all that a mirror has but
+FR_TEST_ELSEWHERE says which ("trixie"); the long form takes all that a mirror has but
 sid. A root is made once (a minute and 200 MB over the network) and kept in FR_ROOTS; the rest takes
 some minutes on two cores. Where no root can be made, for want of a network, the test is skipped.
 """
@@ -95,7 +95,7 @@ def check(out):
 def test_fresh_system(mounts, long, suite):
     """Set up, built, shown and tested; and the libfr.so of this machine records there."""
     if suite not in ASKED and not (long and suite != "sid"):
-        pytest.skip(f"not asked for: .ci/run, --long or FR_TEST_ELSEWHERE={suite}")
+        pytest.skip(f"not asked for: --long or FR_TEST_ELSEWHERE={suite}")
     tests = f"{SHORT} {LONG}" if long else SHORT
     check(run(suite, "bash", "-c", COMMAND, "there", HANGS_BARE.get(suite, ""), tests))
 

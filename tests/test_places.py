@@ -195,7 +195,8 @@ def test_a_place_that_is_not_used_is_not_read(open_host, root):
         pytest.skip("needs strace")
     env = host.env()
     subprocess.run(["strace", "-o", trace, "-e", "trace=openat,getdents64,unlinkat",
-                    f"--env=LD_PRELOAD={fr.LIB}", f"--env=FR_DIR={host.dir}", "/bin/true"],
+                    f"--env=LD_PRELOAD={fr.LIB}", f"--env=FR_DIR={host.dir}",
+                    "--env=FR_KEEP=1", "/bin/true"],
                    env={k: v for k, v in env.items() if k != "LD_PRELOAD"}, check=True)
     text = trace.read_text()
     assert f'"{host.dir}"' in text and "getdents64" not in text.split(f'"{host.dir}"')[1].split(

@@ -7,10 +7,10 @@
  */
 #include "keep/crash.h"
 
-#include <dlfcn.h>
 #include <string.h>
 #include <ucontext.h>
 
+#include "core/lookup.h"
 #include "core/process.h"
 #include "core/sigsys.h"
 #include "core/sys.h"
@@ -95,8 +95,8 @@ static const char *abort_code; /* where abort() begins */
 
 void fr_crash_init(void)
 {
-	abort_msg = dlsym(RTLD_DEFAULT, "__abort_msg");
-	abort_code = dlsym(RTLD_NEXT, "abort");
+	abort_msg = fr_lookup_first("__abort_msg");
+	abort_code = fr_lookup_next("abort", "");
 }
 
 static void read_words(struct fr_crash *c)
@@ -287,17 +287,22 @@ static bool is_recorded(const struct fr_thread *t)
 
 /*
  * The kernel has blocked the signal for the host's handler, and kills for a fault of a blocked
- * signal: open while the stack is looked for, so that the unwinder's own faults stay ours.
+ * signal: open while the stack is looked for, so that the unwinder's own faults stay ours. A stack
+ * pointer that does not point into the thread's stack is not followed: a fault there would end a
+ * process that could have gone on.
  */
 static void find_handled_stack(const siginfo_t *si, const ucontext_t *uc)
 {
 	static struct fr_walk walk;
+	uintptr_t sp = fr_arch_ucontext_site(uc).sp;
 	uint64_t mask = 1ull << (SIGSEGV - 1) | 1ull << (SIGBUS - 1), before = 0;
 	struct fr_thread *t = fr_self;
+	bool is_own = sp >= t->stack_lo && sp < t->stack_hi;
 
 	t->busy = (uintptr_t)__builtin_frame_address(0);
 	fr_sys4(SYS_rt_sigprocmask, SIG_UNBLOCK, &mask, &before, 8);
-	handled.stack = fr_stack_of_context(&walk, uc, context_of(si, uc));
+	handled.stack =
+		fr_stack_of_context(&walk, uc, is_own ? context_of(si, uc) : FR_CONTEXT_PC_ONLY);
 	fr_signals_restore(before);
 	t->busy = 0;
 }

@@ -44,7 +44,7 @@ static enum fr_fd_kind kind_of(mode_t mode)
 	}
 }
 
-/* Opened before there was a region, by a parent, or by a call that is not hooked: the kernel knows. */
+/* Opened before there was a region, by a parent, by a call that has no hook: the kernel knows. */
 static FR_COLD void ask_path(int fd)
 {
 	char link[40], path[FR_PATH_SHOWN];

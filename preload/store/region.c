@@ -439,6 +439,7 @@ bool fr_region_make(uint64_t max_bytes, bool first)
 	if (!p)
 		return false;
 	fr_sys_madvise(p, size, MADV_DONTDUMP); /* the core is what it would have been */
+	fr_sys_madvise(p, size, MADV_RANDOM); /* on a disk: nobody reads holes ahead, into memory */
 	fr_region.hdr = p;
 	fr_region.size = size;
 	header_fill(fr_region.hdr, plan, n);
