@@ -275,25 +275,23 @@ static void reconcile(void)
 
 /* ---- the table ------------------------------------------------------------------------------- */
 
-struct setting {
-	const char *name;
-	const char *dflt;
-	/* A field and its parser are named by the same word of the row, so their types fit. */
-	bool (*parse)(const char *s, void *v, uint64_t least, uint64_t most);
-	uint64_t least, most;
-	size_t at; /* of the field in struct fr_config */
-};
-
-#define SETTING(name, variable, type, dflt, least, most, ...)                                      \
-	[FR_SETTING_##name] = {variable, dflt, parse_##type,                                       \
-			       least,    most, offsetof(struct fr_config, name)},
-static const struct setting settings[FR_SETTINGS] = {
+#define SETTING(name, variable, type, dflt, least, most, change, ...)                              \
+	[FR_SETTING_##name] = {#name,                                                              \
+			       variable,                                                           \
+			       dflt,                                                               \
+			       parse_##type,                                                       \
+			       least,                                                              \
+			       most,                                                               \
+			       FR_UNIT_OF_##type,                                                  \
+			       FR_LIVE_##change * FR_SETTING_LIVE,                                 \
+			       offsetof(struct fr_config, name)},
+const struct fr_config_row fr_config_rows[FR_SETTINGS] = {
 #include "wire/config.def"
 };
 #undef SETTING
 
 /* True = V was understood and stored. */
-static bool set(const struct setting *s, const char *v)
+static bool set(const struct fr_config_row *s, const char *v)
 {
 	return s->parse(v, (char *)&fr_config + s->at, s->least, s->most);
 }
@@ -309,16 +307,16 @@ static const char *find_value(char *const *envp, const char *name)
 	return NULL;
 }
 
-static void refuse(const struct setting *s, const char *v)
+static void refuse(const struct fr_config_row *s, const char *v)
 {
 	set(s, s->dflt);
-	fr_note("refused: ", s->name, "=");
+	fr_note("refused: ", s->variable, "=");
 	fr_notes_len--; /* continue the line */
 	fr_note(v, " is not understood; using ", s->dflt[0] ? s->dflt : "the default");
 }
 
 /* From V, which may be NULL or empty: then it is the default. */
-static void read_one(const struct setting *s, const char *v, struct fr_config_source *source)
+static void read_one(const struct fr_config_row *s, const char *v, struct fr_config_source *source)
 {
 	bool given = v && *v;
 
@@ -327,7 +325,7 @@ static void read_one(const struct setting *s, const char *v, struct fr_config_so
 	if (source->flags & FR_SETTING_REFUSED)
 		refuse(s, v);
 	else if (given)
-		fr_note(s->name, "=", v);
+		fr_note(s->variable, "=", v);
 	fr_text_copy(source->text, sizeof(source->text),
 		     source->flags & FR_SETTING_GIVEN ? v : s->dflt);
 }
@@ -337,6 +335,7 @@ void fr_config_read(char *const *envp)
 	FR_RUNS(FR_WHERE_ANY_THREAD);
 	fr_config.events[FR_CLASS_RECORDER] = FR_LEVEL_FULL;
 	for (size_t i = 0; i < FR_SETTINGS; i++)
-		read_one(&settings[i], find_value(envp, settings[i].name), &fr_config_sources[i]);
+		read_one(&fr_config_rows[i], find_value(envp, fr_config_rows[i].variable),
+			 &fr_config_sources[i]);
 	reconcile();
 }

@@ -50,6 +50,20 @@ struct fr_config {
 
 extern struct fr_config fr_config;
 
+/* A row of config.def; by enum fr_setting. */
+struct fr_config_row {
+	const char *name;
+	const char *variable;
+	const char *dflt;
+	/* A field and its parser are named by the same word of the row, so their types fit. */
+	bool (*parse)(const char *s, void *v, uint64_t least, uint64_t most);
+	uint64_t least, most;
+	enum fr_setting_unit unit;
+	uint32_t flags; /* FR_SETTING_LIVE or 0 */
+	size_t at; /* of the field in struct fr_config */
+};
+extern const struct fr_config_row fr_config_rows[FR_SETTINGS];
+
 /* Where a setting's value comes from, and how it was written. */
 struct fr_config_source {
 	uint32_t flags; /* FR_SETTING_GIVEN, FR_SETTING_REFUSED */

@@ -24,9 +24,7 @@ static const struct {
 	const char *part;
 	enum where where;
 } rows[] = {
-#define MASK(part, where) {part, where},
 #include "core/mask.def"
-#undef MASK
 };
 
 struct text {

@@ -19,14 +19,13 @@
 #include "core/symbols.h"
 
 /* Weak: filled in by the loader. To ask dlsym for a name that is missing would allocate. */
-#define RUNTIME(fn) extern void fn(void) __attribute__((weak));
-RUNTIME(__tsan_init)
-RUNTIME(__msan_init)
-RUNTIME(__hwasan_init)
-RUNTIME(__asan_init)
-RUNTIME(__lsan_init)
-RUNTIME(_vgw00000ZZ_libcZdsoZa_pthreadZumutexZulock) /* valgrind's helgrind and drd */
-#undef RUNTIME
+extern void __tsan_init(void) __attribute__((weak));
+extern void __msan_init(void) __attribute__((weak));
+extern void __hwasan_init(void) __attribute__((weak));
+extern void __asan_init(void) __attribute__((weak));
+extern void __lsan_init(void) __attribute__((weak));
+/* of valgrind's helgrind and drd */
+extern void _vgw00000ZZ_libcZdsoZa_pthreadZumutexZulock(void) __attribute__((weak));
 
 /*
  * gcc's -static-libasan and -static-libtsan leave no name of their own to be found. But nobody

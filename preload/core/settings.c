@@ -14,34 +14,14 @@
 #include "core/mask.h"
 #include "core/text.h"
 
-struct row {
-	const char *name;
-	uint64_t least, most;
-	enum fr_setting_unit unit;
-	uint32_t flags;
-	size_t at; /* of the field in struct fr_config */
-};
-
-#define SETTING(name, variable, type, dflt, least, most, change, ...)                              \
-	[FR_SETTING_##name] = {#name,                                                              \
-			       least,                                                              \
-			       most,                                                               \
-			       FR_UNIT_OF_##type,                                                  \
-			       FR_LIVE_##change * FR_SETTING_LIVE,                                 \
-			       offsetof(struct fr_config, name)},
-static const struct row rows[FR_SETTINGS] = {
-#include "wire/config.def"
-};
-#undef SETTING
-
 /* Levels and conditions are LIVE too, and no number. */
-static bool is_number(const struct row *row)
+static bool is_number(const struct fr_config_row *row)
 {
 	return row->unit != FR_UNIT_TEXT && row->unit != FR_UNIT_LEVELS &&
 	       row->unit != FR_UNIT_RULES;
 }
 
-static uint64_t number(const struct row *row)
+static uint64_t number(const struct fr_config_row *row)
 {
 	const char *field = (const char *)&fr_config + row->at;
 
@@ -51,7 +31,7 @@ static uint64_t number(const struct row *row)
 }
 
 /* In one store: other threads read it meanwhile. */
-static void set_number(const struct row *row, uint64_t v)
+static void set_number(const struct fr_config_row *row, uint64_t v)
 {
 	char *field = (char *)&fr_config + row->at;
 
@@ -75,14 +55,14 @@ void fr_settings_describe(struct fr_setting_rec *recs)
 	for (unsigned int i = 0; i < FR_SETTINGS; i++) {
 		struct fr_setting_rec *r = &recs[i];
 
-		fr_text_copy(r->name, sizeof(r->name), rows[i].name);
+		fr_text_copy(r->name, sizeof(r->name), fr_config_rows[i].name);
 		fr_mask_copy(r->text, fr_config_sources[i].text,
 			     (uint32_t)strnlen(fr_config_sources[i].text, sizeof(r->text) - 1));
-		r->unit = rows[i].unit;
-		r->flags = rows[i].flags | fr_config_sources[i].flags;
-		r->least = rows[i].least;
-		r->most = rows[i].most;
-		r->x_wanted = number(&rows[i]);
+		r->unit = fr_config_rows[i].unit;
+		r->flags = fr_config_rows[i].flags | fr_config_sources[i].flags;
+		r->least = fr_config_rows[i].least;
+		r->most = fr_config_rows[i].most;
+		r->x_wanted = number(&fr_config_rows[i]);
 		r->x_seal = fr_setting_seal(r->x_wanted);
 	}
 }
@@ -91,14 +71,14 @@ void fr_settings_show(struct fr_setting_rec *recs, struct fr_settings *in_force)
 {
 	for (unsigned int i = 0; i < FR_SETTINGS; i++) {
 		const struct fr_setting_field *field = &fr_setting_fields[i];
-		uint64_t v = number(&rows[i]);
+		uint64_t v = number(&fr_config_rows[i]);
 
 		memcpy((char *)in_force + field->at, &v, field->size);
 		__atomic_store_n(&recs[i].x_value, v, __ATOMIC_RELAXED);
 	}
 }
 
-static bool is_live_number(const struct row *row)
+static bool is_live_number(const struct fr_config_row *row)
 {
 	return row->flags & FR_SETTING_LIVE && is_number(row);
 }
@@ -117,13 +97,13 @@ bool fr_settings_take(const struct fr_setting_rec *recs, const struct fr_setting
 	for (unsigned int i = 0; i < FR_SETTINGS; i++) {
 		uint64_t *v = &wanted->value[i];
 
-		if (!is_live_number(&rows[i]))
+		if (!is_live_number(&fr_config_rows[i]))
 			continue;
 		if (fr_setting_fields[i].size)
 			*v = number_asked(fields, (enum fr_setting)i);
 		else if (!written_whole(&recs[i], v))
 			return false;
-		if (*v < rows[i].least || *v > rows[i].most)
+		if (*v < fr_config_rows[i].least || *v > fr_config_rows[i].most)
 			return false;
 	}
 	return true;
@@ -132,7 +112,7 @@ bool fr_settings_take(const struct fr_setting_rec *recs, const struct fr_setting
 void fr_settings_obey(const struct fr_settings_wanted *wanted)
 {
 	for (unsigned int i = 0; i < FR_SETTINGS; i++) {
-		if (is_live_number(&rows[i]))
-			set_number(&rows[i], wanted->value[i]);
+		if (is_live_number(&fr_config_rows[i]))
+			set_number(&fr_config_rows[i], wanted->value[i]);
 	}
 }

@@ -25,17 +25,22 @@ struct symbol {
 	size_t slot;
 };
 
-#define SYMBOL(field, v1)                                                                          \
-	{                                                                                          \
-		"SSL_" #field, {v1, "OPENSSL_3.0.0"}, offsetof(struct fr_tls, field)               \
-	}
+#define V1_1 "OPENSSL_1_1_0"
+#define V1_1_1 "OPENSSL_1_1_1"
+#define V3 "OPENSSL_3.0.0"
+
 static const struct symbol symbols[] = {
-	SYMBOL(connect, "OPENSSL_1_1_0"),      SYMBOL(accept, "OPENSSL_1_1_0"),
-	SYMBOL(do_handshake, "OPENSSL_1_1_0"), SYMBOL(read, "OPENSSL_1_1_0"),
-	SYMBOL(write, "OPENSSL_1_1_0"),        SYMBOL(read_ex, "OPENSSL_1_1_1"),
-	SYMBOL(write_ex, "OPENSSL_1_1_1"),     SYMBOL(get_fd, "OPENSSL_1_1_0"),
-	SYMBOL(get_rbio, "OPENSSL_1_1_0"),     SYMBOL(get_servername, "OPENSSL_1_1_0"),
-	SYMBOL(get_error, "OPENSSL_1_1_0"),
+	{"SSL_connect", {V1_1, V3}, offsetof(struct fr_tls, connect)},
+	{"SSL_accept", {V1_1, V3}, offsetof(struct fr_tls, accept)},
+	{"SSL_do_handshake", {V1_1, V3}, offsetof(struct fr_tls, do_handshake)},
+	{"SSL_read", {V1_1, V3}, offsetof(struct fr_tls, read)},
+	{"SSL_write", {V1_1, V3}, offsetof(struct fr_tls, write)},
+	{"SSL_read_ex", {V1_1_1, V3}, offsetof(struct fr_tls, read_ex)},
+	{"SSL_write_ex", {V1_1_1, V3}, offsetof(struct fr_tls, write_ex)},
+	{"SSL_get_fd", {V1_1, V3}, offsetof(struct fr_tls, get_fd)},
+	{"SSL_get_rbio", {V1_1, V3}, offsetof(struct fr_tls, get_rbio)},
+	{"SSL_get_servername", {V1_1, V3}, offsetof(struct fr_tls, get_servername)},
+	{"SSL_get_error", {V1_1, V3}, offsetof(struct fr_tls, get_error)},
 };
 #define SYMBOLS (sizeof(symbols) / sizeof(symbols[0]))
 

@@ -325,36 +325,34 @@ static int my_dl_iterate_phdr(int (*callback)(struct dl_phdr_info *, size_t, voi
 
 /* ---- the table ------------------------------------------------------------------------------- */
 
-#define TO(fn) (void *)(uintptr_t)(fn)
-
 static const struct fr_redirect redirects[] = {
-	{"dl_iterate_phdr", TO(my_dl_iterate_phdr), true},
-	{"pthread_mutex_lock", TO(my_mutex_lock), true},
-	{"pthread_mutex_unlock", TO(my_mutex_unlock), true},
-	{"sigprocmask", TO(my_sigprocmask), false},
-	{"pthread_sigmask", TO(my_sigmask), false}, /* 1.8 prefers it */
-	{"pipe2", TO(my_pipe2), false},
-	{"pipe", TO(my_pipe), false},
-	{"read", TO(my_read), false},
-	{"write", TO(my_write), false},
-	{"syscall", TO(my_syscall), false}, /* the probe; from 1.7 on mmap and munmap, too */
-	{"mincore", TO(my_mincore), false},
-	{"msync", TO(my_msync), false},
-	{"process_vm_readv", TO(my_process_vm_readv), false},
-	{"mmap", TO(my_mmap), false},
-	{"mmap64", TO(my_mmap), false},
-	{"munmap", TO(my_munmap), false},
-	{"malloc", TO(my_malloc), false}, /* for .debug_frame and names */
-	{"calloc", TO(my_calloc), false},
-	{"free", TO(my_free), false},
-	{"open", TO(my_open), false}, /* for .debug_frame, names and /proc/self/maps */
-	{"open64", TO(my_open), false},
-	{"stat", TO(my_stat), false},
-	{"fstat", TO(my_fstat), false},
-	{"close", TO(my_close), false},
-	{"abort", TO(my_abort), false},
-	{"__assert_fail", TO(my_abort), false},
-	{"__stack_chk_fail", TO(my_abort), false},
+	{"dl_iterate_phdr", (void *)my_dl_iterate_phdr, true},
+	{"pthread_mutex_lock", (void *)my_mutex_lock, true},
+	{"pthread_mutex_unlock", (void *)my_mutex_unlock, true},
+	{"sigprocmask", (void *)my_sigprocmask, false},
+	{"pthread_sigmask", (void *)my_sigmask, false}, /* 1.8 prefers it */
+	{"pipe2", (void *)my_pipe2, false},
+	{"pipe", (void *)my_pipe, false},
+	{"read", (void *)my_read, false},
+	{"write", (void *)my_write, false},
+	{"syscall", (void *)my_syscall, false}, /* the probe; from 1.7 on mmap and munmap, too */
+	{"mincore", (void *)my_mincore, false},
+	{"msync", (void *)my_msync, false},
+	{"process_vm_readv", (void *)my_process_vm_readv, false},
+	{"mmap", (void *)my_mmap, false},
+	{"mmap64", (void *)my_mmap, false},
+	{"munmap", (void *)my_munmap, false},
+	{"malloc", (void *)my_malloc, false}, /* for .debug_frame and names */
+	{"calloc", (void *)my_calloc, false},
+	{"free", (void *)my_free, false},
+	{"open", (void *)my_open, false}, /* for .debug_frame, names and /proc/self/maps */
+	{"open64", (void *)my_open, false},
+	{"stat", (void *)my_stat, false},
+	{"fstat", (void *)my_fstat, false},
+	{"close", (void *)my_close, false},
+	{"abort", (void *)my_abort, false},
+	{"__assert_fail", (void *)my_abort, false},
+	{"__stack_chk_fail", (void *)my_abort, false},
 
 	/* they compute */
 	{"mem*", NULL, false},
