@@ -74,7 +74,7 @@ static struct copy *make(uint32_t generation)
 {
 	struct copy *c = &copies[atomic_load(&current) == &copies[0]];
 	const struct link_map *next = _r_debug.r_map;
-	struct link_map link;
+	struct link_map link = {0};
 
 	c->n = 0;
 	c->last = NULL;
