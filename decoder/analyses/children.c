@@ -120,11 +120,10 @@ static const struct finding *worst_of(const struct analysis *a)
 /* A wait in a write, for so long; NULL = none. */
 static const struct span *long_write(const struct model *m)
 {
-	for (size_t i = 0; i < m->n_threads; i++) {
-		const struct thread *t = &m->threads[i];
-		const struct span *s = t->open == MODEL_NONE ? NULL : &m->spans[t->open];
+	for (uint32_t i = 0; i < m->n_threads; i++) {
+		const struct span *s = fr_open_span(m, &m->threads[i]);
 
-		if (s && !t->end_ns && fr_span_ns(s) >= OLD_WAIT_NS &&
+		if (s && !m->threads[i].end_ns && fr_span_ns(s) >= OLD_WAIT_NS &&
 		    (s->kind == SPAN_SEND || s->kind == SPAN_FILE) &&
 		    strstr(fr_span_call(m, s), "write"))
 			return s;
@@ -139,13 +138,10 @@ static bool has_unread_pipe(const struct model *m)
 
 	for (size_t i = 0; i < m->n_socks; i++)
 		pipe |= m->socks[i].kind == FR_FD_PIPE && !m->socks[i].end_ns;
-	for (size_t i = 0; pipe && i < m->n_threads; i++) {
-		const struct thread *t = &m->threads[i];
+	for (uint32_t i = 0; pipe && i < m->n_threads; i++) {
+		const struct span *s = fr_open_span(m, &m->threads[i]);
 
-		if (t->open != MODEL_NONE &&
-		    fr_span_is(&m->spans[t->open],
-			       1u << SPAN_RECV | 1u << SPAN_FILE | 1u << SPAN_POLL))
-			pipe = false;
+		pipe = !s || !fr_span_is(s, 1u << SPAN_RECV | 1u << SPAN_FILE | 1u << SPAN_POLL);
 	}
 	return pipe;
 }
@@ -225,9 +221,9 @@ bool fr_child_stuck(struct analysis *a)
 	struct pids p = {0};
 	bool asked = false;
 
-	for (size_t i = 0; !a->is_child && !a->m->dead && i < a->m->n_threads; i++) {
+	for (uint32_t i = 0; !a->is_child && !a->m->dead && i < a->m->n_threads; i++) {
 		const struct thread *t = &a->m->threads[i];
-		const struct span *s = t->open == MODEL_NONE ? NULL : &a->m->spans[t->open];
+		const struct span *s = fr_open_span(a->m, t);
 		int64_t pid = (int64_t)t->rec->r.st_object;
 
 		if (!s || t->end_ns || s->kind != SPAN_PROCESS || fr_span_ns(s) < OLD_WAIT_NS)

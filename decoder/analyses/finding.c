@@ -91,11 +91,10 @@ bool fr_recorded(const struct analysis *a, enum fr_class klass)
 const struct span *fr_open_lock_wait(const struct analysis *a, uint32_t thread)
 {
 	const struct thread *t = &a->m->threads[thread];
-	const struct span *s;
+	const struct span *s = fr_open_span(a->m, t);
 
-	if (t->open == MODEL_NONE || t->end_ns)
+	if (!s || t->end_ns)
 		return NULL;
-	s = &a->m->spans[t->open];
 	if (!fr_span_is_lock(s) || s->object == MODEL_NONE || fr_span_is_timed(a->m, s))
 		return NULL;
 	return a->m->locks[s->object].is_passed ? NULL : s;

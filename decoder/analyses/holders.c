@@ -6,7 +6,8 @@
 
 #include "preload/wire/events.h"
 
-uint32_t fr_holder_readers(const struct model *m, uint32_t lock, uint32_t *first)
+/* How many threads have rwlock LOCK as readers, by their own lists; *FIRST is one of them. */
+static uint32_t readers_of(const struct model *m, uint32_t lock, uint32_t *first)
 {
 	uint32_t n = 0;
 
@@ -35,9 +36,9 @@ static bool is_known_tid(const struct model *m, uint32_t tid)
 
 uint32_t fr_holder_foreign(const struct model *m, uint32_t lock)
 {
-	for (size_t i = 0; i < m->n_threads; i++) {
+	for (uint32_t i = 0; i < m->n_threads; i++) {
 		const struct thread *t = &m->threads[i];
-		const struct span *s = t->open == MODEL_NONE ? NULL : &m->spans[t->open];
+		const struct span *s = fr_open_span(m, t);
 
 		if (!s || t->end_ns || !fr_span_is_lock(s) || s->object != lock)
 			continue;
@@ -54,7 +55,7 @@ bool fr_holder_is_private(const struct model *m, uint32_t lock)
 
 const char *fr_holder_text(struct names *n, const struct model *m, uint32_t lock)
 {
-	uint32_t first, tid, readers = fr_holder_readers(m, lock, &first);
+	uint32_t first, tid, readers = readers_of(m, lock, &first);
 
 	if (readers > 1)
 		return fr_name_fmt(n, "%u readers, %s among them", readers,

@@ -7,8 +7,6 @@
 
 #include "analyses/names.h"
 
-/* How many threads have rwlock LOCK as readers, by their own lists; *FIRST is one of them. */
-uint32_t fr_holder_readers(const struct model *m, uint32_t lock, uint32_t *first);
 /* The owner that a waiter saw and that is no thread of this process: its tid, 0 = none. */
 uint32_t fr_holder_foreign(const struct model *m, uint32_t lock);
 /* Is the lock in memory that no other process shares: in a variable of a loaded module? */

@@ -35,23 +35,29 @@ struct heat {
 	uint64_t handoff_ns;
 };
 
-/* Threads of a pool that queue up behind the one that waits for work. */
-static bool is_idle_queue(const struct model *m, const struct lock *l)
+/* The wait for L that began last, if it is not over. */
+static const struct span *last_open(const struct model *m, const struct lock *l)
 {
 	const struct span *last =
 		l->waits ? &m->spans[m->lock_waits[l->first_wait + l->waits - 1]] : NULL;
 
-	return last && last->flags & SPAN_OPEN && fr_wait_idle_holder(m, last) != MODEL_NONE;
+	return last && last->flags & SPAN_OPEN ? last : NULL;
+}
+
+/* Threads of a pool that queue up behind the one that waits for work. */
+static bool is_idle_queue(const struct model *m, const struct lock *l)
+{
+	const struct span *s = last_open(m, l);
+
+	return s && fr_wait_idle_holder(m, s) != MODEL_NONE;
 }
 
 /* Somebody hangs there, and nobody knows because of whom: rule stuck-thread tells that. */
 static bool hangs(const struct model *m, const struct lock *l)
 {
-	const struct span *last =
-		l->waits ? &m->spans[m->lock_waits[l->first_wait + l->waits - 1]] : NULL;
+	const struct span *s = last_open(m, l);
 
-	return last && l->futex && l->owner == MODEL_NONE && last->flags & SPAN_OPEN &&
-	       fr_thread_is_stuck(m, last->thread);
+	return s && l->futex && l->owner == MODEL_NONE && fr_thread_is_stuck(m, s->thread);
 }
 
 static uint64_t unexplained(const struct analysis *a, uint32_t lock)

@@ -97,8 +97,7 @@ static struct usual usual_at(const struct model *m, const struct span *s)
 static bool is_waited_for(const struct model *m, uint32_t thread)
 {
 	for (uint32_t i = 0; i < m->n_threads; i++) {
-		const struct span *s =
-			m->threads[i].open == MODEL_NONE ? NULL : &m->spans[m->threads[i].open];
+		const struct span *s = fr_open_span(m, &m->threads[i]);
 
 		if (!s || s->object == MODEL_NONE || m->threads[i].end_ns)
 			continue;
@@ -176,7 +175,7 @@ static void tell_owner(struct analysis *a, struct finding *f, uint32_t lock)
 	uint32_t owner = a->m->locks[lock].owner;
 	const char *who = fr_holder_text(n, a->m, lock);
 	const struct thread *t = owner == MODEL_NONE ? NULL : &a->m->threads[owner];
-	const struct span *s = !t || t->open == MODEL_NONE ? NULL : &a->m->spans[t->open];
+	const struct span *s = t ? fr_open_span(a->m, t) : NULL;
 
 	if (!t) {
 		fr_finding_line(f,

@@ -31,15 +31,10 @@ struct row {
 	const char *task; /* of one in no hooked call: what the kernel says, "" = nothing */
 };
 
-static const struct span *open_span(const struct model *m, const struct thread *t)
-{
-	return t->open == MODEL_NONE ? NULL : &m->spans[t->open];
-}
-
 /* Where a thread stood: its wait, the crash, or the last thing it did that was recorded. */
 static uint32_t stack_of(const struct model *m, const struct thread *t)
 {
-	const struct span *s = open_span(m, t);
+	const struct span *s = fr_open_span(m, t);
 
 	if (t->state == THREAD_CRASHED)
 		return m->rec->crash.stack;
@@ -102,7 +97,7 @@ static const char *state_of(const struct thread *t)
 static json_t *thread_json(const struct view *v, uint32_t index)
 {
 	const struct thread *t = &v->m->threads[index];
-	const struct span *s = open_span(v->m, t);
+	const struct span *s = fr_open_span(v->m, t);
 	json_t *o = json_object();
 	char handle[16];
 
@@ -193,7 +188,7 @@ static void held_text(const struct view *v, const struct thread *t)
 static void member_text(const struct view *v, const struct row *r)
 {
 	const struct thread *t = &v->m->threads[r->thread];
-	const struct span *s = open_span(v->m, t);
+	const struct span *s = fr_open_span(v->m, t);
 	const char *creator = fr_name_site(v->names, t->create_stack);
 
 	fr_view_printf(v, "    ");
@@ -214,7 +209,7 @@ static void member_text(const struct view *v, const struct row *r)
 static const char *bucket_title(const struct view *v, const struct row *rows, size_t n)
 {
 	const struct thread *t = &v->m->threads[rows[0].thread];
-	const struct span *s = open_span(v->m, t);
+	const struct span *s = fr_open_span(v->m, t);
 	const char *threads = fr_name_fmt(v->names, "%zu thread%s", n, n == 1 ? "" : "s");
 
 	if (rows[0].task[0])
@@ -293,7 +288,7 @@ static void threads_text(const struct view *v, struct row *rows, size_t n)
 /* How a thread stands; where it waits in, names tell more than the model knows. */
 static enum stand stand_of(const struct view *v, uint32_t thread)
 {
-	const struct span *s = open_span(v->m, &v->m->threads[thread]);
+	const struct span *s = fr_open_span(v->m, &v->m->threads[thread]);
 	enum stand stand = fr_thread_stand(v->m, thread);
 
 	return stand == STAND_OTHER && s && fr_name_is_idle(v->names, s) ? STAND_WORK : stand;
@@ -313,7 +308,7 @@ static const char *task_of(const struct view *v, uint32_t thread)
 static struct row make_row(const struct view *v, size_t i)
 {
 	const struct thread *t = &v->m->threads[i];
-	const struct span *s = open_span(v->m, t);
+	const struct span *s = fr_open_span(v->m, t);
 
 	return (struct row){
 		.class = stand_of(v, (uint32_t)i),

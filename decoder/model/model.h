@@ -317,6 +317,12 @@ static inline uint64_t fr_span_ns(const struct span *s)
 	return s->end_ns - s->start_ns;
 }
 
+/* The wait that T was in at the end, NULL = none. */
+static inline const struct span *fr_open_span(const struct model *m, const struct thread *t)
+{
+	return t->open == MODEL_NONE ? NULL : &m->spans[t->open];
+}
+
 static inline bool fr_span_is(const struct span *s, unsigned int kinds)
 {
 	return kinds >> s->kind & 1;

@@ -8,9 +8,7 @@
  */
 #include "model/stands.h"
 
-#include <string.h>
-
-#include "preload/wire/wire_control.h"
+#include "read/regions.h"
 
 /* A thread that has done nothing for so long may be anywhere. */
 #define LATELY_NS 1000000000ull
@@ -18,11 +16,6 @@
 #define LOCK_NS 1000000000ull
 #define PEER_NS 5000000000ull
 #define CHAIN_MAX 64u
-
-static const struct span *open_span(const struct model *m, uint32_t thread)
-{
-	return m->threads[thread].open == MODEL_NONE ? NULL : &m->spans[m->threads[thread].open];
-}
 
 /* Does the recording say when it ends, or is its end the last thing that somebody did? */
 static bool is_end_known(const struct model *m)
@@ -77,7 +70,7 @@ uint32_t fr_wait_idle_holder(const struct model *m, const struct span *s)
 	for (steps = 0; steps < CHAIN_MAX && fr_span_is_lock(s) && s->object != MODEL_NONE;
 	     steps++) {
 		owner = m->locks[s->object].owner;
-		s = owner == MODEL_NONE ? NULL : open_span(m, owner);
+		s = owner == MODEL_NONE ? NULL : fr_open_span(m, &m->threads[owner]);
 		if (!s)
 			return MODEL_NONE;
 		if (s->kind == SPAN_ACCEPT || s->kind == SPAN_POLL ||
@@ -87,7 +80,12 @@ uint32_t fr_wait_idle_holder(const struct model *m, const struct span *s)
 	return MODEL_NONE;
 }
 
-bool fr_wait_is_owed(const struct model *m, const struct span *s)
+/*
+ * Whether S, a wait that is not over, is for something that others or the program itself have to
+ * give, and not for work: a lock whose holder is not itself idle, a connection, room to send, an
+ * answer to what was sent.
+ */
+static bool is_debt(const struct model *m, const struct span *s)
 {
 	if (fr_span_is_lock(s))
 		return s->object != MODEL_NONE && !m->locks[s->object].is_passed &&
@@ -99,28 +97,24 @@ bool fr_wait_is_owed(const struct model *m, const struct span *s)
 static uint64_t limit_ns(const struct model *m, const struct span *s)
 {
 	const struct fr_control *c = fr_recording_control(m->rec);
-	unsigned int i;
+	uint64_t ns = c ? fr_stuck_limit(c) : 0;
 
-	for (i = 0; c && i < FR_RULES_MAX; i++) {
-		if (!strncmp(c->rules[i].name, "stuck", sizeof(c->rules[i].name)) &&
-		    c->in_force.limit[i])
-			return c->in_force.limit[i];
-	}
+	if (ns)
+		return ns;
 	return fr_span_is_lock(s) ? LOCK_NS : PEER_NS;
 }
 
 bool fr_thread_is_stuck(const struct model *m, uint32_t thread)
 {
-	const struct span *s = open_span(m, thread);
+	const struct span *s = fr_open_span(m, &m->threads[thread]);
 
-	return s && !m->threads[thread].end_ns && fr_wait_is_owed(m, s) &&
-	       fr_span_ns(s) >= limit_ns(m, s);
+	return s && !m->threads[thread].end_ns && is_debt(m, s) && fr_span_ns(s) >= limit_ns(m, s);
 }
 
 static enum stand waiting(const struct model *m, const struct span *s)
 {
 	if (fr_span_is_lock(s))
-		return fr_wait_is_owed(m, s) || s->object == MODEL_NONE ? STAND_LOCK : STAND_WORK;
+		return is_debt(m, s) || s->object == MODEL_NONE ? STAND_LOCK : STAND_WORK;
 	switch (s->kind) {
 	case SPAN_ACCEPT:
 	case SPAN_POLL:

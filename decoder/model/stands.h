@@ -24,12 +24,10 @@ enum stand fr_thread_stand(const struct model *m, uint32_t thread);
 uint64_t fr_thread_unexplained_ns(const struct model *m, uint32_t thread);
 
 /*
- * Whether S, a wait that is not over, is for something that others or the program itself have to
- * give, and not for work: a lock whose holder is not itself idle, a connection, room to send, an
- * answer to what was sent.
+ * Whether the thread waits for something that others or the program itself have to give, and not
+ * for work: a lock whose holder is not itself idle, a connection, room to send, an answer to what
+ * was sent; and has for so long that it counts as stuck.
  */
-bool fr_wait_is_owed(const struct model *m, const struct span *s);
-/* The same, and for so long that it counts as stuck. */
 bool fr_thread_is_stuck(const struct model *m, uint32_t thread);
 
 /* The thread whose wait for work explains S, a wait for a lock; MODEL_NONE = none. */

@@ -16,7 +16,5 @@ enum fr_death fr_recording_death(const struct recording *rec)
 {
 	if (rec->crash.signo)
 		return tells_to_end(rec->crash.signo) ? FR_DEATH_TOLD : FR_DEATH_CRASH;
-	return rec->end == RECORDING_ENDED_KILLED || rec->end == RECORDING_ENDED_UNKNOWN
-		       ? FR_DEATH_UNSEEN
-		       : FR_DEATH_NONE;
+	return rec->end == RECORDING_ENDED_UNSEEN ? FR_DEATH_UNSEEN : FR_DEATH_NONE;
 }

@@ -29,14 +29,12 @@ enum recording_source {
 	RECORDING_LIVE, /* the region of a process that runs: copied at opening */
 };
 
-/* How the process of a left region ended, as far as the region and this system prove it. */
+/* How the process of a left region ended, as far as the region proves it. */
 enum recording_end {
 	RECORDING_NOT_ENDED, /* a snapshot, or it lives */
 	RECORDING_ENDED_EXIT,
 	RECORDING_ENDED_CRASH,
-	/* it recorded, has no crash record, and is gone; the system has not been restarted */
-	RECORDING_ENDED_KILLED,
-	RECORDING_ENDED_UNKNOWN,
+	RECORDING_ENDED_UNSEEN, /* killed, or by a fault of a blocked signal: these look the same */
 };
 
 /* A span of a section's bytes inside the recording's own copy or mapping. */

@@ -33,8 +33,7 @@ void fr_regions_dir(char *buf, size_t size)
 		snprintf(buf, size, "/dev/shm/fr-%u", (unsigned int)getuid());
 }
 
-/* False where either is not known. */
-static bool read_boot(const struct fr_header *hdr, bool *same)
+static bool same_boot(const struct fr_header *hdr)
 {
 	char id[sizeof(hdr->boot_id)] = {0};
 	int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
@@ -42,29 +41,16 @@ static bool read_boot(const struct fr_header *hdr, bool *same)
 
 	if (fd >= 0)
 		close(fd);
-	*same = !strncmp(id, hdr->boot_id, 36);
-	return n >= 36 && hdr->boot_id[0];
-}
-
-static bool other_boot(const struct fr_header *hdr)
-{
-	bool same;
-
-	return read_boot(hdr, &same) && !same;
+	return n < 36 || !hdr->boot_id[0] || !strncmp(id, hdr->boot_id, 36);
 }
 
 enum recording_end fr_regions_ending(const struct fr_header *hdr, uint32_t signo)
 {
-	bool same;
-
 	if (signo || hdr->x_state == FR_STATE_CRASHED)
 		return RECORDING_ENDED_CRASH;
 	if (hdr->x_state == FR_STATE_EXITED || hdr->x_state == FR_STATE_UNWANTED)
 		return RECORDING_ENDED_EXIT;
-	if (hdr->x_state == FR_STATE_ALIVE && read_boot(hdr, &same) && same &&
-	    fr_process_is_gone(hdr->pid))
-		return RECORDING_ENDED_KILLED;
-	return RECORDING_ENDED_UNKNOWN;
+	return RECORDING_ENDED_UNSEEN;
 }
 
 enum recording_source fr_region_source(const char *path, const struct fr_header *hdr)
@@ -74,7 +60,7 @@ enum recording_source fr_region_source(const char *path, const struct fr_header 
 
 	if (hdr->x_state == FR_STATE_FROZEN)
 		return RECORDING_FILE;
-	if (other_boot(hdr) || stat(path, &st))
+	if (!same_boot(hdr) || stat(path, &st))
 		return RECORDING_LEFT;
 	maps = fr_process_maps(hdr->pid, st.st_dev, st.st_ino);
 	return maps == PROCESS_HAS_IT || (maps == PROCESS_HIDDEN && hdr->x_state == FR_STATE_ALIVE)

@@ -65,6 +65,9 @@ bool fr_region_info(const char *path, struct region_info *info);
  */
 bool fr_region_in_use(int fd);
 
+/* From when on FR_TRIGGER calls a wait stuck, in ns; 0 = it says nothing of that. */
+uint64_t fr_stuck_limit(const struct fr_control *c);
+
 /* Looks at the region that begins at BASE of FD, whose process lives. */
 void fr_region_stuck(int fd, uint64_t base, const struct fr_header *hdr, struct region_stuck *out);
 

@@ -73,18 +73,22 @@ static uint64_t age_ns(const struct peek *p, uint64_t ticks)
 	return age > 0 && age < 1e18 ? (uint64_t)age : 0;
 }
 
+uint64_t fr_stuck_limit(const struct fr_control *c)
+{
+	for (unsigned int i = 0; i < FR_RULES_MAX; i++) {
+		if (!strncmp(c->rules[i].name, "stuck", sizeof(c->rules[i].name)) &&
+		    c->in_force.limit[i])
+			return c->in_force.limit[i];
+	}
+	return 0;
+}
+
 static uint64_t read_limit(const struct peek *p)
 {
 	struct fr_control c;
+	uint64_t ns = get(p, FR_SEC_CONTROL, 0, &c, sizeof(c)) ? fr_stuck_limit(&c) : 0;
 
-	if (!get(p, FR_SEC_CONTROL, 0, &c, sizeof(c)))
-		return LIMIT_NS;
-	for (unsigned int i = 0; i < FR_RULES_MAX; i++) {
-		if (!strncmp(c.rules[i].name, "stuck", sizeof(c.rules[i].name)) &&
-		    c.in_force.limit[i])
-			return c.in_force.limit[i];
-	}
-	return LIMIT_NS;
+	return ns ? ns : LIMIT_NS;
 }
 
 /* ---- the threads ----------------------------------------------------------------------------- */

@@ -205,11 +205,6 @@ extern uint32_t fr_arch_page __attribute__((visibility("hidden")));
 #define FR_PC_BITS ((1ull << 48) - 1)
 #define FR_SIGNS_RETURNS 1
 
-/* Registers by their DWARF numbers. */
-#define FR_DWARF_FP 29u
-#define FR_DWARF_RA 30u
-#define FR_DWARF_SP 31u
-
 /* XPACLRI: it knows how many bits an address has; nothing happens where nothing is signed. */
 static inline uintptr_t fr_arch_strip(uintptr_t pc)
 {

@@ -12,7 +12,6 @@
 #include <link.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/auxv.h>
 
 #include "core/symbols.h"
 
@@ -26,17 +25,9 @@ static const struct link_map *libc;
 
 static const struct link_map *behind_us(void)
 {
-	const struct link_map *m = _r_debug.r_map;
+	const struct link_map *us = fr_symbols_us();
 
-	while (m && m->l_ld != _DYNAMIC)
-		m = m->l_next;
-	return m ? m->l_next : _r_debug.r_map;
-}
-
-/* The vdso has names of libc's, but is not searched. */
-static bool is_vdso(const struct link_map *m)
-{
-	return m->l_addr && m->l_addr == getauxval(AT_SYSINFO_EHDR);
+	return us ? us->l_next : _r_debug.r_map;
 }
 
 static void *find(const struct link_map *from, const char *name, const char *version)
@@ -44,7 +35,7 @@ static void *find(const struct link_map *from, const char *name, const char *ver
 	void *fn = NULL;
 
 	for (const struct link_map *m = from; m && !fn; m = m->l_next) {
-		if (!is_vdso(m))
+		if (!fr_symbols_is_vdso(m))
 			fn = fr_symbols_find(m, name, version);
 	}
 	return fn;

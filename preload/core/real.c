@@ -14,7 +14,6 @@
 #include <stdatomic.h>
 #include <stddef.h>
 #include <string.h>
-#include <sys/auxv.h>
 
 #include "core/check.h"
 #include "core/lookup.h"
@@ -187,12 +186,10 @@ static void find_shadows(const struct fr_symbols *s)
 /* The objects before us in the list are those that are searched before us, and the vdso. */
 void fr_real_find_shadows(void)
 {
-	uintptr_t vdso = getauxval(AT_SYSINFO_EHDR);
-
 	for (const struct link_map *m = _r_debug.r_map; m && m->l_ld != _DYNAMIC; m = m->l_next) {
 		struct fr_symbols s = fr_symbols_of(m);
 
-		if (!m->l_addr || m->l_addr != vdso)
+		if (!fr_symbols_is_vdso(m))
 			find_shadows(&s);
 	}
 }

@@ -157,9 +157,22 @@ void *fr_symbols_function(const struct fr_symbols *s, const char *name, uint32_t
 	return NULL;
 }
 
+const struct link_map *fr_symbols_us(void)
+{
+	const struct link_map *m = _r_debug.r_map;
+
+	while (m && m->l_ld != _DYNAMIC)
+		m = m->l_next;
+	return m;
+}
+
+bool fr_symbols_is_vdso(const struct link_map *m)
+{
+	return m->l_addr && m->l_addr == getauxval(AT_SYSINFO_EHDR);
+}
+
 bool fr_symbols_before_us(const char *name)
 {
-	uintptr_t vdso = getauxval(AT_SYSINFO_EHDR); /* in the list, and not searched */
 	const struct link_map *m = _r_debug.r_map;
 	uint32_t hash = fr_symbols_hash(name);
 	bool found = false;
@@ -167,7 +180,7 @@ bool fr_symbols_before_us(const char *name)
 	for (; m && m->l_ld != _DYNAMIC && !found; m = m->l_next) {
 		struct fr_symbols s = fr_symbols_of(m);
 
-		found = (!m->l_addr || m->l_addr != vdso) && fr_symbols_may_have(&s, hash);
+		found = !fr_symbols_is_vdso(m) && fr_symbols_may_have(&s, hash);
 	}
 	return found;
 }

@@ -24,6 +24,12 @@ struct fr_symbols {
 
 struct fr_symbols fr_symbols_of(const struct link_map *m);
 
+/* Our own entry in the loader's list, or NULL. Those before it are searched before us. */
+const struct link_map *fr_symbols_us(void);
+
+/* It stands in the list too, has names of libc's, and is not searched. */
+bool fr_symbols_is_vdso(const struct link_map *m);
+
 uint32_t fr_symbols_hash(const char *name);
 
 /* As strcmp() == 0, which may be a sanitizer's, and not ready. */

@@ -113,19 +113,6 @@ void fr_fd_end_range(unsigned int first, unsigned int last, uint32_t via, struct
 		fr_fd_end((int)fd, via, s);
 }
 
-void fr_fd_new(int fd, enum fr_fd_kind kind, struct fr_site s)
-{
-	struct fr_thread *t;
-
-	if (!fr_fd_kept())
-		return;
-	t = fr_enter();
-	if (!t)
-		return;
-	fr_fd_open(fd, kind, fr_clock_ticks(), fr_stack_get(t, s));
-	fr_leave(t);
-}
-
 /* ---- SCM_RIGHTS ------------------------------------------------------------------------------ */
 
 static void received_one(struct fr_thread *t, int fd, uint32_t stack)

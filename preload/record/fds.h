@@ -152,9 +152,6 @@ void fr_fd_bad(int fd, uint64_t began, uint32_t via, struct fr_site s);
 void fr_fd_bad_by(struct fr_thread *t, int fd, const struct fr_wait *w, uint64_t now);
 void fr_fd_end_range(unsigned int first, unsigned int last, uint32_t via, struct fr_site s);
 
-/* FD was opened by the call at S, which records nothing else. */
-void fr_fd_new(int fd, enum fr_fd_kind kind, struct fr_site s);
-
 /* After a successful recvmsg: descriptors that came with MSG. */
 void fr_fd_received(const struct msghdr *msg, struct fr_site s);
 

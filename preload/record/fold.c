@@ -82,15 +82,6 @@ static struct failure failure_of(enum fr_event ev, uint32_t stack, const uint64_
 	return f;
 }
 
-static uint64_t via_of(enum fr_event ev, const uint64_t *args)
-{
-	for (unsigned int i = 0; i < FR_ARGS_MAX; i++) {
-		if (types[ev][i] == FR_ARG_VIA)
-			return args[i];
-	}
-	return 0;
-}
-
 bool fr_fold(struct fr_thread *t, enum fr_event ev, uint64_t ticks, uint32_t stack,
 	     const uint64_t *args, struct fr_fold *before)
 {
@@ -109,7 +100,7 @@ bool fr_fold(struct fr_thread *t, enum fr_event ev, uint64_t ticks, uint32_t sta
 				      .written = ticks,
 				      .seen = 1,
 				      .object = x.object,
-				      .via = via_of(ev, args),
+				      .via = fr_event_via(&fr_event_rows[ev], args),
 				      .stack = stack,
 				      .event = (uint16_t)ev,
 				      .err = (uint16_t)x.err};

@@ -243,16 +243,6 @@ static size_t blob_bytes(const struct fr_event_row *row, const uint64_t *args)
 	return n;
 }
 
-/* There is one, mostly the last. */
-static uint64_t via_of(const struct fr_event_row *row, const uint64_t *args)
-{
-	unsigned int i = row->n - 1u;
-
-	while (row->op[i] != FR_WIRE_VIA)
-		i--;
-	return args[i];
-}
-
 /* All, or the first `short` ones if the others are 0: what a short record leaves out is 0. */
 static unsigned int args_needed(const struct fr_event_row *row, const uint64_t *args)
 {
@@ -309,7 +299,7 @@ void fr_put_cold(struct fr_thread *t, enum fr_event ev, enum fr_tier tier, uint6
 {
 	const struct fr_event_row *row = &fr_event_rows[ev];
 	size_t blob = row->ways >> FR_WIRE_BYTES & 1 ? blob_bytes(row, args) : 0;
-	uint64_t via = row->ways >> FR_WIRE_VIA & 1 ? via_of(row, args) : 0;
+	uint64_t via = fr_event_via(row, args);
 	struct fr_writer *w = &t->w[tier];
 	unsigned int n;
 	uint8_t *p;

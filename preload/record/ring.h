@@ -49,6 +49,18 @@ static const struct fr_event_row fr_event_rows[FR_EV_MAX] = {
 #undef EVENT
 #undef ARG
 
+/* Which function was called: of ARGS of an event with this row. There is one, mostly the last. */
+static inline uint64_t fr_event_via(const struct fr_event_row *row, const uint64_t *args)
+{
+	unsigned int i = row->n;
+
+	if (!(row->ways >> FR_WIRE_VIA & 1))
+		return 0;
+	while (row->op[--i] != FR_WIRE_VIA)
+		;
+	return args[i];
+}
+
 /* The bytes of an argument that has some. */
 struct fr_blob {
 	const void *data;

@@ -111,6 +111,15 @@ static struct synth *taken(double limit)
 	return s;
 }
 
+static void nobody_has_it(struct synth *s, enum futex_kind kind)
+{
+	struct scene sc;
+
+	open_knowing(&sc, s, kind);
+	assert_int_equal(owner_of(&sc, L), MODEL_NONE);
+	scene_close(&sc);
+}
+
 static void who_waited_and_went_on_has_it(void **state)
 {
 	struct scene sc;
@@ -121,12 +130,8 @@ static void who_waited_and_went_on_has_it(void **state)
 	assert_int_equal(owner_of(&sc, K), MODEL_NONE);
 	scene_close(&sc);
 	/* readers share; one with a limit may have given up; nobody said that it is a lock */
-	open_knowing(&sc, taken(0), FUTEX_SHARED);
-	assert_int_equal(owner_of(&sc, L), MODEL_NONE);
-	scene_close(&sc);
-	open_knowing(&sc, taken(15), FUTEX_EXCLUSIVE);
-	assert_int_equal(owner_of(&sc, L), MODEL_NONE);
-	scene_close(&sc);
+	nobody_has_it(taken(0), FUTEX_SHARED);
+	nobody_has_it(taken(15), FUTEX_EXCLUSIVE);
 }
 
 static void who_gave_it_back_has_it_no_more(void **state)
@@ -149,14 +154,11 @@ static void who_gave_it_back_has_it_no_more(void **state)
 static void what_was_overwritten_may_have_been_a_release(void **state)
 {
 	struct synth *s = taken(0);
-	struct scene sc;
 
 	(void)state;
 	synth_lost(s, 1, FR_TIER_DENSE, 1000);
 	SYNTH_EVENT(s, 1, MS(26), FR_EV_SEM_POST, scene_stack(s, 1), 0xc000);
-	open_knowing(&sc, s, FUTEX_EXCLUSIVE);
-	assert_int_equal(owner_of(&sc, L), MODEL_NONE);
-	scene_close(&sc);
+	nobody_has_it(s, FUTEX_EXCLUSIVE);
 }
 
 /* Woken, and somebody else was quicker: the wait begins again where it stood. */
