@@ -81,3 +81,24 @@ def test_scrub_refuses_what_it_cannot_read(tmp_path):
         assert not out.exists()
     finally:
         host.stop()
+
+
+ABORTS = """
+import ctypes, os
+text = b"pass" + b"word=HUN" + b"TER-said, PLAIN-said"
+ctypes.CDLL(None).__assert_fail(text, b"file", 1, b"function")
+"""
+
+
+def test_the_last_words_of_an_abort_are_texts_too(tmp_path):
+    host = fr.Host(tmp_path)
+    try:
+        p = host.run("python3", "-c", ABORTS, code=-6)
+        snapshot, = host.snapshots(p.pid)
+        data = snapshot.read_bytes()
+        assert words(data, "HUNTER-said") == [] and b"PLAIN-said" in data
+        scrubbed = tmp_path / "scrubbed.frd"
+        fr.fr("scrub", snapshot, "-o", scrubbed)
+        assert words(scrubbed.read_bytes(), "PLAIN-said") == []
+    finally:
+        host.stop()

@@ -130,9 +130,32 @@ static void scrub_fd(uint8_t *at)
 	memcpy(at, &r, sizeof(r));
 }
 
+/* Texts that stand in each record of a section. */
+#define FIELD(type, name) offsetof(struct type, name), sizeof(((struct type *)0)->name)
+static const struct field {
+	enum fr_section_id id;
+	size_t at, size;
+} fields[] = {
+	{FR_SEC_THREADS, FIELD(fr_thread_rec, name)},
+	{FR_SEC_SETTINGS, FIELD(fr_setting_rec, text)},
+	{FR_SEC_TRIGGER, FIELD(fr_trigger, reason)},
+	{FR_SEC_CRASH, FIELD(fr_crash, said)},
+};
+
+static void scrub_field(const struct recording *rec, const struct field *f)
+{
+	uint32_t size = rec->sec[f->id].record_size;
+	uint64_t n;
+	uint8_t *p = bytes_of(rec, f->id, &n);
+
+	if (size < f->at + f->size) /* a record from before there was this field */
+		return;
+	for (; n >= size; n -= size, p += size)
+		stars(p + f->at, f->size);
+}
+
 static void scrub_tables(const struct recording *rec)
 {
-	const struct section_view *v = rec->sec;
 	uint64_t n;
 	uint8_t *p = bytes_of(rec, FR_SEC_FDS, &n);
 
@@ -140,21 +163,10 @@ static void scrub_tables(const struct recording *rec)
 		scrub_fd(p);
 		p += sizeof(struct fr_fd_rec);
 	}
-	p = bytes_of(rec, FR_SEC_THREADS, &n);
-	for (uint32_t size = v[FR_SEC_THREADS].record_size; n >= size && size; n -= size, p += size)
-		stars(p + offsetof(struct fr_thread_rec, name),
-		      sizeof(((struct fr_thread_rec *)0)->name));
-	p = bytes_of(rec, FR_SEC_SETTINGS, &n);
-	for (uint32_t size = v[FR_SEC_SETTINGS].record_size; n >= size && size;
-	     n -= size, p += size)
-		stars(p + offsetof(struct fr_setting_rec, text),
-		      sizeof(((struct fr_setting_rec *)0)->text));
+	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
+		scrub_field(rec, &fields[i]);
 	p = bytes_of(rec, FR_SEC_NOTES, &n);
 	stars(p, n);
-	p = bytes_of(rec, FR_SEC_TRIGGER, &n);
-	if (n >= sizeof(struct fr_trigger))
-		stars(p + offsetof(struct fr_trigger, reason),
-		      sizeof(((struct fr_trigger *)0)->reason));
 }
 
 static void scrub_header(struct fr_header *h)

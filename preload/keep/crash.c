@@ -110,7 +110,7 @@ static void read_words(struct fr_crash *c)
 	if (m->size < n)
 		n = m->size;
 	if (fr_wait_readable(m->msg, n))
-		memcpy(c->said, m->msg, n);
+		fr_text_store(c->said, m->msg, (uint32_t)n);
 }
 
 static void find_words(const siginfo_t *si, const ucontext_t *uc)
