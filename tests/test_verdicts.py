@@ -117,7 +117,7 @@ def test_healthy_twin_is_not_accused(host, kind):
     p, said = started(host, kind)
     for pid in filter(None, (p.pid, said["child"])):
         if pid == said["child"]:
-            fr.wait_for(lambda: list(host.dir.glob(f"*-{said['child']}-*.frr")), "child's region")
+            fr.wait_for(lambda: host.complete(said["child"]), "child's region")
 
         def idle(pid=pid):
             report = fr.read("report", pid, ok=(0, 3))
@@ -135,7 +135,7 @@ def test_lock_held_at_the_fork(host):
     p, said = started(host, "forklock")
 
     def told():
-        if not list(host.dir.glob(f"*-{said['child']}-*.frr")):
+        if not host.complete(said["child"]):
             return None
         return faults(fr.read("report", said["child"], ok=(0, 3)))
 

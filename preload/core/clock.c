@@ -13,6 +13,7 @@
 
 FR_HOT struct fr_clock fr_clock __attribute__((aligned(64)));
 static struct fr_clock_pair first;
+static bool pair_is_written; /* just now, by a thread */
 static uint64_t pairs_written;
 static uint64_t pair_step; /* ticks to the pair after the next */
 
@@ -77,17 +78,9 @@ void fr_clock_choose(int want, int (*get)(clockid_t id, struct timespec *ts))
 	first = pair_read();
 }
 
-void fr_clock_pairs_begin(struct fr_clock_pair *pairs)
+static void write_pair(struct fr_clock_pair *pairs)
 {
-	pairs[0] = first;
-	pairs[0].x_seq = 1;
-	pairs_written = 1;
-	fr_clock_pair_write(pairs);
-}
-
-void fr_clock_pair_write(struct fr_clock_pair *pairs)
-{
-	uint64_t n = __atomic_add_fetch(&pairs_written, 1, __ATOMIC_RELAXED);
+	uint64_t n = ++pairs_written;
 	struct fr_clock_pair *slot = &pairs[(n - 1) % FR_CLOCK_PAIRS];
 	struct fr_clock_pair now = pair_read();
 	uint64_t step = pair_step;
@@ -101,6 +94,24 @@ void fr_clock_pair_write(struct fr_clock_pair *pairs)
 	if (step < fr_clock.per_second)
 		pair_step = step * 4 < fr_clock.per_second ? step * 4 : fr_clock.per_second;
 	fr_clock.next_pair = (now.raw >> fr_clock.shift) + step;
+}
+
+void fr_clock_pairs_begin(struct fr_clock_pair *pairs)
+{
+	pairs[0] = first;
+	pairs[0].x_seq = 1;
+	pairs_written = 1;
+	pair_is_written = false; /* a fork may have come meanwhile */
+	fr_clock_pair_write(pairs);
+}
+
+/* Two at once could have their clocks read in different orders, and contradict each other. */
+void fr_clock_pair_write(struct fr_clock_pair *pairs)
+{
+	if (__atomic_exchange_n(&pair_is_written, true, __ATOMIC_ACQUIRE))
+		return;
+	write_pair(pairs);
+	__atomic_store_n(&pair_is_written, false, __ATOMIC_RELEASE);
 }
 
 void fr_clock_measure(void)

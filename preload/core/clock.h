@@ -65,7 +65,7 @@ static FR_ALWAYS_INLINE uint64_t fr_clock_ticks_after(void)
  */
 void fr_clock_choose(int want, int (*get)(clockid_t id, struct timespec *ts));
 
-/* Writes a pair into PAIRS (FR_CLOCK_PAIRS entries) now. Signal-safe. */
+/* Writes a pair into PAIRS (FR_CLOCK_PAIRS entries) now, unless somebody does. Signal-safe. */
 void fr_clock_pair_write(struct fr_clock_pair *pairs);
 
 /*

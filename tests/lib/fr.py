@@ -223,8 +223,11 @@ class Host:
 
     def region(self, p):
         """The region of process P, once it is complete."""
-        return wait_for(lambda: [f for f in self.dir.glob(f"*-{p.pid}-*.frr")
-                                 if region_state(f) == REGION_ALIVE], f"region of {p.pid}")[0]
+        return wait_for(lambda: self.complete(p.pid), f"region of {p.pid}")[0]
+
+    def complete(self, pid):
+        """Regions of process PID that can be read."""
+        return [f for f in self.dir.glob(f"*-{pid}-*.frr") if region_state(f) == REGION_ALIVE]
 
     def regions(self):
         return sorted(f for f in self.dir.rglob("*") if f.is_file())
